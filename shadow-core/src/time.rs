@@ -1,0 +1,140 @@
+//! The two clocks of the engine, both inputs: a monotonic one for timers and a wall clock for
+//! signatures.
+
+use core::fmt;
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point on the driver's monotonic clock: microseconds since an epoch the driver picks.
+///
+/// There is no `now()`: time is an input of every call. There is no subtraction either, since a
+/// difference of two instants tempts to negative durations; use [`Instant::saturating_since`].
+/// All arithmetic saturates, so the largest instant means "practically never" and nothing wraps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The driver's epoch.
+    pub const ZERO: Instant = Instant(0);
+
+    /// The instant `micros` microseconds after the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Instant {
+        Instant(micros)
+    }
+
+    /// The instant `millis` milliseconds after the epoch, saturating.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Instant {
+        Instant(millis.saturating_mul(1_000))
+    }
+
+    /// The instant `seconds` seconds after the epoch, saturating.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Instant {
+        Instant(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use shadow_core::Instant;
+    ///
+    /// let start = Instant::from_secs(1);
+    /// assert_eq!((start + Duration::from_secs(2)).saturating_since(start), Duration::from_secs(2));
+    /// assert_eq!(start.saturating_since(Instant::from_secs(9)), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Instant) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+
+    fn add(self, duration: Duration) -> Instant {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Instant(self.0.saturating_add(micros))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Seconds with six decimals, as in `12.345678s`.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// The wall clock: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// Needed only to sign credentials. A device without a clock never passes one in and is told so by
+/// `Event::WallTimeNeeded` if its login needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallTime(u64);
+
+impl WallTime {
+    /// The wall time `millis` milliseconds after 1970.
+    #[must_use]
+    pub const fn from_unix_millis(millis: u64) -> WallTime {
+        WallTime(millis)
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn as_unix_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub const fn as_unix_seconds(self) -> u64 {
+        self.0 / 1_000
+    }
+}
+
+impl Add<Duration> for WallTime {
+    type Output = WallTime;
+
+    fn add(self, duration: Duration) -> WallTime {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        WallTime(self.0.saturating_add(millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates() {
+        let last = Instant::from_micros(u64::MAX);
+        assert_eq!(last + Duration::MAX, last);
+        assert_eq!(Instant::from_secs(u64::MAX), last);
+        assert_eq!(
+            WallTime::from_unix_millis(5) + Duration::MAX,
+            WallTime::from_unix_millis(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn prints_seconds() {
+        assert_eq!(
+            alloc::format!("{}", Instant::from_micros(1_000_042)),
+            "1.000042s"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! shadowctl
+
+fn main() {}
