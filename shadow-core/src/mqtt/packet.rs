@@ -1,0 +1,457 @@
+//! The fourteen control packets under one type, and the fixed header they share.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::num::NonZeroU16;
+
+use super::cursor::Reader;
+use super::error::{DecodeError, DecodeErrorKind, EncodeError};
+use super::{
+    ConnAck, Connect, ProtocolVersion, PubAck, PubComp, PubRec, PubRel, Publish, SubAck, Subscribe,
+    UnsubAck, Unsubscribe,
+};
+
+/// A quality of service: how hard the two sides try to deliver a message (MQTT section 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QoS {
+    /// QoS 0: sent once, not acknowledged.
+    #[default]
+    AtMostOnce = 0,
+    /// QoS 1: sent until PUBACK comes.
+    AtLeastOnce = 1,
+    /// QoS 2: sent until PUBREC comes, then released with PUBREL and PUBCOMP.
+    ExactlyOnce = 2,
+}
+
+impl QoS {
+    /// The QoS with this number; `None` above 2.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<QoS> {
+        match number {
+            0 => Some(QoS::AtMostOnce),
+            1 => Some(QoS::AtLeastOnce),
+            2 => Some(QoS::ExactlyOnce),
+            _ => None,
+        }
+    }
+
+    /// 0, 1 or 2.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// `QoS 0`, `QoS 1` or `QoS 2`.
+impl fmt::Display for QoS {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QoS {}", self.number())
+    }
+}
+
+/// A packet identifier: two bytes, never 0 [MQTT-2.3.1-1].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketId(NonZeroU16);
+
+impl PacketId {
+    /// The identifier 1.
+    pub const FIRST: PacketId = PacketId(NonZeroU16::MIN);
+
+    /// The identifier with this number; `None` for 0.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<PacketId> {
+        match NonZeroU16::new(number) {
+            Some(number) => Some(PacketId(number)),
+            None => None,
+        }
+    }
+
+    /// The number, 1 to 65,535.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    /// The next identifier; 1 comes after 65,535.
+    #[must_use]
+    pub const fn next(self) -> PacketId {
+        match self.0.checked_add(1) {
+            Some(number) => PacketId(number),
+            None => PacketId::FIRST,
+        }
+    }
+}
+
+impl fmt::Display for PacketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The type of a control packet; its number is the high half of the packet's first byte
+/// (MQTT section 2.2.1, table 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PacketKind {
+    /// Client requests to connect.
+    Connect = 1,
+    /// Server answers CONNECT.
+    ConnAck = 2,
+    /// A message, either way.
+    Publish = 3,
+    /// QoS 1 message received.
+    PubAck = 4,
+    /// QoS 2 message received.
+    PubRec = 5,
+    /// QoS 2 message released.
+    PubRel = 6,
+    /// QoS 2 message complete.
+    PubComp = 7,
+    /// Client asks for subscriptions.
+    Subscribe = 8,
+    /// Server answers SUBSCRIBE.
+    SubAck = 9,
+    /// Client ends subscriptions.
+    Unsubscribe = 10,
+    /// Server answers UNSUBSCRIBE.
+    UnsubAck = 11,
+    /// Client asks for a sign of life.
+    PingReq = 12,
+    /// Server gives it.
+    PingResp = 13,
+    /// Client says goodbye.
+    Disconnect = 14,
+}
+
+impl PacketKind {
+    /// The packet with this number; `None` for the reserved 0 and 15, and above.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<PacketKind> {
+        Some(match number {
+            1 => PacketKind::Connect,
+            2 => PacketKind::ConnAck,
+            3 => PacketKind::Publish,
+            4 => PacketKind::PubAck,
+            5 => PacketKind::PubRec,
+            6 => PacketKind::PubRel,
+            7 => PacketKind::PubComp,
+            8 => PacketKind::Subscribe,
+            9 => PacketKind::SubAck,
+            10 => PacketKind::Unsubscribe,
+            11 => PacketKind::UnsubAck,
+            12 => PacketKind::PingReq,
+            13 => PacketKind::PingResp,
+            14 => PacketKind::Disconnect,
+            _ => return None,
+        })
+    }
+
+    /// 1 to 14.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The packet's first byte, with the flags of its fixed header in the low half. Only the low
+    /// four bits of `flags` are taken.
+    pub(super) const fn first_byte(self, flags: u8) -> u8 {
+        self.number() << 4 | flags & 0x0f
+    }
+}
+
+/// The specification's name in capitals, as in `CONNECT`.
+impl fmt::Display for PacketKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            PacketKind::Connect => "CONNECT",
+            PacketKind::ConnAck => "CONNACK",
+            PacketKind::Publish => "PUBLISH",
+            PacketKind::PubAck => "PUBACK",
+            PacketKind::PubRec => "PUBREC",
+            PacketKind::PubRel => "PUBREL",
+            PacketKind::PubComp => "PUBCOMP",
+            PacketKind::Subscribe => "SUBSCRIBE",
+            PacketKind::SubAck => "SUBACK",
+            PacketKind::Unsubscribe => "UNSUBSCRIBE",
+            PacketKind::UnsubAck => "UNSUBACK",
+            PacketKind::PingReq => "PINGREQ",
+            PacketKind::PingResp => "PINGRESP",
+            PacketKind::Disconnect => "DISCONNECT",
+        })
+    }
+}
+
+/// Any control packet, borrowing its strings and payloads from the bytes it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packet<'a> {
+    /// Client requests to connect.
+    Connect(Connect<'a>),
+    /// Server answers CONNECT.
+    ConnAck(ConnAck),
+    /// A message.
+    Publish(Publish<'a>),
+    /// QoS 1 message received.
+    PubAck(PubAck),
+    /// QoS 2 message received.
+    PubRec(PubRec),
+    /// QoS 2 message released.
+    PubRel(PubRel),
+    /// QoS 2 message complete.
+    PubComp(PubComp),
+    /// Client asks for subscriptions.
+    Subscribe(Subscribe<'a>),
+    /// Server answers SUBSCRIBE.
+    SubAck(SubAck<'a>),
+    /// Client ends subscriptions.
+    Unsubscribe(Unsubscribe<'a>),
+    /// Server answers UNSUBSCRIBE.
+    UnsubAck(UnsubAck),
+    /// Client asks for a sign of life: `c0 00` (MQTT section 3.12).
+    PingReq,
+    /// Server gives it: `d0 00` (MQTT section 3.13).
+    PingResp,
+    /// Client says goodbye: `e0 00` (MQTT section 3.14).
+    Disconnect,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads `packet`, which must be exactly one whole packet.
+    ///
+    /// `version` is the one that the connection's CONNECT agreed on. CONNECT itself is read by the
+    /// version that it announces, which is then in [`Connect::version`].
+    ///
+    /// # Errors
+    /// Every [`DecodeErrorKind`] except [`DecodeErrorKind::PacketTooLarge`]; in particular
+    /// [`DecodeErrorKind::Incomplete`] if bytes are missing and
+    /// [`DecodeErrorKind::BytesAfterPacket`] if there are more.
+    pub fn decode(packet: &'a [u8], version: ProtocolVersion) -> Result<Packet<'a>, DecodeError> {
+        let given = packet.len();
+        let Some(header) = FixedHeader::parse(packet, version)? else {
+            let kind = DecodeErrorKind::Incomplete {
+                given,
+                needed: usize::max(given + 1, 2),
+            };
+            return Err(DecodeError::new(None, kind));
+        };
+        let needed = header.packet_size();
+        let fail = |kind| DecodeError::new(Some(header.kind), kind);
+        if given > needed {
+            return Err(fail(DecodeErrorKind::BytesAfterPacket {
+                count: given - needed,
+            }));
+        }
+        if given < needed {
+            return Err(fail(DecodeErrorKind::Incomplete { given, needed }));
+        }
+        header.decode(packet, version)
+    }
+
+    /// Appends the packet's bytes to `out` and returns how many they are.
+    ///
+    /// CONNECT is written in its own [`Connect::version`], everything else in `version`.
+    ///
+    /// # Errors
+    /// An [`EncodeError`] if the packet's fields cannot be written; `out` is then as it was.
+    pub fn encode(
+        &self,
+        version: ProtocolVersion,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, EncodeError> {
+        match self {
+            Packet::Connect(packet) => packet.encode(out),
+            Packet::ConnAck(packet) => packet.encode(version, out),
+            Packet::Publish(packet) => packet.encode(out),
+            Packet::PubAck(packet) => Ok(packet.encode(out)),
+            Packet::PubRec(packet) => Ok(packet.encode(out)),
+            Packet::PubRel(packet) => Ok(packet.encode(version, out)),
+            Packet::PubComp(packet) => Ok(packet.encode(out)),
+            Packet::Subscribe(packet) => packet.encode(version, out),
+            Packet::SubAck(packet) => packet.encode(version, out),
+            Packet::Unsubscribe(packet) => packet.encode(version, out),
+            Packet::UnsubAck(packet) => Ok(packet.encode(out)),
+            Packet::PingReq | Packet::PingResp | Packet::Disconnect => {
+                out.extend_from_slice(&[self.kind().first_byte(0), 0]);
+                Ok(2)
+            }
+        }
+    }
+
+    /// Which of the fourteen it is.
+    #[must_use]
+    pub const fn kind(&self) -> PacketKind {
+        match self {
+            Packet::Connect(_) => PacketKind::Connect,
+            Packet::ConnAck(_) => PacketKind::ConnAck,
+            Packet::Publish(_) => PacketKind::Publish,
+            Packet::PubAck(_) => PacketKind::PubAck,
+            Packet::PubRec(_) => PacketKind::PubRec,
+            Packet::PubRel(_) => PacketKind::PubRel,
+            Packet::PubComp(_) => PacketKind::PubComp,
+            Packet::Subscribe(_) => PacketKind::Subscribe,
+            Packet::SubAck(_) => PacketKind::SubAck,
+            Packet::Unsubscribe(_) => PacketKind::Unsubscribe,
+            Packet::UnsubAck(_) => PacketKind::UnsubAck,
+            Packet::PingReq => PacketKind::PingReq,
+            Packet::PingResp => PacketKind::PingResp,
+            Packet::Disconnect => PacketKind::Disconnect,
+        }
+    }
+}
+
+/// The bit of the flags that says "sent again".
+pub(super) const DUP: u8 = 0b1000;
+
+/// The flags that PUBREL, SUBSCRIBE and UNSUBSCRIBE must have (MQTT table 2.2).
+const QOS_1: u8 = 0b0010;
+
+/// The flags of PUBREL, SUBSCRIBE and UNSUBSCRIBE: only MQTT 3.1 has DUP there.
+pub(super) const fn request_flags(dup: bool, version: ProtocolVersion) -> u8 {
+    match version {
+        ProtocolVersion::V31 if dup => QOS_1 | DUP,
+        _ => QOS_1,
+    }
+}
+
+/// The fixed header, two to five bytes, with valid flags (MQTT section 2.2):
+///
+/// ```text
+/// byte 1     type (4 bits) | flags (4 bits)
+/// byte 2..5  remaining length, 7 bits each, low ones first; the top bit says that one more follows
+/// ```
+#[derive(Clone, Copy)]
+pub(super) struct FixedHeader {
+    pub(super) kind: PacketKind,
+    pub(super) flags: u8,
+    /// The length of the header itself.
+    pub(super) length: usize,
+    /// How many bytes follow the header.
+    remaining: usize,
+}
+
+impl FixedHeader {
+    /// The longest fixed header.
+    pub(super) const MAXIMUM_LENGTH: usize = 5;
+
+    /// Reads the header at the front of `bytes`; `None` if more bytes are needed to tell. A fault is
+    /// found in the first byte that shows it.
+    #[inline]
+    pub(super) fn parse(
+        bytes: &[u8],
+        version: ProtocolVersion,
+    ) -> Result<Option<FixedHeader>, DecodeError> {
+        let Some((&first, rest)) = bytes.split_first() else {
+            return Ok(None);
+        };
+        let packet_type = first >> 4;
+        let flags = first & 0x0f;
+        let Some(kind) = PacketKind::from_number(packet_type) else {
+            let kind = DecodeErrorKind::PacketTypeReserved { packet_type };
+            return Err(DecodeError::new(None, kind));
+        };
+        check_flags(kind, flags, version).map_err(|error| DecodeError::new(Some(kind), error))?;
+        let mut remaining = 0;
+        for (index, &byte) in rest
+            .iter()
+            .take(FixedHeader::MAXIMUM_LENGTH - 1)
+            .enumerate()
+        {
+            remaining |= usize::from(byte & 0x7f) << (7 * index);
+            if byte & 0x80 == 0 {
+                return Ok(Some(FixedHeader {
+                    kind,
+                    flags,
+                    length: index + 2,
+                    remaining,
+                }));
+            }
+        }
+        if bytes.len() < FixedHeader::MAXIMUM_LENGTH {
+            return Ok(None);
+        }
+        Err(DecodeError::new(
+            Some(kind),
+            DecodeErrorKind::RemainingLengthTooLong,
+        ))
+    }
+
+    /// The size of the whole packet.
+    pub(super) const fn packet_size(&self) -> usize {
+        self.length + self.remaining
+    }
+
+    /// The length of the packet identifier in a PUBLISH.
+    pub(super) const fn packet_id_length(&self) -> usize {
+        if self.flags & 0b0110 == 0 { 0 } else { 2 }
+    }
+
+    /// Reads the packet whose header this is; `packet` holds it whole, with the header.
+    #[inline]
+    pub(super) fn decode<'a>(
+        &self,
+        packet: &'a [u8],
+        version: ProtocolVersion,
+    ) -> Result<Packet<'a>, DecodeError> {
+        let mut reader = Reader::new(packet.get(self.length..).unwrap_or_default());
+        self.read_fields(&mut reader, version)
+            .and_then(|packet| reader.finish().map(|()| packet))
+            .map_err(|kind| DecodeError::new(Some(self.kind), kind))
+    }
+
+    #[inline]
+    fn read_fields<'a>(
+        &self,
+        reader: &mut Reader<'a>,
+        version: ProtocolVersion,
+    ) -> Result<Packet<'a>, DecodeErrorKind> {
+        let dup = self.flags & DUP != 0;
+        Ok(match self.kind {
+            PacketKind::Connect => Packet::Connect(Connect::read(reader)?),
+            PacketKind::ConnAck => Packet::ConnAck(ConnAck::read(reader, version)?),
+            PacketKind::Publish => Packet::Publish(Publish::read(reader, self.flags)?),
+            PacketKind::PubAck => Packet::PubAck(PubAck {
+                packet_id: reader.packet_id()?,
+            }),
+            PacketKind::PubRec => Packet::PubRec(PubRec {
+                packet_id: reader.packet_id()?,
+            }),
+            PacketKind::PubRel => Packet::PubRel(PubRel {
+                packet_id: reader.packet_id()?,
+                dup,
+            }),
+            PacketKind::PubComp => Packet::PubComp(PubComp {
+                packet_id: reader.packet_id()?,
+            }),
+            PacketKind::Subscribe => Packet::Subscribe(Subscribe::read(reader, dup)?),
+            PacketKind::SubAck => Packet::SubAck(SubAck::read(reader, version)?),
+            PacketKind::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read(reader, dup)?),
+            PacketKind::UnsubAck => Packet::UnsubAck(UnsubAck {
+                packet_id: reader.packet_id()?,
+            }),
+            PacketKind::PingReq => Packet::PingReq,
+            PacketKind::PingResp => Packet::PingResp,
+            PacketKind::Disconnect => Packet::Disconnect,
+        })
+    }
+}
+
+#[inline]
+fn check_flags(
+    kind: PacketKind,
+    flags: u8,
+    version: ProtocolVersion,
+) -> Result<(), DecodeErrorKind> {
+    match kind {
+        PacketKind::Publish if flags & 0b0110 == 0b0110 => Err(DecodeErrorKind::QoSReserved),
+        PacketKind::Publish if flags & 0b1110 == DUP => Err(DecodeErrorKind::DupAtMostOnce),
+        PacketKind::Publish => Ok(()),
+        PacketKind::PubRel | PacketKind::Subscribe | PacketKind::Unsubscribe
+            if flags == request_flags(flags & DUP != 0, version) =>
+        {
+            Ok(())
+        }
+        PacketKind::PubRel | PacketKind::Subscribe | PacketKind::Unsubscribe => {
+            Err(DecodeErrorKind::FlagsInvalid { flags })
+        }
+        _ if flags == 0 => Ok(()),
+        _ => Err(DecodeErrorKind::FlagsInvalid { flags }),
+    }
+}
