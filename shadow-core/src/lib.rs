@@ -7,6 +7,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod json;
 pub mod mqtt;
 mod random;
 pub mod tencent;

@@ -1,0 +1,164 @@
+//! What requests and replies have in common: one JSON object with a type, and how reading it fails.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::str::FromStr;
+
+use serde::de::IgnoredAny;
+
+use crate::json::read_string;
+
+/// What a request asks for, and what a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// `"type":"get"`: the whole document.
+    Get,
+    /// `"type":"update"`: a change of the document.
+    Update,
+}
+
+impl Operation {
+    /// The value of `type`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Operation::Get => "get",
+            Operation::Update => "update",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a payload is not a message of the shadow protocol. The peer is at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// The payload is 4 GiB or longer; MQTT's own limit is 256 MiB.
+    TooLong,
+    /// The payload is not UTF-8.
+    NotUtf8 {
+        /// How many bytes from the start are.
+        valid_up_to: usize,
+    },
+    /// The payload is not one JSON value.
+    NotJson {
+        /// The line of the fault, from 1.
+        line: usize,
+        /// The column in bytes, from 1; 0 at the end of a line or of an empty payload.
+        column: usize,
+        /// serde_json's description, which repeats the place and quotes nothing of the payload.
+        reason: Box<str>,
+    },
+    /// The payload is JSON, but not an object.
+    NotAnObject,
+    /// There is no `type`, or it is null.
+    MissingType,
+    /// `type` is none of those the protocol has in this direction.
+    UnknownType {
+        /// Its value, cut after 64 characters.
+        found: Box<str>,
+    },
+    /// A field has a value it cannot have.
+    InvalidField {
+        /// The field's path, such as `payload.version`.
+        field: &'static str,
+        /// What it has to be.
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParseError::TooLong => f.write_str("payload of 4 GiB or more"),
+            ParseError::NotUtf8 { valid_up_to } => {
+                write!(f, "payload is not UTF-8 from byte {valid_up_to} on")
+            }
+            ParseError::NotJson { reason, .. } => write!(f, "payload is not JSON: {reason}"),
+            ParseError::NotAnObject => f.write_str("payload is not a JSON object"),
+            ParseError::MissingType => f.write_str("field `type` is missing"),
+            ParseError::UnknownType { found } => write!(f, "unknown `type` {found:?}"),
+            ParseError::InvalidField { field, expected } => {
+                write!(f, "field `{field}` is not {expected}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+/// The payload as text that is known to be one JSON value shorter than 4 GiB.
+pub(super) fn checked_text(payload: &[u8]) -> Result<&str, ParseError> {
+    if u32::try_from(payload.len()).is_err() {
+        return Err(ParseError::TooLong);
+    }
+    let text = core::str::from_utf8(payload).map_err(|error| ParseError::NotUtf8 {
+        valid_up_to: error.valid_up_to(),
+    })?;
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(IgnoredAny) => Ok(text),
+        Err(error) => Err(ParseError::NotJson {
+            line: error.line(),
+            column: error.column(),
+            reason: error.to_string().into(),
+        }),
+    }
+}
+
+/// The `type` of a message; every message has one.
+pub(super) fn kind(raw: Option<&str>) -> Result<Cow<'_, str>, ParseError> {
+    let raw = present(raw).ok_or(ParseError::MissingType)?;
+    read_string(raw).ok_or(ParseError::InvalidField {
+        field: "type",
+        expected: "a string",
+    })
+}
+
+pub(super) fn unknown_type(found: &str) -> ParseError {
+    ParseError::UnknownType {
+        found: found.chars().take(64).collect::<String>().into(),
+    }
+}
+
+/// A client token: a string, or a number by its digits.
+pub(super) fn token(raw: Option<&str>) -> Result<Option<Cow<'_, str>>, ParseError> {
+    let Some(raw) = present(raw) else {
+        return Ok(None);
+    };
+    let text = match raw.as_bytes().first() {
+        Some(b'"') => read_string(raw),
+        Some(b'-' | b'0'..=b'9') => Some(Cow::Borrowed(raw)),
+        _ => None,
+    };
+    text.map(Some).ok_or(ParseError::InvalidField {
+        field: "clientToken",
+        expected: "a string or a number",
+    })
+}
+
+/// A document's version.
+pub(super) fn version(field: &'static str, raw: Option<&str>) -> Result<Option<u64>, ParseError> {
+    integer(raw).ok_or(ParseError::InvalidField {
+        field,
+        expected: "an integer from 0 to 18446744073709551615",
+    })
+}
+
+/// `None` when the value is there but is no such integer.
+pub(super) fn integer<T: FromStr>(raw: Option<&str>) -> Option<Option<T>> {
+    match present(raw) {
+        None => Some(None),
+        Some(raw) => raw.parse().ok().map(Some),
+    }
+}
+
+/// A null field counts as absent.
+pub(super) fn present(raw: Option<&str>) -> Option<&str> {
+    raw.filter(|raw| *raw != "null")
+}

@@ -1,0 +1,391 @@
+//! What a device sends on its operation topic: get and update, written by the device and read by
+//! the cloud.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::Serialize;
+
+use super::envelope::{self, Operation, ParseError};
+use crate::json::{JsonStyle, SerializeError, Walker, restyle, write_string, write_value};
+
+/// Appends `{"type":"get","clientToken":".."}` (634/14072).
+pub fn write_get(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
+    restyle(r#"{"type":"get""#, style, out);
+    finish(client_token, style, out);
+}
+
+/// A change of the shadow document, to be sent as an update request.
+///
+/// A part that is not named stays as it is. Within a named part, keys with a value are set, keys
+/// with `null` are deleted, and keys not named stay; arrays are replaced whole (634/11918).
+///
+/// `R` and `D` are the types of the two parts: anything that serializes as a JSON object. `()`
+/// serializes as `null`, which clears the whole part.
+///
+/// ```
+/// use serde::Serialize;
+/// use shadow_core::json::JsonStyle;
+/// use shadow_core::tencent::Update;
+///
+/// #[derive(Serialize)]
+/// struct Lamp<'a> {
+///     colour: &'a str,
+/// }
+///
+/// let mut payload = Vec::new();
+/// Update::new()
+///     .reported(Lamp { colour: "r\"ed" })
+///     .clear_desired()
+///     .version(7)
+///     .write("P-1", JsonStyle::Compact, &mut payload)?;
+/// let expected = concat!(
+///     r#"{"type":"update","state":{"reported":{"colour":"r\"ed"},"desired":null},"#,
+///     r#""version":7,"clientToken":"P-1"}"#,
+/// );
+/// assert_eq!(payload, expected.as_bytes());
+/// # Ok::<(), shadow_core::tencent::UpdateError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an update does nothing until it is sent"]
+pub struct Update<R = (), D = ()> {
+    reported: Option<R>,
+    desired: Option<D>,
+    version: Option<u64>,
+    overwrite: bool,
+}
+
+impl Update {
+    /// An update that names no part yet.
+    pub const fn new() -> Update {
+        Update {
+            reported: None,
+            desired: None,
+            version: None,
+            overwrite: false,
+        }
+    }
+}
+
+impl Default for Update {
+    fn default() -> Update {
+        Update::new()
+    }
+}
+
+impl<R, D> Update<R, D> {
+    /// Merges `value` into `reported`, the state the device is in.
+    pub fn reported<T: Serialize>(self, value: T) -> Update<T, D> {
+        self.with_reported(value)
+    }
+
+    /// Merges `value` into `desired`, the state the application wants.
+    pub fn desired<T: Serialize>(self, value: T) -> Update<R, T> {
+        self.with_desired(value)
+    }
+
+    /// Deletes all of `reported`: `"reported":null`.
+    pub fn clear_reported(self) -> Update<(), D> {
+        self.with_reported(())
+    }
+
+    /// Deletes all of `desired`: `"desired":null`. A device does this once it has applied a delta.
+    pub fn clear_desired(self) -> Update<R, ()> {
+        self.with_desired(())
+    }
+
+    /// Has the cloud refuse the update, with result 5005, unless its document is at version
+    /// `number`. 0 is not checked (634/14072), nor is an update without a version.
+    pub fn version(mut self, number: u64) -> Update<R, D> {
+        self.version = Some(number);
+        self
+    }
+
+    /// Whether the given `reported` replaces the cloud's instead of being merged into it:
+    /// `"overwriteUpdate":true`, which only the vendor's C SDK sends.
+    pub fn overwrite(mut self, overwrite: bool) -> Update<R, D> {
+        self.overwrite = overwrite;
+        self
+    }
+
+    fn with_reported<T>(self, value: T) -> Update<T, D> {
+        Update {
+            reported: Some(value),
+            desired: self.desired,
+            version: self.version,
+            overwrite: self.overwrite,
+        }
+    }
+
+    fn with_desired<T>(self, value: T) -> Update<R, T> {
+        Update {
+            reported: self.reported,
+            desired: Some(value),
+            version: self.version,
+            overwrite: self.overwrite,
+        }
+    }
+}
+
+impl<R: Serialize, D: Serialize> Update<R, D> {
+    /// Appends the request's payload: `type`, `state` with `reported` before `desired`, `version`,
+    /// `overwriteUpdate`, `clientToken`, of which `version` and `overwriteUpdate` only when set.
+    /// Takes no memory once `out` has room, beyond what the parts' `Serialize` takes.
+    ///
+    /// JSON text among the values (serde_json's `RawValue`, or [`Json`](crate::json::Json)) is
+    /// restyled too.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; `out` is then as it was.
+    pub fn write(
+        &self,
+        client_token: &str,
+        style: JsonStyle,
+        out: &mut Vec<u8>,
+    ) -> Result<(), UpdateError> {
+        let start = out.len();
+        let written = self.write_up_to_token(style, out);
+        if written.is_err() {
+            out.truncate(start);
+        } else {
+            finish(client_token, style, out);
+        }
+        written
+    }
+
+    fn write_up_to_token(&self, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), UpdateError> {
+        restyle(r#"{"type":"update","state":{"#, style, out);
+        if let Some(value) = &self.reported {
+            write_part(UpdatePart::Reported, value, style, out)?;
+        }
+        if let Some(value) = &self.desired {
+            if self.reported.is_some() {
+                restyle(",", style, out);
+            }
+            write_part(UpdatePart::Desired, value, style, out)?;
+        }
+        if self.reported.is_none() && self.desired.is_none() {
+            return Err(UpdateError::Empty);
+        }
+        out.push(b'}');
+        if let Some(version) = self.version {
+            restyle(r#","version":"#, style, out);
+            write_value(&version, style, out).map_err(UpdateError::Serialize)?;
+        }
+        if self.overwrite {
+            restyle(r#","overwriteUpdate":true"#, style, out);
+        }
+        Ok(())
+    }
+}
+
+/// One of the two parts of a document that an update can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UpdatePart {
+    /// The state the device is in.
+    Reported,
+    /// The state the application wants.
+    Desired,
+}
+
+impl UpdatePart {
+    /// The key in `state`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UpdatePart::Reported => "reported",
+            UpdatePart::Desired => "desired",
+        }
+    }
+}
+
+impl fmt::Display for UpdatePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why an [`Update`] cannot be written. The caller's values are at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateError {
+    /// Neither `reported` nor `desired` is named.
+    Empty,
+    /// The part serializes as something else than a JSON object or `null`.
+    NotAnObject {
+        /// Which part.
+        part: UpdatePart,
+    },
+    /// The values have no JSON form, for example a NaN (which serde_json would turn into `null`, and
+    /// so into the deletion of a key) or a map whose keys are not strings.
+    Serialize(SerializeError),
+}
+
+impl fmt::Display for UpdateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpdateError::Empty => f.write_str("the update names neither `reported` nor `desired`"),
+            UpdateError::NotAnObject { part } => {
+                write!(f, "`{part}` is not a JSON object and not null")
+            }
+            UpdateError::Serialize(reason) => write!(f, "the update cannot be JSON: {reason}"),
+        }
+    }
+}
+
+impl core::error::Error for UpdateError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            UpdateError::Serialize(error) => Some(error),
+            UpdateError::Empty | UpdateError::NotAnObject { .. } => None,
+        }
+    }
+}
+
+/// A request as the cloud reads it, borrowed from the PUBLISH payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What is asked for. A get has no other field than the token; what stands there is not kept.
+    pub operation: Operation,
+    /// `state.reported`.
+    pub reported: Part<'a>,
+    /// `state.desired`.
+    pub desired: Part<'a>,
+    /// The version the update asks to be checked against; 0 asks for no check.
+    pub version: Option<u64>,
+    /// `overwriteUpdate`.
+    pub overwrite: bool,
+    /// `clientToken` as JSON text, a string in its quotes or a number.
+    pub token: Option<&'a str>,
+}
+
+/// One part of an update's `state`, as JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Part<'a> {
+    /// Not named: it stays as it is.
+    #[default]
+    Absent,
+    /// `null`: it is to be cleared.
+    Null,
+    /// A JSON object to merge into it.
+    Object(&'a str),
+}
+
+/// Reads one request. As forgiving about order, other fields, white space and nulls as
+/// [`reply::parse`](super::reply::parse).
+///
+/// # Errors
+/// [`ParseError`]: not UTF-8, not JSON, not an object, no `type` or one that is neither `get` nor
+/// `update`; in an update a `state` that is no object, a part that is neither object nor null, a
+/// `version` that is no integer from 0, an `overwriteUpdate` that is no boolean; a `clientToken`
+/// that is neither string nor number.
+pub fn parse_request(payload: &[u8]) -> Result<Request<'_>, ParseError> {
+    let mut walker = Walker::new(envelope::checked_text(payload)?);
+    if !walker.enter_object() {
+        return Err(ParseError::NotAnObject);
+    }
+    let (mut kind, mut state, mut token) = (None, None, None);
+    let (mut version, mut overwrite) = (None, None);
+    while let Some(key) = walker.next_key() {
+        match &*key {
+            "type" => kind = Some(walker.value()),
+            "state" => state = Some(walker.value()),
+            "clientToken" => token = Some(walker.value()),
+            "version" => version = Some(walker.value()),
+            "overwriteUpdate" => overwrite = Some(walker.value()),
+            _ => drop(walker.skip_value()),
+        }
+    }
+    let operation = match &*envelope::kind(kind)? {
+        "get" => Operation::Get,
+        "update" => Operation::Update,
+        other => return Err(envelope::unknown_type(other)),
+    };
+    envelope::token(token)?;
+    let mut request = Request {
+        operation,
+        reported: Part::Absent,
+        desired: Part::Absent,
+        version: None,
+        overwrite: false,
+        token: envelope::present(token),
+    };
+    if operation == Operation::Update {
+        request.version = envelope::version("version", version)?;
+        request.overwrite = boolean("overwriteUpdate", overwrite)?;
+        (request.reported, request.desired) = parts(envelope::present(state))?;
+    }
+    Ok(request)
+}
+
+/// `reported` and `desired` of a `state`.
+fn parts(state: Option<&str>) -> Result<(Part<'_>, Part<'_>), ParseError> {
+    let (mut reported, mut desired) = (Part::Absent, Part::Absent);
+    let Some(state) = state else {
+        return Ok((reported, desired));
+    };
+    let mut walker = Walker::new(state);
+    if !walker.enter_object() {
+        return Err(ParseError::InvalidField {
+            field: "state",
+            expected: "an object",
+        });
+    }
+    while let Some(key) = walker.next_key() {
+        match &*key {
+            "reported" => reported = part("state.reported", walker.value())?,
+            "desired" => desired = part("state.desired", walker.value())?,
+            _ => drop(walker.skip_value()),
+        }
+    }
+    Ok((reported, desired))
+}
+
+fn part<'a>(field: &'static str, raw: &'a str) -> Result<Part<'a>, ParseError> {
+    match raw {
+        "null" => Ok(Part::Null),
+        _ if raw.starts_with('{') => Ok(Part::Object(raw)),
+        _ => Err(ParseError::InvalidField {
+            field,
+            expected: "an object or null",
+        }),
+    }
+}
+
+fn boolean(field: &'static str, raw: Option<&str>) -> Result<bool, ParseError> {
+    match envelope::present(raw) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(ParseError::InvalidField {
+            field,
+            expected: "true or false",
+        }),
+    }
+}
+
+/// Appends the token and the end of the object.
+fn finish(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
+    restyle(r#","clientToken":"#, style, out);
+    write_string(client_token, style, out);
+    out.push(b'}');
+}
+
+fn write_part<T: Serialize>(
+    part: UpdatePart,
+    value: &T,
+    style: JsonStyle,
+    out: &mut Vec<u8>,
+) -> Result<(), UpdateError> {
+    write_string(part.as_str(), style, out);
+    restyle(":", style, out);
+    let start = out.len();
+    write_value(value, style, out).map_err(UpdateError::Serialize)?;
+    let written = out.get(start..).unwrap_or_default();
+    if written.starts_with(b"{") || written == b"null" {
+        Ok(())
+    } else {
+        Err(UpdateError::NotAnObject { part })
+    }
+}
+
+#[cfg(test)]
+mod tests;
