@@ -82,7 +82,7 @@ impl fmt::Display for Instant {
 /// The wall clock: milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Needed only to sign credentials. A device without a clock never passes one in and is told so by
-/// `Event::WallTimeNeeded` if its login needs it.
+/// [`Event::WallTimeNeeded`](crate::Event::WallTimeNeeded) if its login needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallTime(u64);
 

@@ -18,6 +18,9 @@ use sha2::Sha256;
 /// use [another](super::python_sdk::SDK_APP_ID); the server takes both.
 pub const DEFAULT_SDK_APP_ID: u32 = 12_010_126;
 
+/// What a device with a certificate sends as its password: the server takes any (634/46346).
+pub const CERTIFICATE_PASSWORD: &str = "certificate";
+
 /// A device's key. Nothing prints it.
 #[derive(Clone)]
 pub struct Secret(Box<[u8]>);
@@ -26,6 +29,11 @@ impl Secret {
     /// The key itself, as bytes.
     pub fn from_bytes(key: impl Into<Box<[u8]>>) -> Secret {
         Secret(key.into())
+    }
+
+    /// The key's bytes. Not public: a secret leaves only as a signature or in a CONNECT.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The key from the standard base64 text the vendor's console shows; `=` at the end may be
@@ -112,8 +120,7 @@ pub fn sign(
     expiry: u64,
     secret: &Secret,
 ) -> Login {
-    let [a, b, c, d, e] = connection_id.map(char::from);
-    let user_name = alloc::format!("{client_id};{sdk_app_id};{a}{b}{c}{d}{e};{expiry}");
+    let user_name = user_name(client_id, sdk_app_id, connection_id, expiry);
     let mut password = String::new();
     match method {
         SignatureMethod::HmacSha256 => {
@@ -131,6 +138,13 @@ pub fn sign(
         user_name,
         password,
     }
+}
+
+/// The user name alone, as a device sends it whose TLS client certificate proves the rest.
+#[must_use]
+pub fn user_name(client_id: &str, sdk_app_id: u32, connection_id: [u8; 5], expiry: u64) -> String {
+    let [a, b, c, d, e] = connection_id.map(char::from);
+    alloc::format!("{client_id};{sdk_app_id};{a}{b}{c}{d}{e};{expiry}")
 }
 
 /// Checks a login as the cloud does: the password has to be the user name's signature. Whether the

@@ -14,7 +14,7 @@ pub mod request;
 pub mod token;
 pub mod topic;
 
-pub use credentials::{Login, Secret, SignatureMethod};
+pub use credentials::{DEFAULT_SDK_APP_ID, Secret, SignatureMethod};
 pub use device_info::{Authentication, DeviceInfo, DeviceInfoError};
 pub use envelope::{Operation, ParseError};
 pub use reply::{Body, Document, Message, Timestamp};

@@ -1,0 +1,348 @@
+//! What an engine is told once, at its start.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::json::JsonStyle;
+use crate::mqtt::link::Backoff;
+use crate::mqtt::{ProtocolVersion, QoS};
+use crate::tencent::{
+    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Secret, ShadowName, SignatureMethod, python_sdk,
+};
+
+/// Everything that an [`Engine`](crate::Engine) is told at its start.
+///
+/// Three constructors give the three starting points; every field may be changed afterwards. Each
+/// value of each field is legal, so there is nothing that [`Engine::new`](crate::Engine::new) could
+/// refuse; bounds that would make no sense are lifted to the smallest that does, as the field says.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who logs in, and how.
+    pub login: Login,
+    /// The shadow that is attached from the start: the device's own. `None` for a plain MQTT
+    /// client, or where the application attaches it itself. Default: the device's own.
+    pub own_shadow: Option<ShadowName>,
+    /// Protocol version of CONNECT. Default: MQTT 3.1.1, which the vendor documents.
+    pub protocol_version: ProtocolVersion,
+    /// Keep alive in seconds; 0 turns it off. Default 60, as the vendor's Python and Java SDK.
+    pub keep_alive: u16,
+    /// How long the peer may take to answer a PINGREQ before the link counts as dead. Default
+    /// 10 s; never more than `keep_alive`.
+    pub ping_timeout: Duration,
+    /// How long a connection may take, from [`Transmit::Connect`](crate::Transmit::Connect) to
+    /// CONNACK. Default 20 s.
+    pub connect_timeout: Duration,
+    /// CONNECT's clean session flag. Default true.
+    pub clean_session: bool,
+    /// CONNECT's will. Default none: the vendor's server has no wills (vendor doc 634/46346).
+    pub will: Option<Will>,
+    /// How long a request may stay unanswered, unless
+    /// [`Engine::set_timeout`](crate::Engine::set_timeout) says otherwise. Default 10 s.
+    pub request_timeout: Duration,
+    /// When and how often to connect again.
+    pub backoff: Backoff,
+    /// QoS of the shadow topics: of the subscription, and of requests. Default 0, as all the
+    /// vendor's SDKs.
+    pub shadow_qos: QoS,
+    /// Largest inbound packet in bytes, all told. A larger PUBLISH is skipped and reported; another
+    /// packet of that size ends the link. Default 32 KiB.
+    pub maximum_packet_size: usize,
+    /// Largest payload of an outbound PUBLISH in bytes. Default 16 KiB (vendor doc 634/15241).
+    pub maximum_payload_size: usize,
+    /// How many requests may be open at a time; one more is refused. Default 64.
+    pub maximum_requests: usize,
+    /// How many bytes may wait for [`Engine::poll_transmit`](crate::Engine::poll_transmit), and
+    /// how many payload bytes may wait for the link; a request beyond is refused. Default 64 KiB.
+    pub maximum_queued_bytes: usize,
+    /// How many QoS 1 and 2 messages may be unacknowledged; more wait. Default 16, at least 1.
+    pub maximum_in_flight: usize,
+    /// How many events may wait for [`Engine::poll_event`](crate::Engine::poll_event) before
+    /// messages are dropped, which [`Event::EventsLost`](crate::Event::EventsLost) counts. Ends of
+    /// requests are never dropped. Default 256, at least 1.
+    pub maximum_events: usize,
+    /// How many shadows and plain subscriptions may exist together. Default 1,024.
+    pub maximum_subscriptions: usize,
+    /// In what the engine copies another client; the default copies none.
+    pub behaviour: Behaviour,
+}
+
+/// The choices in which the safe default and the vendor's Python SDK differ.
+///
+/// [`Behaviour::default`] is the safe one. [`Behaviour::python_sdk`] is what makes recorded
+/// sessions of that SDK come out byte for byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// White space and escapes of JSON. Default compact.
+    pub json_style: JsonStyle,
+    /// Form of client tokens. Default with a nonce.
+    pub token_style: TokenStyle,
+    /// Whether a shadow's requests wait for the SUBACK of its result topic, so that no reply can
+    /// come before anybody listens. Default true; the Python SDK sends them right away.
+    pub wait_for_suback: bool,
+    /// Whether a get follows each subscription that went live, so that a change of `desired` made
+    /// while the device was away is found. Default true; the Python SDK sends none of its own.
+    pub get_on_subscribe: bool,
+    /// Whether subscriptions are made again on a new link. Default true; the Python SDK forgets
+    /// them and stays silent while it is "connected".
+    pub resubscribe: bool,
+    /// Whether each CONNECT is signed anew. Default true; the Python SDK signs once in its life.
+    pub renew_credentials: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Behaviour {
+        Behaviour {
+            json_style: JsonStyle::Compact,
+            token_style: TokenStyle::Nonce,
+            wait_for_suback: true,
+            get_on_subscribe: true,
+            resubscribe: true,
+            renew_credentials: true,
+        }
+    }
+}
+
+impl Behaviour {
+    /// What the vendor's Python SDK does (seen in its source and on the wire).
+    #[must_use]
+    pub const fn python_sdk() -> Behaviour {
+        Behaviour {
+            json_style: python_sdk::JSON_STYLE,
+            token_style: TokenStyle::ProductCounter { first: 0 },
+            wait_for_suback: false,
+            get_on_subscribe: false,
+            resubscribe: false,
+            renew_credentials: false,
+        }
+    }
+}
+
+/// How client tokens look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenStyle {
+    /// `{nonce}-{n}`: the nonce comes from the engine's seed and tells this run's replies from
+    /// those of an earlier one; `n` counts all requests of the session.
+    Nonce,
+    /// `{productId}-{n}`: as the vendor's SDKs; `n` counts from `first`, for each shadow apart.
+    /// Every run begins with the same tokens, so a late reply of the last run can be mistaken.
+    ProductCounter {
+        /// The first number; 0 in the SDKs, larger where a recording begins in the middle.
+        first: u64,
+    },
+}
+
+impl TokenStyle {
+    /// The first number of a counter.
+    pub(crate) fn first(self) -> u64 {
+        match self {
+            TokenStyle::Nonce => 0,
+            TokenStyle::ProductCounter { first } => first,
+        }
+    }
+}
+
+/// Who logs in, and how the CONNECT proves it.
+#[derive(Clone)]
+pub enum Login {
+    /// A device that signs its user name with its secret.
+    Key {
+        /// The device; its client id is product id and device name in one.
+        device: ShadowName,
+        /// The device secret, decoded.
+        secret: Secret,
+        /// Digest of the signature. Default HMAC-SHA256.
+        method: SignatureMethod,
+        /// What goes into the user name.
+        user_name: UserName,
+    },
+    /// A device that its TLS client certificate identifies.
+    Certificate {
+        /// The device; its client id is product id and device name in one.
+        device: ShadowName,
+        /// What goes into the user name.
+        user_name: UserName,
+    },
+    /// A client whose login is known beforehand, or has none.
+    Plain {
+        /// CONNECT's client id.
+        client_id: String,
+        /// CONNECT's user name.
+        user_name: Option<String>,
+        /// CONNECT's password; a server may refuse one without a user name [MQTT-3.1.2-22], so it
+        /// is left out then.
+        password: Option<Secret>,
+    },
+}
+
+impl Login {
+    /// CONNECT's client id.
+    #[must_use]
+    pub fn client_id(&self) -> String {
+        match self {
+            Login::Key { device, .. } | Login::Certificate { device, .. } => {
+                device.client_id().into()
+            }
+            Login::Plain { client_id, .. } => client_id.clone(),
+        }
+    }
+
+    /// Whether a CONNECT needs the wall time.
+    pub(crate) fn needs_wall_time(&self) -> bool {
+        !matches!(self, Login::Plain { .. })
+    }
+}
+
+/// Without secrets: which kind, and for whom.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Login::Key { .. } => "Key",
+            Login::Certificate { .. } => "Certificate",
+            Login::Plain { .. } => "Plain",
+        };
+        f.debug_struct(kind)
+            .field("client_id", &self.client_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts of a user name `{productId}{deviceName};{sdkappid};{connid};{expiry}` that a
+/// configuration chooses (vendor doc 634/46346).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserName {
+    /// The vendor's number for the kind of client.
+    pub sdk_app_id: u32,
+    /// Five letters or digits; `None` draws them anew for each CONNECT. A replay sets them.
+    pub connection_id: Option<[u8; 5]>,
+    /// Until when the signature holds.
+    pub expiry: Expiry,
+}
+
+impl Default for UserName {
+    fn default() -> UserName {
+        UserName {
+            sdk_app_id: DEFAULT_SDK_APP_ID,
+            connection_id: None,
+            expiry: Expiry::After(Duration::from_secs(3_600)),
+        }
+    }
+}
+
+/// What the user name states as its expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Unix seconds, this long after the CONNECT. Default one hour.
+    After(Duration),
+    /// The current time in milliseconds, as the vendor's Python SDK writes it.
+    NowInMilliseconds,
+}
+
+/// CONNECT's will, owned. Its topic is checked when it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    pub(crate) topic: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+}
+
+impl Will {
+    /// A will for `topic`.
+    ///
+    /// # Errors
+    ///
+    /// `None` when the topic is not a valid topic name, or topic or payload are above 65,535 bytes.
+    #[must_use]
+    pub fn new(topic: &str, payload: &[u8], qos: QoS, retain: bool) -> Option<Will> {
+        let fits = payload.len() <= usize::from(u16::MAX);
+        (fits && crate::mqtt::topic::validate_name(topic).is_ok()).then(|| Will {
+            topic: topic.into(),
+            payload: payload.into(),
+            qos,
+            retain,
+        })
+    }
+}
+
+impl Config {
+    /// A device with its own shadow, as `device_info.json` describes it: the safe defaults.
+    #[must_use]
+    pub fn new(device: &DeviceInfo) -> Config {
+        let name = device.name.clone();
+        let login = match &device.authentication {
+            Authentication::Key { secret } => Login::Key {
+                device: name.clone(),
+                secret: secret.clone(),
+                method: SignatureMethod::HmacSha256,
+                user_name: UserName::default(),
+            },
+            Authentication::Certificate { .. } => Login::Certificate {
+                device: name.clone(),
+                user_name: UserName::default(),
+            },
+        };
+        Config {
+            own_shadow: Some(name),
+            ..Config::with_login(login)
+        }
+    }
+
+    /// The compatibility profile: the same device behaving as the vendor's Python SDK does, whose
+    /// CONNECT, SUBSCRIBE and PUBLISH bytes it reproduces. The application attaches the shadow
+    /// itself, as there.
+    #[must_use]
+    pub fn python_sdk(device: &DeviceInfo) -> Config {
+        let mut config = Config::new(device);
+        if let Login::Key {
+            method, user_name, ..
+        } = &mut config.login
+        {
+            *method = python_sdk::SIGNATURE_METHOD;
+            user_name.sdk_app_id = python_sdk::SDK_APP_ID;
+            user_name.expiry = Expiry::NowInMilliseconds;
+        }
+        config.own_shadow = None;
+        config.protocol_version = ProtocolVersion::V31;
+        config.behaviour = Behaviour::python_sdk();
+        config
+    }
+
+    /// A plain MQTT client without a shadow.
+    ///
+    /// An empty client id asks the server for one, which it may do only with a clean session
+    /// [MQTT-3.1.3-7].
+    #[must_use]
+    pub fn plain(client_id: &str) -> Config {
+        Config::with_login(Login::Plain {
+            client_id: client_id.into(),
+            user_name: None,
+            password: None,
+        })
+    }
+
+    fn with_login(login: Login) -> Config {
+        Config {
+            login,
+            own_shadow: None,
+            protocol_version: ProtocolVersion::V311,
+            keep_alive: 60,
+            ping_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(20),
+            clean_session: true,
+            will: None,
+            request_timeout: Duration::from_secs(10),
+            backoff: Backoff::default(),
+            shadow_qos: QoS::AtMostOnce,
+            maximum_packet_size: 32 * 1024,
+            maximum_payload_size: 16 * 1024,
+            maximum_requests: 64,
+            maximum_queued_bytes: 64 * 1024,
+            maximum_in_flight: 16,
+            maximum_events: 256,
+            maximum_subscriptions: 1_024,
+            behaviour: Behaviour::default(),
+        }
+    }
+}

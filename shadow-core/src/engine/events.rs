@@ -1,0 +1,87 @@
+//! The events that wait for the application.
+
+use alloc::collections::VecDeque;
+
+use crate::event::{Event, Outcome};
+use crate::request::RequestId;
+
+/// A bounded queue that never drops the end of a request. Ends that wait count as open requests, so
+/// they are bounded too.
+#[derive(Debug)]
+pub(super) struct Events {
+    queue: VecDeque<Event>,
+    maximum: usize,
+    ends: usize,
+    lost: u64,
+}
+
+impl Events {
+    pub(super) fn new(maximum: usize) -> Events {
+        Events {
+            queue: VecDeque::new(),
+            maximum: maximum.max(1),
+            ends: 0,
+            lost: 0,
+        }
+    }
+
+    /// Adds an event that may be dropped when the application does not keep up; whether it was
+    /// kept.
+    pub(super) fn push(&mut self, event: Event) -> bool {
+        let kept = self.queue.len() < self.maximum;
+        if kept {
+            self.queue.push_back(event);
+        } else {
+            self.lost = self.lost.saturating_add(1);
+        }
+        kept
+    }
+
+    /// Adds the end of a request.
+    pub(super) fn end(&mut self, request: RequestId, outcome: Outcome) {
+        self.ends += 1;
+        self.queue.push_back(Event::Ended { request, outcome });
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        if let Some(event) = self.queue.pop_front() {
+            self.ends -= usize::from(matches!(event, Event::Ended { .. }));
+            return Some(event);
+        }
+        let count = core::mem::take(&mut self.lost);
+        (count > 0).then_some(Event::EventsLost { count })
+    }
+
+    /// How many ends of requests wait.
+    pub(super) fn ends(&self) -> usize {
+        self.ends
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.lost == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_messages_but_never_ends_and_says_how_many() {
+        let mut events = Events::new(2);
+        for _ in 0..5 {
+            events.push(Event::Closed);
+        }
+        events.end(RequestId(7), Outcome::TimedOut);
+        assert_eq!(events.pop(), Some(Event::Closed));
+        assert_eq!(events.pop(), Some(Event::Closed));
+        let end = Event::Ended {
+            request: RequestId(7),
+            outcome: Outcome::TimedOut,
+        };
+        assert_eq!(events.pop(), Some(end));
+        assert_eq!(events.pop(), Some(Event::EventsLost { count: 3 }));
+        assert_eq!(events.pop(), None);
+        assert!(events.is_empty());
+    }
+}

@@ -1,0 +1,339 @@
+//! What the engine does when its link comes, goes, or takes something.
+
+use alloc::vec::Vec;
+
+use super::login::Credentials;
+use super::requests::{Owner, Progress, Request, Task};
+use super::shadows::Subscribed;
+use super::{Engine, KEPT_BYTES};
+use crate::config::Config;
+use crate::event::{Event, Outcome};
+use crate::mqtt::link::Notice;
+use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
+use crate::request::{Publication, RequestId, ShadowId};
+use crate::tencent::Operation;
+use crate::time::Instant;
+
+/// A decoder for one link.
+pub(super) fn decoder(config: &Config) -> StreamDecoder {
+    let Config {
+        protocol_version,
+        maximum_packet_size,
+        ..
+    } = *config;
+    StreamDecoder::new(
+        protocol_version,
+        maximum_packet_size,
+        Oversized::SkipPublish,
+    )
+}
+
+impl Engine {
+    /// Whether everything is at hand that a CONNECT needs.
+    pub(super) fn may_connect(&self) -> bool {
+        self.wall.is_some() || !self.config.login.needs_wall_time()
+    }
+
+    /// Sends CONNECT on a connection that has just come.
+    pub(super) fn send_connect(&mut self, now: Instant) {
+        if self.config.behaviour.renew_credentials || self.credentials.is_none() {
+            let wall = self.wall.map(|(at, wall)| wall + now.saturating_since(at));
+            self.credentials = Credentials::new(&self.config.login, wall, &mut self.random);
+        }
+        let Some(credentials) = &self.credentials else {
+            return;
+        };
+        self.decoder = decoder(&self.config);
+        let connect = credentials.connect(&self.config);
+        if let Some(notice) = self
+            .connection
+            .handle_connected(now, &connect, &mut self.random)
+        {
+            self.handle_notice(now, notice);
+        }
+    }
+
+    pub(super) fn handle_notice(&mut self, now: Instant, notice: Notice) {
+        match notice {
+            Notice::Online { session_present } => self.go_online(session_present),
+            Notice::Lost { cause, retry_in } => {
+                self.events.push(Event::Disconnected { cause, retry_in });
+                self.go_offline();
+            }
+            Notice::Subscribed { ticket, code } => {
+                if let Some(request) = self.requests.remove(RequestId(ticket)) {
+                    self.subscribed(now, &request, code);
+                }
+            }
+            Notice::Unsubscribed { ticket } => {
+                if let Some(request) = self.requests.remove(RequestId(ticket)) {
+                    self.end(&request, Outcome::Unsubscribed);
+                }
+            }
+            Notice::Published { ticket } => {
+                if let Some(ticket) = ticket {
+                    self.published(RequestId(ticket));
+                }
+            }
+            Notice::UnexpectedAcknowledgement { kind, packet_id } => {
+                self.events
+                    .push(Event::UnexpectedAcknowledgement { kind, packet_id });
+            }
+        }
+    }
+
+    fn go_online(&mut self, session_present: bool) {
+        self.events.push(Event::Connected { session_present });
+        for ticket in self
+            .connection
+            .resume(&mut self.session.mqtt, session_present)
+        {
+            self.published(RequestId(ticket));
+        }
+        if self.config.behaviour.resubscribe {
+            for subscription in &self.session.subscriptions {
+                let task = Task::Subscribe {
+                    filter: subscription.filter.clone(),
+                    qos: subscription.qos,
+                };
+                self.requests
+                    .register(Owner::Engine, None, Progress::Held, task);
+            }
+        }
+    }
+
+    /// A message of QoS 1 or 2 is with the server. That of a shadow request awaits its reply yet.
+    fn published(&mut self, id: RequestId) {
+        let plain =
+            |request: &Request| request.id == id && matches!(request.task, Task::Publish { .. });
+        if let Some(request) = self.requests.remove_first(plain) {
+            self.end(&request, Outcome::Published);
+        }
+    }
+
+    fn go_offline(&mut self) {
+        let resubscribe = self.config.behaviour.resubscribe;
+        for shadow in self.shadows.iter_mut() {
+            shadow.last_delta = None;
+            shadow.subscription = if resubscribe {
+                Subscribed::No
+            } else {
+                Subscribed::Refused
+            };
+        }
+        if !resubscribe {
+            self.session.subscriptions.clear();
+        }
+        for request in self.requests.iter_mut() {
+            // What SUBSCRIBE and UNSUBSCRIBE ask for is asked again on the next link.
+            let repeatable = matches!(
+                request.task,
+                Task::Subscribe { .. } | Task::Unsubscribe { .. }
+            );
+            if repeatable && resubscribe && request.owner == Owner::Application {
+                request.progress = Progress::Held;
+            }
+        }
+        let lost = |request: &Request| match (&request.task, request.owner) {
+            (_, Owner::Engine) => true,
+            // The session holds these until they are acknowledged.
+            (
+                Task::Publish {
+                    qos: QoS::AtLeastOnce | QoS::ExactlyOnce,
+                    ..
+                },
+                _,
+            ) => false,
+            (_, Owner::Application) => request.progress != Progress::Held,
+        };
+        while let Some(request) = self.requests.remove_first(lost) {
+            self.session.mqtt.forget_ticket(request.id.0);
+            let maybe_applied = request.progress == Progress::Sent;
+            self.end(&request, Outcome::Disconnected { maybe_applied });
+        }
+    }
+
+    fn subscribed(&mut self, now: Instant, request: &Request, code: SubscribeReturnCode) {
+        match (&request.task, code) {
+            (Task::Attach { shadow }, code) => self.shadow_subscribed(now, *shadow, code),
+            (Task::Subscribe { filter, qos }, SubscribeReturnCode::Granted(granted)) => {
+                self.session.remember_subscription(filter, *qos);
+                self.end(request, Outcome::Subscribed { granted });
+            }
+            (Task::Subscribe { filter, .. }, SubscribeReturnCode::Failure) => {
+                self.session.forget_subscription(filter);
+                self.end(request, Outcome::SubscriptionRefused);
+                if request.owner == Owner::Engine {
+                    self.events.push(Event::SubscriptionLost {
+                        filter: filter.clone(),
+                    });
+                }
+            }
+            (Task::Shadow { .. } | Task::Publish { .. } | Task::Unsubscribe { .. }, _) => {}
+        }
+    }
+
+    fn shadow_subscribed(&mut self, now: Instant, id: ShadowId, code: SubscribeReturnCode) {
+        let Some(shadow) = self.shadows.get_mut(id) else {
+            return;
+        };
+        match code {
+            SubscribeReturnCode::Granted(_) => {
+                shadow.subscription = Subscribed::Live;
+                self.events.push(Event::ShadowSubscribed { shadow: id });
+                if self.config.behaviour.get_on_subscribe {
+                    self.get_after_subscription(now, id);
+                }
+            }
+            SubscribeReturnCode::Failure => {
+                shadow.subscription = Subscribed::Refused;
+                self.events.push(Event::ShadowRefused { shadow: id });
+            }
+        }
+    }
+
+    /// A request was not answered in time.
+    pub(super) fn time_out(&mut self, now: Instant, request: &Request) {
+        self.withdraw(request);
+        self.end(request, Outcome::TimedOut);
+        // The vendor's server may take seconds before a subscription works (vendor doc 634/15241),
+        // so the first get can go unanswered; without it no delta is known to be complete.
+        if let (
+            Owner::Engine,
+            Task::Shadow {
+                shadow,
+                operation: Operation::Get,
+                ..
+            },
+        ) = (request.owner, &request.task)
+        {
+            self.get_after_subscription(now, *shadow);
+        }
+    }
+
+    /// Takes a request's packet back if it has not left, and forgets who waits for it otherwise.
+    pub(super) fn withdraw(&mut self, request: &Request) {
+        self.session.mqtt.forget_ticket(request.id.0);
+        let message_qos = match &request.task {
+            Task::Shadow { .. } => self.config.shadow_qos,
+            Task::Publish { qos, .. } => *qos,
+            Task::Attach { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => return,
+        };
+        if message_qos == QoS::AtMostOnce && request.progress == Progress::Queued {
+            self.connection.withdraw(request.id.0);
+        }
+    }
+
+    /// Sends whatever can be sent by now.
+    pub(super) fn flush(&mut self, now: Instant) {
+        if self.connection.is_due(now) {
+            if self.may_connect() {
+                self.connection.start(now);
+            } else if !self.wall_asked {
+                self.wall_asked = true;
+                self.events.push(Event::WallTimeNeeded);
+            }
+        }
+        if self.connection.is_online() {
+            self.subscribe_shadows(now);
+            self.send_held(now);
+        }
+        if self.payload.capacity() > KEPT_BYTES {
+            self.payload = Vec::new();
+        }
+    }
+
+    fn subscribe_shadows(&mut self, now: Instant) {
+        let qos = self.config.shadow_qos;
+        for shadow in self.shadows.iter_mut() {
+            if shadow.subscription != Subscribed::No {
+                continue;
+            }
+            let task = Task::Attach { shadow: shadow.id };
+            let id = self
+                .requests
+                .register(Owner::Engine, None, Progress::Queued, task);
+            let (mqtt, topic) = (&mut self.session.mqtt, &shadow.result_topic);
+            let sent = self.connection.subscribe(now, mqtt, topic, qos, id.0);
+            debug_assert!(sent.is_ok(), "a shadow's topic is a valid filter");
+            shadow.subscription = Subscribed::Asked;
+        }
+    }
+
+    fn send_held(&mut self, now: Instant) {
+        let waits = self.config.behaviour.wait_for_suback;
+        let shadow_qos = self.config.shadow_qos;
+        let mut window_closed = false;
+        let mut refused: Vec<RequestId> = Vec::new();
+        for request in self
+            .requests
+            .iter_mut()
+            .filter(|r| r.progress == Progress::Held)
+        {
+            let mqtt = &mut self.session.mqtt;
+            let id = request.id.0;
+            let sent = match &mut request.task {
+                Task::Shadow {
+                    shadow, payload, ..
+                } => {
+                    let Some(shadow) = self.shadows.get(*shadow) else {
+                        continue;
+                    };
+                    match shadow.subscription {
+                        Subscribed::No | Subscribed::Asked if waits => continue,
+                        Subscribed::Refused if waits => {
+                            refused.push(request.id);
+                            continue;
+                        }
+                        _ => {}
+                    }
+                    window_closed |=
+                        shadow_qos != QoS::AtMostOnce && !self.connection.has_window(mqtt);
+                    if window_closed && shadow_qos != QoS::AtMostOnce {
+                        continue;
+                    }
+                    let publication =
+                        Publication::new(&shadow.operation_topic, payload).qos(shadow_qos);
+                    let sent = self.connection.publish(mqtt, &publication, id).map(drop);
+                    *payload = Vec::new();
+                    sent
+                }
+                Task::Publish {
+                    topic,
+                    payload,
+                    qos,
+                    retain,
+                } => {
+                    window_closed |= *qos != QoS::AtMostOnce && !self.connection.has_window(mqtt);
+                    if window_closed && *qos != QoS::AtMostOnce {
+                        continue;
+                    }
+                    let publication = Publication {
+                        topic,
+                        payload,
+                        qos: *qos,
+                        retain: *retain,
+                    };
+                    let sent = self.connection.publish(mqtt, &publication, id).map(drop);
+                    *payload = Vec::new();
+                    sent
+                }
+                Task::Subscribe { filter, qos } => {
+                    self.connection.subscribe(now, mqtt, filter, *qos, id)
+                }
+                Task::Unsubscribe { filter } => self.connection.unsubscribe(now, mqtt, filter, id),
+                Task::Attach { .. } => continue,
+            };
+            debug_assert!(
+                sent.is_ok(),
+                "topics and sizes are checked before a request is taken"
+            );
+            request.progress = Progress::Queued;
+        }
+        for id in refused {
+            if let Some(request) = self.requests.remove(id) {
+                self.end(&request, Outcome::SubscriptionRefused);
+            }
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! The engine: see [`Engine`].
+
+mod events;
+mod inbound;
+mod link;
+mod login;
+mod plain;
+mod requests;
+mod shadow;
+mod shadows;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use self::events::Events;
+use self::inbound::Inbound;
+use self::login::Credentials;
+use self::requests::{Owner, Progress, Request, Requests, Task};
+use self::shadows::Shadows;
+use crate::config::Config;
+use crate::event::{Event, Outcome};
+use crate::mqtt::link::Transmit;
+use crate::mqtt::link::{
+    Connection, ConnectionTimer, DisconnectCause, Settings, Signal, TransportFailure,
+};
+use crate::mqtt::{QoS, StreamDecoder};
+use crate::random::Random;
+use crate::request::{RequestError, RequestId, ShadowId};
+use crate::session::Session;
+use crate::time::{Instant, WallTime};
+
+/// A device's half of its shadows, as a state machine without I/O.
+///
+/// One engine is one MQTT connection, over all links it takes, with any number of shadows on it. It
+/// opens no socket and reads no clock: its owner, the *driver*, does both. All calls are
+/// synchronous, none blocks, and the same calls always give the same results.
+///
+/// # Inputs
+///
+/// The `handle_` methods say what happened, and when; they never fail, whatever the peer does. The
+/// requests ([`get`](Engine::get), [`update`](Engine::update), [`report`](Engine::report),
+/// [`publish`](Engine::publish), …) say what the application wants. A refused request changes
+/// nothing; an accepted one ends with exactly one [`Event::Ended`]. Time that runs back is taken
+/// for the latest time seen.
+///
+/// # Outputs
+///
+/// After *any* input, poll until there is nothing left:
+///
+/// 1. [`poll_transmit`](Engine::poll_transmit) until `None`: what to do on the transport, in order;
+/// 2. [`poll_event`](Engine::poll_event) until `None`: what the application should know;
+/// 3. [`poll_deadline`](Engine::poll_deadline): when to call [`handle_tick`](Engine::handle_tick)
+///    if nothing happens before. A tick too early is harmless, one too late delays timeouts.
+///
+/// In this order, since handing bytes over can itself end a request (a QoS 0 message is done when it
+/// leaves) and moves the deadline of the keep alive. Nothing that is ready to leave waits for a
+/// deadline.
+///
+/// # Guarantees
+///
+/// Memory is bounded by [`Config`], whatever the peer and the application do. Every accepted request
+/// ends exactly once. Input is handled before deadlines: a reply that comes with the tick that would
+/// time its request out counts. Replies are matched by shadow, operation and client token, so that a
+/// late or foreign one is never taken for the answer; it is an [`Event::Unmatched`].
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    session: Session,
+    random: Random,
+    /// The latest time seen.
+    now: Instant,
+    /// The wall time last passed in, and when.
+    wall: Option<(Instant, WallTime)>,
+    /// Whether the application was asked for it.
+    wall_asked: bool,
+    /// Those of the last CONNECT, where they are not renewed.
+    credentials: Option<Credentials>,
+    connection: Connection,
+    decoder: StreamDecoder,
+    shadows: Shadows,
+    requests: Requests,
+    events: Events,
+    /// The payload being written; kept for its memory.
+    payload: Vec<u8>,
+    /// The client token being written; kept for its memory.
+    token: String,
+}
+
+/// When to tick at the latest, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// What is due then.
+    pub timer: Timer,
+}
+
+/// What a [`Deadline`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// To connect again.
+    Reconnect,
+    /// To give up a connection that did not get as far as CONNACK.
+    Connect,
+    /// To send PINGREQ, as one direction was silent for the keep alive time.
+    KeepAlive,
+    /// To give up a link that did not answer PINGREQ.
+    PingResponse,
+    /// To give up a link that did not answer SUBSCRIBE or UNSUBSCRIBE.
+    Acknowledgement,
+    /// To end a request as timed out.
+    Request,
+}
+
+impl From<ConnectionTimer> for Timer {
+    fn from(timer: ConnectionTimer) -> Timer {
+        match timer {
+            ConnectionTimer::Reconnect => Timer::Reconnect,
+            ConnectionTimer::Connect => Timer::Connect,
+            ConnectionTimer::KeepAlive => Timer::KeepAlive,
+            ConnectionTimer::PingResponse => Timer::PingResponse,
+            ConnectionTimer::Acknowledgement => Timer::Acknowledgement,
+        }
+    }
+}
+
+/// Buffers of at most this many bytes are kept between requests; larger ones are given back.
+const KEPT_BYTES: usize = 512;
+
+impl Engine {
+    /// An engine that wants to connect at once.
+    ///
+    /// `seed` should differ from run to run where the session does not outlive the run: the nonce
+    /// that tells this run's replies from the last run's comes from it, as do the connection id and
+    /// the jitter.
+    #[must_use]
+    pub fn new(config: Config, mut session: Session, seed: u64, now: Instant) -> Engine {
+        let mut random = Random::new(seed);
+        session.ensure_nonce(&mut random);
+        let settings = Settings {
+            version: config.protocol_version,
+            keep_alive: Duration::from_secs(config.keep_alive.into()),
+            ping_timeout: config.ping_timeout,
+            connect_timeout: config.connect_timeout,
+            acknowledgement_timeout: config.request_timeout,
+            maximum_in_flight: config.maximum_in_flight,
+            backoff: config.backoff,
+        };
+        let mut shadows = Shadows::default();
+        if let Some(name) = &config.own_shadow {
+            shadows.attach(name.clone(), config.behaviour.token_style.first());
+        }
+        let mut engine = Engine {
+            decoder: link::decoder(&config),
+            events: Events::new(config.maximum_events),
+            connection: Connection::new(settings, now),
+            config,
+            session,
+            random,
+            now,
+            wall: None,
+            wall_asked: false,
+            credentials: None,
+            shadows,
+            requests: Requests::default(),
+            payload: Vec::new(),
+            token: String::new(),
+        };
+        engine.flush(now);
+        engine
+    }
+
+    /// The wall time, for signing. May be passed in at any time and any number of times.
+    pub fn handle_wall_time(&mut self, now: Instant, wall: WallTime) {
+        let now = self.advance(now);
+        self.wall = Some((now, wall));
+        self.flush(now);
+    }
+
+    /// The transport has the connection that [`Transmit::Connect`] asked for. Ignored when none was
+    /// asked for.
+    pub fn handle_connected(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.send_connect(now);
+        self.flush(now);
+    }
+
+    /// The transport received `bytes`, in any cutting. Ignored when there is no connection.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        let now = self.advance(now);
+        self.connection.note_received(now);
+        let mut input = bytes;
+        while self.connection.is_open() {
+            let notice = match self.decoder.next(&mut input) {
+                Ok(None) => break,
+                Ok(Some(incoming)) => {
+                    let mqtt = &mut self.session.mqtt;
+                    let random = &mut self.random;
+                    match self.connection.handle_incoming(now, mqtt, incoming, random) {
+                        None => continue,
+                        Some(Signal::Message(publish)) => {
+                            let inbound = Inbound {
+                                token_style: self.config.behaviour.token_style,
+                                session: &self.session,
+                                shadows: &mut self.shadows,
+                                requests: &mut self.requests,
+                                events: &mut self.events,
+                            };
+                            inbound.handle(&publish);
+                            continue;
+                        }
+                        Some(Signal::Oversized { topic, qos, size }) => {
+                            let topic = topic.into();
+                            self.events
+                                .push(Event::OversizedMessage { topic, qos, size });
+                            continue;
+                        }
+                        Some(Signal::Notice(notice)) => notice,
+                    }
+                }
+                Err(error) => {
+                    let cause = DisconnectCause::Malformed(error);
+                    self.connection.fail(now, cause, &mut self.random)
+                }
+            };
+            self.handle_notice(now, notice);
+        }
+        self.flush(now);
+    }
+
+    /// The transport lost its connection, or could not make one. Ignored when there is none, so a
+    /// driver need not remember whether it was told to close it.
+    pub fn handle_disconnected(&mut self, now: Instant, failure: TransportFailure) {
+        let now = self.advance(now);
+        if let Some(notice) = self
+            .connection
+            .handle_disconnected(now, failure, &mut self.random)
+        {
+            self.handle_notice(now, notice);
+        }
+        self.flush(now);
+    }
+
+    /// Time has passed. Carries out what is due by `now`.
+    pub fn handle_tick(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let Some(notice) = self.connection.handle_tick(now, &mut self.random) {
+            self.handle_notice(now, notice);
+        }
+        let overdue = |request: &Request| request.deadline.is_some_and(|deadline| deadline <= now);
+        while let Some(request) = self.requests.remove_first(overdue) {
+            self.time_out(now, &request);
+        }
+        self.flush(now);
+    }
+
+    /// Connects now instead of waiting for the next try, as when the network is known to be back.
+    pub fn reconnect(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.connection.hasten(now);
+        self.flush(now);
+    }
+
+    /// Ends everything: open requests end as cancelled, DISCONNECT is sent if there is a link, and
+    /// the last event is [`Event::Closed`]. What was published before still leaves.
+    pub fn close(&mut self, now: Instant) {
+        self.advance(now);
+        if self.connection.is_closed() {
+            return;
+        }
+        self.connection.close();
+        while let Some(request) = self.requests.remove_first(|_| true) {
+            self.end(&request, Outcome::Cancelled);
+        }
+        self.events.push(Event::Closed);
+    }
+
+    /// Ends an open request as cancelled. What has left cannot be called back.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownRequest`] when it has ended.
+    pub fn cancel(&mut self, now: Instant, request: RequestId) -> Result<(), RequestError> {
+        let now = self.advance(now);
+        let own = self
+            .requests
+            .find_mut(request)
+            .is_some_and(|r| r.owner == Owner::Application);
+        let removed = if own {
+            self.requests.remove(request)
+        } else {
+            None
+        };
+        let removed = removed.ok_or(RequestError::UnknownRequest(request))?;
+        self.withdraw(&removed);
+        self.end(&removed, Outcome::Cancelled);
+        self.flush(now);
+        Ok(())
+    }
+
+    /// Gives an open request until `timeout` from now, instead of the configured time.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownRequest`] when it has ended.
+    pub fn set_timeout(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        timeout: Duration,
+    ) -> Result<(), RequestError> {
+        let now = self.advance(now);
+        let found = self
+            .requests
+            .find_mut(request)
+            .filter(|r| r.owner == Owner::Application);
+        found.ok_or(RequestError::UnknownRequest(request))?.deadline = Some(now + timeout);
+        Ok(())
+    }
+
+    /// The next thing to do on the transport. A packet's bytes are appended to `buffer`, one whole
+    /// packet a call; a driver may collect several before it writes.
+    pub fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
+        let now = self.advance(now);
+        let (transmit, ticket) = self.connection.poll_transmit(now, buffer)?;
+        let leaving = ticket.and_then(|ticket| self.requests.find_mut(RequestId(ticket)));
+        if let Some(request) = leaving {
+            request.progress = Progress::Sent;
+            if matches!(
+                request.task,
+                Task::Publish {
+                    qos: QoS::AtMostOnce,
+                    ..
+                }
+            ) {
+                let id = request.id;
+                self.requests.remove(id);
+                self.events.end(id, Outcome::Published);
+            }
+        }
+        Some(transmit)
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// When to call [`Engine::handle_tick`] at the latest; `None` when nothing is due ever.
+    #[must_use]
+    pub fn poll_deadline(&self) -> Option<Deadline> {
+        let connection = self
+            .connection
+            .deadline()
+            .map(|(timer, at)| (Timer::from(timer), at));
+        // Without a wall time there is nothing to wake up for.
+        let connection =
+            connection.filter(|(timer, _)| *timer != Timer::Reconnect || self.may_connect());
+        let request = self.requests.deadline().map(|at| (Timer::Request, at));
+        let earliest = connection
+            .into_iter()
+            .chain(request)
+            .min_by_key(|(_, at)| *at);
+        earliest.map(|(timer, at)| Deadline { at, timer })
+    }
+
+    /// Whether `poll_transmit` or `poll_event` would give something. A virtual clock may not move
+    /// before this is false.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.connection.has_output() || !self.events.is_empty()
+    }
+
+    /// What survives the link.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Gives up the engine for what survives it.
+    #[must_use]
+    pub fn into_session(self) -> Session {
+        self.session
+    }
+
+    /// What it was told at its start.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether the server has accepted the login on the present link.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.connection.is_online()
+    }
+
+    /// How many requests of the application are open.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.requests.of_application()
+    }
+
+    /// The latest time seen, which `now` cannot undercut.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// Tells the application how its request ended.
+    fn end(&mut self, request: &Request, outcome: Outcome) {
+        if request.owner == Owner::Application {
+            self.events.end(request.id, outcome);
+        }
+    }
+
+    /// Whether one more request of `size` payload bytes fits.
+    fn admit(&self, size: usize) -> Result<(), RequestError> {
+        let Config {
+            maximum_requests,
+            maximum_queued_bytes,
+            maximum_payload_size,
+            ..
+        } = self.config;
+        if self.connection.is_closed() {
+            return Err(RequestError::Closed);
+        }
+        if size > maximum_payload_size {
+            return Err(RequestError::PayloadTooLarge {
+                size,
+                limit: maximum_payload_size,
+            });
+        }
+        if self.requests.of_application() + self.events.ends() >= maximum_requests {
+            return Err(RequestError::TooManyRequests {
+                limit: maximum_requests,
+            });
+        }
+        let queued = self.connection.queued_bytes() + self.requests.held_bytes();
+        if queued + size > maximum_queued_bytes {
+            return Err(RequestError::QueueFull {
+                limit: maximum_queued_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    fn request_deadline(&self, now: Instant) -> Option<Instant> {
+        Some(now + self.config.request_timeout)
+    }
+
+    fn attached(&self, shadow: ShadowId) -> Result<&shadows::Shadow, RequestError> {
+        self.shadows
+            .get(shadow)
+            .ok_or(RequestError::UnknownShadow(shadow))
+    }
+}

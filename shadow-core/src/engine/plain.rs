@@ -1,0 +1,121 @@
+//! The requests on topics that are no shadow's.
+
+use alloc::string::ToString;
+
+use super::Engine;
+use super::requests::{Owner, Progress, Task};
+use crate::mqtt::{QoS, topic};
+use crate::request::{Publication, RequestError, RequestId};
+use crate::time::Instant;
+
+impl Engine {
+    /// Publishes a message. Without a link it waits for one until its deadline. A QoS 1 or 2
+    /// message that was sent stays in the session until it is acknowledged, over any number of
+    /// links.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::InvalidTopic`], [`RequestError::ShadowTopic`],
+    /// [`RequestError::PayloadTooLarge`], [`RequestError::TooManyRequests`],
+    /// [`RequestError::QueueFull`] or [`RequestError::Closed`].
+    pub fn publish(
+        &mut self,
+        now: Instant,
+        publication: &Publication<'_>,
+    ) -> Result<RequestId, RequestError> {
+        let Publication {
+            topic,
+            payload,
+            qos,
+            retain,
+        } = *publication;
+        topic::validate_name(topic)
+            .map_err(|error| RequestError::InvalidTopic(error.to_string()))?;
+        let payload = payload.into();
+        let task = Task::Publish {
+            topic: topic.into(),
+            payload,
+            qos,
+            retain,
+        };
+        self.take(now, topic, publication.payload.len(), task)
+    }
+
+    /// Subscribes a topic filter, on this link and every later one. Its messages are
+    /// [`Event::Message`](crate::Event::Message)s.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::publish`], and [`RequestError::TooManySubscriptions`].
+    pub fn subscribe(
+        &mut self,
+        now: Instant,
+        filter: &str,
+        qos: QoS,
+    ) -> Result<RequestId, RequestError> {
+        validate_filter(filter)?;
+        self.admit_subscription()?;
+        self.take(
+            now,
+            filter,
+            0,
+            Task::Subscribe {
+                filter: filter.into(),
+                qos,
+            },
+        )
+    }
+
+    /// Unsubscribes a topic filter.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::publish`].
+    pub fn unsubscribe(&mut self, now: Instant, filter: &str) -> Result<RequestId, RequestError> {
+        validate_filter(filter)?;
+        let request = self.take(
+            now,
+            filter,
+            0,
+            Task::Unsubscribe {
+                filter: filter.into(),
+            },
+        )?;
+        self.session.forget_subscription(filter);
+        Ok(request)
+    }
+
+    /// Whether one more subscription fits.
+    pub(super) fn admit_subscription(&self) -> Result<(), RequestError> {
+        let limit = self.config.maximum_subscriptions;
+        let subscriptions = self.shadows.len() + self.session.subscriptions.len();
+        if subscriptions >= limit {
+            return Err(RequestError::TooManySubscriptions { limit });
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        topic: &str,
+        size: usize,
+        task: Task,
+    ) -> Result<RequestId, RequestError> {
+        let now = self.advance(now);
+        self.admit(size)?;
+        if self.shadows.own(topic) {
+            return Err(RequestError::ShadowTopic);
+        }
+        let deadline = self.request_deadline(now);
+        let request = self
+            .requests
+            .register(Owner::Application, deadline, Progress::Held, task);
+        self.flush(now);
+        Ok(request)
+    }
+}
+
+fn validate_filter(filter: &str) -> Result<(), RequestError> {
+    topic::validate_filter(filter).map_err(|error| RequestError::InvalidTopic(error.to_string()))
+}

@@ -1,0 +1,216 @@
+//! The table of open requests: what was asked, how far it got, until when it may take.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::mqtt::QoS;
+use crate::request::{RequestId, ShadowId};
+use crate::tencent::Operation;
+use crate::time::Instant;
+
+/// One open request.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) id: RequestId,
+    pub(super) owner: Owner,
+    /// `None` where another timer bounds it.
+    pub(super) deadline: Option<Instant>,
+    pub(super) progress: Progress,
+    pub(super) task: Task,
+}
+
+/// Who is told of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Application,
+    Engine,
+}
+
+/// How far it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It waits for a link, a subscription or room in the send window.
+    Held,
+    /// It is in the outbox.
+    Queued,
+    /// The transport has taken it.
+    Sent,
+}
+
+/// What was asked.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// A get or an update. `payload` is empty once it is queued.
+    Shadow {
+        shadow: ShadowId,
+        operation: Operation,
+        token: u64,
+        payload: Vec<u8>,
+    },
+    /// Subscribing a shadow's result topic.
+    Attach { shadow: ShadowId },
+    /// A plain message. `payload` is empty once it is queued.
+    Publish {
+        topic: String,
+        payload: Vec<u8>,
+        qos: QoS,
+        retain: bool,
+    },
+    /// A plain subscription.
+    Subscribe { filter: String, qos: QoS },
+    /// The end of a plain subscription.
+    Unsubscribe { filter: String },
+}
+
+impl Task {
+    pub(super) fn shadow(&self) -> Option<ShadowId> {
+        match self {
+            Task::Shadow { shadow, .. } | Task::Attach { shadow } => Some(*shadow),
+            Task::Publish { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => None,
+        }
+    }
+
+    /// Payload bytes that wait here.
+    fn held_bytes(&self) -> usize {
+        match self {
+            Task::Shadow { payload, .. } | Task::Publish { payload, .. } => payload.len(),
+            Task::Attach { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => 0,
+        }
+    }
+}
+
+/// How a token that was given out is not open any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Answered,
+    Abandoned,
+}
+
+/// How many ended tokens are remembered, to tell a duplicate reply from a late one.
+const REMEMBERED: usize = 32;
+
+/// All open requests, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    open: Vec<Request>,
+    next_id: u64,
+    fates: VecDeque<(ShadowId, u64, Fate)>,
+}
+
+impl Requests {
+    /// Registers a request, before anything of it leaves.
+    pub(super) fn register(
+        &mut self,
+        owner: Owner,
+        deadline: Option<Instant>,
+        progress: Progress,
+        task: Task,
+    ) -> RequestId {
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        self.open.push(Request {
+            id,
+            owner,
+            deadline,
+            progress,
+            task,
+        });
+        id
+    }
+
+    /// How many the application has open.
+    pub(super) fn of_application(&self) -> usize {
+        self.open
+            .iter()
+            .filter(|request| request.owner == Owner::Application)
+            .count()
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.open
+            .iter()
+            .map(|request| request.task.held_bytes())
+            .sum()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Request> {
+        self.open.iter_mut()
+    }
+
+    pub(super) fn find_mut(&mut self, id: RequestId) -> Option<&mut Request> {
+        self.open.iter_mut().find(|request| request.id == id)
+    }
+
+    pub(super) fn remove(&mut self, id: RequestId) -> Option<Request> {
+        let index = self.open.iter().position(|request| request.id == id)?;
+        Some(self.take(index, Fate::Abandoned))
+    }
+
+    /// Takes out the oldest for which `wanted` holds.
+    pub(super) fn remove_first(&mut self, wanted: impl Fn(&Request) -> bool) -> Option<Request> {
+        let index = self.open.iter().position(wanted)?;
+        Some(self.take(index, Fate::Abandoned))
+    }
+
+    /// Takes out the request that a reply answers.
+    pub(super) fn answer(
+        &mut self,
+        shadow: ShadowId,
+        operation: Operation,
+        token: u64,
+    ) -> Option<Request> {
+        let index = self.open.iter().position(|request| {
+            matches!(&request.task, Task::Shadow { shadow: s, operation: o, token: t, .. }
+                if *t == token && *s == shadow && *o == operation)
+        })?;
+        Some(self.take(index, Fate::Answered))
+    }
+
+    fn take(&mut self, index: usize, fate: Fate) -> Request {
+        let request = self.open.remove(index);
+        if let Task::Shadow { shadow, token, .. } = request.task {
+            if self.fates.len() == REMEMBERED {
+                self.fates.pop_front();
+            }
+            self.fates.push_back((shadow, token, fate));
+        }
+        if self.open.is_empty() && self.open.capacity() > REMEMBERED {
+            self.open = Vec::new();
+        }
+        request
+    }
+
+    /// What became of a token, as far as it is remembered.
+    pub(super) fn fate(&self, shadow: ShadowId, token: u64) -> Option<Fate> {
+        let found = self
+            .fates
+            .iter()
+            .rev()
+            .find(|(s, t, _)| *s == shadow && *t == token);
+        found.map(|(_, _, fate)| *fate)
+    }
+
+    /// Whether a request on this shadow waits, which a later one may not overtake.
+    pub(super) fn has_held_for(&self, shadow: ShadowId) -> bool {
+        self.open.iter().any(|request| {
+            request.progress == Progress::Held && request.task.shadow() == Some(shadow)
+        })
+    }
+
+    /// Whether the token belongs to an open request.
+    pub(super) fn is_open(&self, shadow: ShadowId, token: u64) -> bool {
+        self.open.iter().any(|request| {
+            matches!(&request.task, Task::Shadow { shadow: s, token: t, .. }
+                if *t == token && *s == shadow)
+        })
+    }
+
+    /// The earliest deadline.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open
+            .iter()
+            .filter_map(|request| request.deadline)
+            .min()
+    }
+}

@@ -1,0 +1,247 @@
+//! The requests on shadows.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::requests::{Owner, Progress, Request, Task};
+use super::shadows::Subscribed;
+use super::{Engine, token};
+use crate::event::Outcome;
+use crate::request::{Publication, RequestError, RequestId, ShadowId};
+use crate::tencent::{self, Operation, ShadowName, Update};
+use crate::time::Instant;
+
+impl Engine {
+    /// The device's own shadow, if [`Config::own_shadow`](crate::Config::own_shadow) names one.
+    #[must_use]
+    pub fn own_shadow(&self) -> Option<ShadowId> {
+        let name = self.config.own_shadow.as_ref()?;
+        self.shadows.by_name(name).map(|shadow| shadow.id)
+    }
+
+    /// The name of an attached shadow.
+    #[must_use]
+    pub fn shadow_name(&self, shadow: ShadowId) -> Option<&ShadowName> {
+        self.shadows.get(shadow).map(|shadow| &shadow.name)
+    }
+
+    /// Attaches one more shadow, as that of a gateway's sub-device: subscribes its result topic on
+    /// this link and every later one. Attaching a shadow whose subscription was refused tries
+    /// again under the same id.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::AlreadyAttached`], [`RequestError::TooManySubscriptions`] or
+    /// [`RequestError::Closed`].
+    pub fn attach(&mut self, now: Instant, name: &ShadowName) -> Result<ShadowId, RequestError> {
+        let now = self.advance(now);
+        if self.connection.is_closed() {
+            return Err(RequestError::Closed);
+        }
+        let known = self
+            .shadows
+            .by_name(name)
+            .map(|shadow| (shadow.id, shadow.subscription));
+        let id = match known {
+            Some((id, Subscribed::Refused)) => {
+                if let Some(shadow) = self.shadows.get_mut(id) {
+                    shadow.subscription = Subscribed::No;
+                }
+                id
+            }
+            Some((id, _)) => return Err(RequestError::AlreadyAttached(id)),
+            None => {
+                self.admit_subscription()?;
+                self.shadows
+                    .attach(name.clone(), self.config.behaviour.token_style.first())
+            }
+        };
+        self.flush(now);
+        Ok(id)
+    }
+
+    /// Detaches a shadow: its open requests end as cancelled, and its result topic is unsubscribed.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownShadow`].
+    pub fn detach(&mut self, now: Instant, shadow: ShadowId) -> Result<(), RequestError> {
+        let now = self.advance(now);
+        let detached = self
+            .shadows
+            .detach(shadow)
+            .ok_or(RequestError::UnknownShadow(shadow))?;
+        let of_shadow = |request: &Request| request.task.shadow() == Some(shadow);
+        while let Some(request) = self.requests.remove_first(of_shadow) {
+            self.withdraw(&request);
+            self.end(&request, Outcome::Cancelled);
+        }
+        if self.connection.is_online() {
+            let task = Task::Unsubscribe {
+                filter: detached.result_topic,
+            };
+            self.requests
+                .register(Owner::Engine, None, Progress::Held, task);
+        }
+        self.flush(now);
+        Ok(())
+    }
+
+    /// Asks for the whole shadow.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Closed`], [`RequestError::UnknownShadow`],
+    /// [`RequestError::TooManyRequests`] or [`RequestError::QueueFull`].
+    pub fn get(&mut self, now: Instant, shadow: ShadowId) -> Result<RequestId, RequestError> {
+        let now = self.advance(now);
+        self.admit(0)?;
+        self.ask(
+            now,
+            shadow,
+            Operation::Get,
+            Owner::Application,
+            None::<&Update>,
+        )
+    }
+
+    /// Sends an update of `reported`, `desired` or both.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::get`]; [`RequestError::InvalidUpdate`] when a part is given that is no
+    /// object, or none is given, or JSON cannot hold a value;
+    /// [`RequestError::PayloadTooLarge`].
+    pub fn update<R: Serialize, D: Serialize>(
+        &mut self,
+        now: Instant,
+        shadow: ShadowId,
+        update: &Update<R, D>,
+    ) -> Result<RequestId, RequestError> {
+        let now = self.advance(now);
+        self.admit(0)?;
+        self.ask(
+            now,
+            shadow,
+            Operation::Update,
+            Owner::Application,
+            Some(update),
+        )
+    }
+
+    /// Reports these keys: an update of `reported` alone, merged into what the cloud has. Keys with
+    /// the value null are deleted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::update`].
+    pub fn report<R: Serialize>(
+        &mut self,
+        now: Instant,
+        shadow: ShadowId,
+        reported: &R,
+    ) -> Result<RequestId, RequestError> {
+        self.update(now, shadow, &Update::new().reported(reported))
+    }
+
+    /// Deletes all of `reported` (`"reported":null`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::get`].
+    pub fn clear_reported(
+        &mut self,
+        now: Instant,
+        shadow: ShadowId,
+    ) -> Result<RequestId, RequestError> {
+        self.update(now, shadow, &Update::new().clear_reported())
+    }
+
+    /// Deletes all of `desired` (`"desired":null`): the device has obeyed it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::get`].
+    pub fn clear_desired(
+        &mut self,
+        now: Instant,
+        shadow: ShadowId,
+    ) -> Result<RequestId, RequestError> {
+        self.update(now, shadow, &Update::new().clear_desired())
+    }
+
+    /// The engine's own get, whose answer makes the shadow ready.
+    pub(super) fn get_after_subscription(&mut self, now: Instant, shadow: ShadowId) {
+        let asked = self.ask(now, shadow, Operation::Get, Owner::Engine, None::<&Update>);
+        debug_assert!(asked.is_ok(), "the shadow is attached and a get is small");
+    }
+
+    fn ask<R: Serialize, D: Serialize>(
+        &mut self,
+        now: Instant,
+        id: ShadowId,
+        operation: Operation,
+        owner: Owner,
+        update: Option<&Update<R, D>>,
+    ) -> Result<RequestId, RequestError> {
+        let behaviour = self.config.behaviour;
+        let (style, json) = (behaviour.token_style, behaviour.json_style);
+        let shadow = self.attached(id)?;
+        let number = token::peek(style, &self.session, shadow);
+        let mut text = core::mem::take(&mut self.token);
+        token::write(style, &self.session, self.attached(id)?, number, &mut text);
+        self.payload.clear();
+        let written = match update {
+            None => {
+                tencent::request::write_get(&text, json, &mut self.payload);
+                Ok(())
+            }
+            Some(update) => update.write(&text, json, &mut self.payload),
+        };
+        self.token = text;
+        written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
+        if owner == Owner::Application {
+            self.admit(self.payload.len())?;
+        }
+        let deadline = self.request_deadline(now);
+        let shadow = self
+            .shadows
+            .get_mut(id)
+            .ok_or(RequestError::UnknownShadow(id))?;
+        let token = token::take(style, &mut self.session, shadow);
+        let held = self.requests.has_held_for(id);
+        let task = |payload| Task::Shadow {
+            shadow: id,
+            operation,
+            token,
+            payload,
+        };
+        let live = shadow.subscription == Subscribed::Live || !behaviour.wait_for_suback;
+        let window = self.config.shadow_qos == crate::mqtt::QoS::AtMostOnce
+            || self.connection.has_window(&self.session.mqtt);
+        if self.connection.is_online() && live && window && !held {
+            // The hot path: straight from one buffer that is used again into another.
+            let request =
+                self.requests
+                    .register(owner, deadline, Progress::Queued, task(Vec::new()));
+            let publication = Publication::new(&shadow.operation_topic, &self.payload)
+                .qos(self.config.shadow_qos);
+            let sent = self
+                .connection
+                .publish(&mut self.session.mqtt, &publication, request.0);
+            debug_assert!(
+                sent.is_ok(),
+                "a shadow's topic is valid and the size is checked"
+            );
+            return Ok(request);
+        }
+        let task = task(self.payload.clone());
+        let request = self
+            .requests
+            .register(owner, deadline, Progress::Held, task);
+        self.flush(now);
+        Ok(request)
+    }
+}

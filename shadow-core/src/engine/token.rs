@@ -1,0 +1,65 @@
+//! Client tokens: written into requests, recognised in replies.
+
+use alloc::string::String;
+use core::fmt::Write as _;
+
+use super::shadows::Shadow;
+use crate::config::TokenStyle;
+use crate::session::Session;
+
+/// The number of the next token for `shadow`, without taking it.
+pub(super) fn peek(style: TokenStyle, session: &Session, shadow: &Shadow) -> u64 {
+    match style {
+        TokenStyle::Nonce => session.tokens_given(),
+        TokenStyle::ProductCounter { .. } => shadow.next_token,
+    }
+}
+
+/// Takes the number that [`peek`] showed.
+pub(super) fn take(style: TokenStyle, session: &mut Session, shadow: &mut Shadow) -> u64 {
+    match style {
+        TokenStyle::Nonce => session.take_token(),
+        TokenStyle::ProductCounter { .. } => {
+            let token = shadow.next_token;
+            shadow.next_token = token.wrapping_add(1);
+            token
+        }
+    }
+}
+
+/// Writes `{nonce}-{number}` or `{productId}-{number}` over what `text` holds.
+pub(super) fn write(
+    style: TokenStyle,
+    session: &Session,
+    shadow: &Shadow,
+    number: u64,
+    text: &mut String,
+) {
+    text.clear();
+    let written = write!(text, "{}-{number}", prefix(style, session, shadow));
+    debug_assert!(written.is_ok(), "writing to a String does not fail");
+}
+
+/// The number of a token that this session gave out for `shadow`.
+pub(super) fn recognise(
+    style: TokenStyle,
+    session: &Session,
+    shadow: &Shadow,
+    text: &str,
+) -> Option<u64> {
+    let number = text
+        .strip_prefix(prefix(style, session, shadow))?
+        .strip_prefix('-')?;
+    let canonical = number == "0" || !number.starts_with(['0', '+']);
+    let number = number.parse().ok().filter(|_| canonical)?;
+    (style.first()..peek(style, session, shadow))
+        .contains(&number)
+        .then_some(number)
+}
+
+fn prefix<'a>(style: TokenStyle, session: &'a Session, shadow: &'a Shadow) -> &'a str {
+    match style {
+        TokenStyle::Nonce => session.nonce(),
+        TokenStyle::ProductCounter { .. } => shadow.name.product_id(),
+    }
+}

@@ -1,0 +1,221 @@
+//! What an engine tells its application.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::json::Json;
+use crate::mqtt::link::DisconnectCause;
+use crate::mqtt::{PacketId, PacketKind, QoS};
+use crate::request::{RequestId, ShadowId};
+use crate::tencent::{Document, Operation, ParseError};
+
+/// Something the application should know. Owned, comparable, and printable without secrets.
+///
+/// Events come out in the order in which their causes went in.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server accepted the login.
+    Connected {
+        /// Whether the server had kept this client's session.
+        session_present: bool,
+    },
+    /// There is no link any more, or it did not come about.
+    Disconnected {
+        /// Why.
+        cause: DisconnectCause,
+        /// When the engine tries again, counted from now.
+        retry_in: Duration,
+    },
+    /// [`Engine::close`](crate::Engine::close) was carried out; nothing follows.
+    Closed,
+    /// A login needs the wall time and none was ever passed in: the engine will not connect before
+    /// [`Engine::handle_wall_time`](crate::Engine::handle_wall_time).
+    WallTimeNeeded,
+    /// A shadow's result topic is subscribed; its requests flow.
+    ShadowSubscribed {
+        /// Which shadow.
+        shadow: ShadowId,
+    },
+    /// The server refused the subscription of a shadow's result topic (SUBACK 0x80). Its open
+    /// requests have ended as rejected. It is tried again on the next link.
+    ShadowRefused {
+        /// Which shadow.
+        shadow: ShadowId,
+    },
+    /// The first get after a subscription was answered. Every change of `desired` that was made
+    /// before now has been told by a [`Event::Delta`] that came before this.
+    Ready {
+        /// Which shadow.
+        shadow: ShadowId,
+        /// The whole shadow.
+        document: Document,
+    },
+    /// `desired` has changed, or differs from `reported` after a time without a link.
+    Delta(Delta),
+    /// A request has ended. Each accepted request ends exactly once.
+    Ended {
+        /// Which request.
+        request: RequestId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A message on a topic that is no attached shadow's.
+    Message(Message),
+    /// A reply that answers no open request. It is nobody else's answer either.
+    Unmatched(Unmatched),
+    /// A message on a shadow's result topic that is no shadow message.
+    InvalidMessage {
+        /// Whose topic.
+        shadow: ShadowId,
+        /// What is wrong with it.
+        error: ParseError,
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// A PUBLISH above [`Config::maximum_packet_size`](crate::Config) went by unread. The link
+    /// stays up.
+    OversizedMessage {
+        /// Its topic.
+        topic: String,
+        /// Its QoS; it was acknowledged accordingly.
+        qos: QoS,
+        /// Size of the whole packet in bytes.
+        size: usize,
+    },
+    /// The server refused to renew a plain subscription on a new link (SUBACK 0x80); it is given up.
+    SubscriptionLost {
+        /// Its filter.
+        filter: String,
+    },
+    /// An acknowledgement for a packet id that awaits none. Harmless.
+    UnexpectedAcknowledgement {
+        /// Kind of the acknowledgement.
+        kind: PacketKind,
+        /// The id it names.
+        packet_id: PacketId,
+    },
+    /// Events were dropped, as [`Config::maximum_events`](crate::Config) were waiting: messages,
+    /// deltas or the like, never an end of a request.
+    EventsLost {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// A change of `desired` that the device should apply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delta {
+    /// Whose.
+    pub shadow: ShadowId,
+    /// How it was learnt.
+    pub origin: DeltaOrigin,
+    /// The document's version, when stated.
+    pub version: Option<u64>,
+    /// The keys of `desired` that differ from `reported`, as a JSON object.
+    pub state: Json,
+}
+
+/// How a delta was learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaOrigin {
+    /// The cloud pushed it (`"type":"delta"`).
+    Pushed,
+    /// It stood in the reply to the get that follows a subscription.
+    Fetched,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A get or update was answered with result 0.
+    Accepted(Document),
+    /// A get or update was answered with another result.
+    Rejected {
+        /// The result code; [`VERSION_CONFLICT`](crate::tencent::VERSION_CONFLICT) is the only
+        /// documented one.
+        code: i64,
+        /// What came with it: for a version conflict the whole current document.
+        document: Document,
+    },
+    /// A message was published: handed to the transport for QoS 0, acknowledged for QoS 1 and 2.
+    Published,
+    /// A topic was subscribed.
+    Subscribed {
+        /// What the server grants, which may be less than asked for.
+        granted: QoS,
+    },
+    /// A topic was unsubscribed.
+    Unsubscribed,
+    /// The server refused a subscription (SUBACK 0x80), or that of the shadow asked.
+    SubscriptionRefused,
+    /// No answer in time. The cloud may have applied it all the same.
+    TimedOut,
+    /// The link was lost before the answer.
+    Disconnected {
+        /// Whether it had been handed to the transport, so that the cloud may have applied it.
+        maybe_applied: bool,
+    },
+    /// The application cancelled it, detached its shadow or closed the engine.
+    Cancelled,
+}
+
+/// A message of a plain subscription.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its topic.
+    pub topic: String,
+    /// Its payload.
+    pub payload: Vec<u8>,
+    /// The QoS it came with.
+    pub qos: QoS,
+    /// Whether the server had kept it from before the subscription.
+    pub retain: bool,
+    /// Whether it may have come before.
+    pub duplicate: bool,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("topic", &self.topic)
+            .field("payload", &String::from_utf8_lossy(&self.payload))
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("duplicate", &self.duplicate)
+            .finish()
+    }
+}
+
+/// A reply that answers no open request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unmatched {
+    /// On whose result topic it came.
+    pub shadow: ShadowId,
+    /// Why it matches nothing.
+    pub reason: UnmatchedReason,
+    /// Its `clientToken`, at most 128 bytes of it.
+    pub token: Option<String>,
+    /// What it answers.
+    pub operation: Operation,
+    /// Its result code.
+    pub code: i64,
+    /// What it carries.
+    pub document: Document,
+}
+
+/// Why a reply matches no open request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnmatchedReason {
+    /// Its request had timed out, been cancelled or been cut off.
+    Late,
+    /// Its request was answered before.
+    Duplicate,
+    /// This session never gave out its token, or not for this operation.
+    Foreign,
+    /// It has no token.
+    Tokenless,
+}

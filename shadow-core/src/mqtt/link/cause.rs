@@ -1,0 +1,70 @@
+//! Why a connection ended.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::mqtt::{ConnectReturnCode, DecodeError, EncodeError};
+
+/// Why there is no link.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DisconnectCause {
+    /// The transport says so.
+    Transport(TransportFailure),
+    /// The server refused the login.
+    Refused(ConnectReturnCode),
+    /// No CONNACK within the configured `connect_timeout`.
+    ConnectTimedOut,
+    /// No PINGRESP within the configured `ping_timeout`: the link is dead.
+    PingTimedOut,
+    /// No SUBACK or UNSUBACK within the configured `request_timeout`.
+    SubscribeTimedOut,
+    /// The configured login, will or client id does not fit into a CONNECT.
+    InvalidConnect(EncodeError),
+    /// The server sent bytes that are no MQTT packet.
+    Malformed(DecodeError),
+    /// The server sent a packet that has no place here; the text names the clause.
+    Violation(&'static str),
+}
+
+impl fmt::Display for DisconnectCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DisconnectCause::Transport(failure) => write!(f, "{failure}"),
+            DisconnectCause::Refused(code @ ConnectReturnCode::BadUserNameOrPassword) => {
+                write!(
+                    f,
+                    "login refused: {code}; usually a wrong device secret, or a wrong clock"
+                )
+            }
+            DisconnectCause::Refused(code) => write!(f, "login refused: {code}"),
+            DisconnectCause::ConnectTimedOut => write!(f, "no answer to CONNECT in time"),
+            DisconnectCause::PingTimedOut => write!(f, "no answer to PINGREQ in time"),
+            DisconnectCause::SubscribeTimedOut => write!(f, "no answer to SUBSCRIBE in time"),
+            DisconnectCause::InvalidConnect(error) => write!(f, "cannot make a CONNECT: {error}"),
+            DisconnectCause::Malformed(error) => write!(f, "malformed packet: {error}"),
+            DisconnectCause::Violation(clause) => write!(f, "protocol violation: {clause}"),
+        }
+    }
+}
+
+/// What a transport says of a link that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportFailure {
+    /// The connection did not come about; the text says why and names the address.
+    ConnectFailed(String),
+    /// The peer closed the connection in order.
+    ClosedByPeer,
+    /// The connection broke; the text says how.
+    Broken(String),
+}
+
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TransportFailure::ConnectFailed(why) => write!(f, "cannot connect: {why}"),
+            TransportFailure::ClosedByPeer => write!(f, "the server closed the connection"),
+            TransportFailure::Broken(why) => write!(f, "the connection broke: {why}"),
+        }
+    }
+}

@@ -1,0 +1,753 @@
+//! The state machine of a client's connection.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::outbox::Outbox;
+use super::{Backoff, DisconnectCause, Transmit, TransportFailure};
+use crate::mqtt::session::{Outgoing, SessionState, Stage};
+use crate::mqtt::{
+    Connect, ConnectReturnCode, EncodeError, Entries, Incoming, Packet, PacketId, PacketKind,
+    ProtocolVersion, PubAck, PubComp, PubRec, PubRel, Publish, QoS, Subscribe, SubscribeReturnCode,
+    Unsubscribe,
+};
+use crate::random::Random;
+use crate::request::Publication;
+use crate::time::Instant;
+
+/// What a connection is told once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) version: ProtocolVersion,
+    pub(crate) keep_alive: Duration,
+    pub(crate) ping_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) acknowledgement_timeout: Duration,
+    pub(crate) maximum_in_flight: usize,
+    pub(crate) backoff: Backoff,
+}
+
+/// What came of an inbound packet.
+pub(crate) enum Signal<'a> {
+    /// A message to deliver; acknowledging it is already seen to.
+    Message(Publish<'a>),
+    /// A message that was too large went by.
+    Oversized {
+        topic: &'a str,
+        qos: QoS,
+        size: usize,
+    },
+    /// Anything that carries no bytes.
+    Notice(Notice),
+}
+
+/// Something the connection tells its owner.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// CONNACK accepted the login.
+    Online { session_present: bool },
+    /// The link is gone; the next try comes after `retry_in`.
+    Lost {
+        cause: DisconnectCause,
+        retry_in: Duration,
+    },
+    /// A SUBSCRIBE was answered.
+    Subscribed {
+        ticket: u64,
+        code: SubscribeReturnCode,
+    },
+    /// An UNSUBSCRIBE was answered.
+    Unsubscribed { ticket: u64 },
+    /// A QoS 1 or 2 message was acknowledged in full; `None` when nobody waits.
+    Published { ticket: Option<u64> },
+    /// An acknowledgement of nothing.
+    UnexpectedAcknowledgement {
+        kind: PacketKind,
+        packet_id: PacketId,
+    },
+}
+
+/// Which timer a deadline of a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionTimer {
+    Reconnect,
+    Connect,
+    KeepAlive,
+    PingResponse,
+    Acknowledgement,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    settings: Settings,
+    state: State,
+    outbox: Outbox,
+    /// Links in a row that were not stable.
+    failures: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No link; one is due at this instant.
+    Waiting { until: Instant },
+    /// The transport was asked for a connection.
+    Connecting { deadline: Instant },
+    /// CONNECT was sent.
+    Handshake {
+        deadline: Instant,
+        activity: Activity,
+    },
+    /// CONNACK accepted the login.
+    Online(Online),
+    /// Closed for good.
+    Closed,
+}
+
+/// When bytes last went either way.
+#[derive(Clone, Copy, Debug)]
+struct Activity {
+    sent: Instant,
+    received: Instant,
+}
+
+#[derive(Debug)]
+struct Online {
+    since: Instant,
+    activity: Activity,
+    /// Until when the PINGRESP must have come, if one is due.
+    ping_response_by: Option<Instant>,
+    awaiting: Vec<Awaiting>,
+}
+
+/// A SUBSCRIBE or UNSUBSCRIBE that is not acknowledged.
+#[derive(Clone, Copy, Debug)]
+struct Awaiting {
+    packet_id: PacketId,
+    kind: PacketKind,
+    ticket: u64,
+    deadline: Instant,
+}
+
+impl Connection {
+    pub(crate) fn new(settings: Settings, now: Instant) -> Connection {
+        let state = State::Waiting { until: now };
+        Connection {
+            settings,
+            state,
+            outbox: Outbox::default(),
+            failures: 0,
+        }
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        matches!(self.state, State::Online(_))
+    }
+
+    /// Whether bytes of the peer can come.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Handshake { .. } | State::Online(_))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.outbox.len()
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Whether it is time to call [`Connection::start`].
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        matches!(self.state, State::Waiting { until } if until <= now)
+    }
+
+    /// Asks the transport for a connection.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.outbox.push_connect();
+        self.state = State::Connecting {
+            deadline: now + self.settings.connect_timeout,
+        };
+    }
+
+    /// Makes the next connection due now, if one is waited for.
+    pub(crate) fn hasten(&mut self, now: Instant) {
+        if matches!(self.state, State::Waiting { .. }) {
+            self.state = State::Waiting { until: now };
+        }
+    }
+
+    /// The transport has a connection: sends `connect`.
+    pub(crate) fn handle_connected(
+        &mut self,
+        now: Instant,
+        connect: &Connect<'_>,
+        random: &mut Random,
+    ) -> Option<Notice> {
+        let State::Connecting { deadline } = self.state else {
+            return None;
+        };
+        let pushed = self
+            .outbox
+            .push_packet(PacketKind::Connect, None, None, |out| connect.encode(out));
+        if let Err(error) = pushed {
+            return Some(self.fail(now, DisconnectCause::InvalidConnect(error), random));
+        }
+        let activity = Activity {
+            sent: now,
+            received: now,
+        };
+        self.state = State::Handshake { deadline, activity };
+        None
+    }
+
+    /// The transport has lost its connection, or got none.
+    pub(crate) fn handle_disconnected(
+        &mut self,
+        now: Instant,
+        failure: TransportFailure,
+        random: &mut Random,
+    ) -> Option<Notice> {
+        match self.state {
+            State::Waiting { .. } | State::Closed => None,
+            State::Connecting { .. } | State::Handshake { .. } | State::Online(_) => {
+                let cause = DisconnectCause::Transport(failure);
+                let notice = self.lose(now, cause, random);
+                Some(notice)
+            }
+        }
+    }
+
+    /// Bytes of the peer have come.
+    pub(crate) fn note_received(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Handshake { activity, .. } => activity.received = now,
+            State::Online(online) => online.activity.received = now,
+            State::Waiting { .. } | State::Connecting { .. } | State::Closed => {}
+        }
+    }
+
+    /// Takes one packet of the peer.
+    pub(crate) fn handle_incoming<'a>(
+        &mut self,
+        now: Instant,
+        session: &mut SessionState,
+        incoming: Incoming<'a>,
+        random: &mut Random,
+    ) -> Option<Signal<'a>> {
+        let handled = match (&mut self.state, incoming) {
+            (State::Handshake { activity, .. }, Incoming::Packet(Packet::ConnAck(answer))) => {
+                if answer.code != ConnectReturnCode::Accepted {
+                    return Some(Signal::Notice(self.fail(
+                        now,
+                        DisconnectCause::Refused(answer.code),
+                        random,
+                    )));
+                }
+                self.state = State::Online(Online {
+                    since: now,
+                    activity: *activity,
+                    ping_response_by: None,
+                    awaiting: Vec::new(),
+                });
+                let session_present = answer.session_present;
+                Ok(Some(Signal::Notice(Notice::Online { session_present })))
+            }
+            (State::Handshake { .. }, _) => Err("[MQTT-3.2.0-1] CONNACK must come first"),
+            (State::Online(online), Incoming::Packet(packet)) => {
+                online.handle_packet(session, packet, &mut self.outbox)
+            }
+            (State::Online(_), Incoming::Skipped(skipped)) => {
+                let id = skipped.packet_id;
+                acknowledge_inbound(session, skipped.qos, id, &mut self.outbox).map(|_| {
+                    let (topic, qos, size) = (skipped.topic, skipped.qos, skipped.size);
+                    Some(Signal::Oversized { topic, qos, size })
+                })
+            }
+            (State::Waiting { .. } | State::Connecting { .. } | State::Closed, _) => Ok(None),
+        };
+        handled.unwrap_or_else(|clause| {
+            Some(Signal::Notice(self.fail(
+                now,
+                DisconnectCause::Violation(clause),
+                random,
+            )))
+        })
+    }
+
+    /// Whether another QoS 1 or 2 message may be sent.
+    pub(crate) fn has_window(&self, session: &SessionState) -> bool {
+        session.outgoing.len() < self.settings.maximum_in_flight.max(1)
+    }
+
+    /// Sends a message; only while online. A QoS 1 or 2 message is kept in `session` until it is
+    /// acknowledged.
+    pub(crate) fn publish(
+        &mut self,
+        session: &mut SessionState,
+        publication: &Publication<'_>,
+        ticket: u64,
+    ) -> Result<PacketId, EncodeError> {
+        let id = self.next_packet_id(session);
+        let Publication {
+            topic,
+            payload,
+            qos,
+            retain,
+        } = *publication;
+        let stage = Stage::of(qos);
+        let packet_id = stage.map(|_| id);
+        let publish = Publish {
+            dup: false,
+            qos,
+            retain,
+            topic,
+            packet_id,
+            payload,
+        };
+        // A QoS 0 message is done when it leaves; that of another QoS, when it is acknowledged.
+        let leaving = stage.is_none().then_some(ticket);
+        self.outbox
+            .push_packet(PacketKind::Publish, Some(id), leaving, |out| {
+                publish.encode(out)
+            })?;
+        if let Some(stage) = stage {
+            let mut packet = Vec::new();
+            publish.encode(&mut packet)?;
+            session.outgoing.push(Outgoing {
+                packet_id: id,
+                stage,
+                ticket: Some(ticket),
+                packet,
+            });
+        }
+        Ok(id)
+    }
+
+    /// Subscribes one filter; only while online.
+    pub(crate) fn subscribe(
+        &mut self,
+        now: Instant,
+        session: &mut SessionState,
+        filter: &str,
+        qos: QoS,
+        ticket: u64,
+    ) -> Result<(), EncodeError> {
+        let packet_id = self.next_packet_id(session);
+        let filters = [(filter, qos)];
+        let subscribe = Subscribe {
+            packet_id,
+            dup: false,
+            filters: Entries::from(&filters[..]),
+        };
+        let version = self.settings.version;
+        self.await_acknowledgement(now, PacketKind::Subscribe, packet_id, ticket, |out| {
+            subscribe.encode(version, out)
+        })
+    }
+
+    /// Unsubscribes one filter; only while online.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        now: Instant,
+        session: &mut SessionState,
+        filter: &str,
+        ticket: u64,
+    ) -> Result<(), EncodeError> {
+        let packet_id = self.next_packet_id(session);
+        let filters = [filter];
+        let unsubscribe = Unsubscribe {
+            packet_id,
+            dup: false,
+            filters: Entries::from(&filters[..]),
+        };
+        let version = self.settings.version;
+        self.await_acknowledgement(now, PacketKind::Unsubscribe, packet_id, ticket, |out| {
+            unsubscribe.encode(version, out)
+        })
+    }
+
+    fn await_acknowledgement(
+        &mut self,
+        now: Instant,
+        kind: PacketKind,
+        packet_id: PacketId,
+        ticket: u64,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.outbox
+            .push_packet(kind, Some(packet_id), None, write)?;
+        if let State::Online(online) = &mut self.state {
+            let deadline = now + self.settings.acknowledgement_timeout;
+            online.awaiting.push(Awaiting {
+                packet_id,
+                kind,
+                ticket,
+                deadline,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes up the unacknowledged messages of earlier links again, in order [MQTT-4.4.0-1]. Where
+    /// the server kept nothing they are sent as new ones; those that it had already taken over are
+    /// done, and their tickets are handed back.
+    pub(crate) fn resume(&mut self, session: &mut SessionState, session_present: bool) -> Vec<u64> {
+        let mut done = Vec::new();
+        if !session_present {
+            session.incoming_exactly_once.clear();
+            session.outgoing.retain(|message| {
+                let taken_over = message.stage == Stage::PubComp;
+                done.extend(message.ticket.filter(|_| taken_over));
+                // Without a ticket nobody waits, so there is no reason to begin anew.
+                !taken_over && message.ticket.is_some()
+            });
+        }
+        for message in &session.outgoing {
+            let id = Some(message.packet_id);
+            let pushed = if message.stage == Stage::PubComp {
+                let release = PubRel {
+                    packet_id: message.packet_id,
+                    dup: false,
+                };
+                let version = self.settings.version;
+                self.outbox
+                    .push_packet(PacketKind::PubRel, id, None, |out| {
+                        Ok(release.encode(version, out))
+                    })
+            } else {
+                self.outbox
+                    .push_packet(PacketKind::Publish, id, None, |out| {
+                        let start = out.len();
+                        out.extend_from_slice(&message.packet);
+                        if let Some(first) = out.get_mut(start).filter(|_| session_present) {
+                            *first |= DUP;
+                        }
+                        Ok(message.packet.len())
+                    })
+            };
+            debug_assert!(pushed.is_ok(), "it was encoded before");
+        }
+        done
+    }
+
+    /// Takes a QoS 0 message back that has not left yet.
+    pub(crate) fn withdraw(&mut self, ticket: u64) -> bool {
+        self.outbox.withdraw(ticket)
+    }
+
+    /// Sends DISCONNECT if online, and closes for good.
+    pub(crate) fn close(&mut self) {
+        match self.state {
+            State::Closed => return,
+            State::Waiting { .. } => {}
+            State::Connecting { .. } | State::Handshake { .. } => {
+                self.outbox.clear();
+                self.outbox.push_close();
+            }
+            State::Online(_) => {
+                let pushed = self
+                    .outbox
+                    .push_packet(PacketKind::Disconnect, None, None, |out| {
+                        Packet::Disconnect.encode(self.settings.version, out)
+                    });
+                debug_assert!(pushed.is_ok(), "DISCONNECT has a fixed form");
+                self.outbox.push_close();
+            }
+        }
+        self.state = State::Closed;
+    }
+
+    /// Carries out what is due by now.
+    pub(crate) fn handle_tick(&mut self, now: Instant, random: &mut Random) -> Option<Notice> {
+        let (timer, at) = self.deadline()?;
+        if at > now {
+            return None;
+        }
+        let cause = match timer {
+            ConnectionTimer::Reconnect => return None,
+            ConnectionTimer::KeepAlive => {
+                self.ping(now);
+                return None;
+            }
+            ConnectionTimer::Connect => DisconnectCause::ConnectTimedOut,
+            ConnectionTimer::PingResponse => DisconnectCause::PingTimedOut,
+            ConnectionTimer::Acknowledgement => DisconnectCause::SubscribeTimedOut,
+        };
+        Some(self.fail(now, cause, random))
+    }
+
+    fn ping(&mut self, now: Instant) {
+        let Settings {
+            version,
+            keep_alive,
+            ping_timeout,
+            ..
+        } = self.settings;
+        if let State::Online(online) = &mut self.state {
+            online.ping_response_by = Some(now + ping_timeout.min(keep_alive));
+            let pushed = self
+                .outbox
+                .push_packet(PacketKind::PingReq, None, None, |out| {
+                    Packet::PingReq.encode(version, out)
+                });
+            debug_assert!(pushed.is_ok(), "PINGREQ has a fixed form");
+        }
+    }
+
+    /// When to call [`Connection::handle_tick`] (or, for `Reconnect`, to start) at the latest.
+    pub(crate) fn deadline(&self) -> Option<(ConnectionTimer, Instant)> {
+        match &self.state {
+            State::Waiting { until } => Some((ConnectionTimer::Reconnect, *until)),
+            State::Connecting { deadline } | State::Handshake { deadline, .. } => {
+                Some((ConnectionTimer::Connect, *deadline))
+            }
+            State::Online(online) => {
+                let acknowledgement = online
+                    .awaiting
+                    .iter()
+                    .map(|awaiting| (ConnectionTimer::Acknowledgement, awaiting.deadline))
+                    .min_by_key(|(_, at)| *at);
+                online
+                    .alive_deadline(self.settings.keep_alive)
+                    .into_iter()
+                    .chain(acknowledgement)
+                    .min_by_key(|(_, at)| *at)
+            }
+            State::Closed => None,
+        }
+    }
+
+    /// The next thing for the transport, and the ticket of a QoS 0 message that now leaves.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(Transmit, Option<u64>)> {
+        let popped = self.outbox.pop(buffer)?;
+        if let Transmit::Packet { .. } = popped.0 {
+            match &mut self.state {
+                State::Handshake { activity, .. } => activity.sent = now,
+                State::Online(online) => online.activity.sent = now,
+                State::Waiting { .. } | State::Connecting { .. } | State::Closed => {}
+            }
+        }
+        Some(popped)
+    }
+
+    /// Ends the link from this side.
+    pub(crate) fn fail(
+        &mut self,
+        now: Instant,
+        cause: DisconnectCause,
+        random: &mut Random,
+    ) -> Notice {
+        let notice = self.lose(now, cause, random);
+        self.outbox.push_close();
+        notice
+    }
+
+    fn lose(&mut self, now: Instant, cause: DisconnectCause, random: &mut Random) -> Notice {
+        self.outbox.clear();
+        if let State::Online(online) = &self.state
+            && now.saturating_since(online.since) >= self.settings.backoff.stable_after
+        {
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let retry_in = self.settings.backoff.delay(self.failures, random);
+        self.state = State::Waiting {
+            until: now + retry_in,
+        };
+        Notice::Lost { cause, retry_in }
+    }
+
+    fn next_packet_id(&self, session: &mut SessionState) -> PacketId {
+        session.next_packet_id(|id| match &self.state {
+            State::Online(online) => online.awaiting.iter().any(|other| other.packet_id == id),
+            _ => false,
+        })
+    }
+}
+
+/// The DUP flag in the first byte of a PUBLISH (section 3.3.1.1).
+const DUP: u8 = 0b1000;
+
+/// How many inbound QoS 2 messages may be unreleased at a time. More is refused: a server that
+/// needs this many does not release what it was told to.
+const MAXIMUM_UNRELEASED: usize = 256;
+
+type Handled<'a> = Result<Option<Signal<'a>>, &'static str>;
+
+impl Online {
+    fn handle_packet<'a>(
+        &mut self,
+        session: &mut SessionState,
+        packet: Packet<'a>,
+        outbox: &mut Outbox,
+    ) -> Handled<'a> {
+        let kind = packet.kind();
+        let notice = match packet {
+            Packet::Publish(publish) => {
+                let new = acknowledge_inbound(session, publish.qos, publish.packet_id, outbox)?;
+                return Ok(new.then_some(Signal::Message(publish)));
+            }
+            Packet::PubAck(PubAck { packet_id }) => settle(session, packet_id, Stage::PubAck, kind),
+            Packet::PubComp(PubComp { packet_id }) => {
+                settle(session, packet_id, Stage::PubComp, kind)
+            }
+            Packet::PubRec(PubRec { packet_id }) => {
+                let known = session.outgoing.iter_mut().find(|message| {
+                    message.packet_id == packet_id && message.stage != Stage::PubAck
+                });
+                let unknown = known.is_none();
+                if let Some(message) = known {
+                    message.stage = Stage::PubComp;
+                    message.packet = Vec::new();
+                }
+                // Released even when unknown, or the server would ask for ever.
+                let release = PubRel {
+                    packet_id,
+                    dup: false,
+                };
+                push(outbox, PacketKind::PubRel, packet_id, |out| {
+                    Ok(release.encode(ProtocolVersion::V311, out))
+                });
+                if !unknown {
+                    return Ok(None);
+                }
+                Notice::UnexpectedAcknowledgement { kind, packet_id }
+            }
+            Packet::PubRel(PubRel { packet_id, .. }) => {
+                session.incoming_exactly_once.retain(|id| *id != packet_id);
+                let complete = PubComp { packet_id };
+                push(outbox, PacketKind::PubComp, packet_id, |out| {
+                    Ok(complete.encode(out))
+                });
+                return Ok(None);
+            }
+            Packet::SubAck(answer) => {
+                match self.take_awaiting(PacketKind::Subscribe, answer.packet_id) {
+                    Some(ticket) => {
+                        let mut codes = answer.return_codes.iter();
+                        let (Some(code), None) = (codes.next(), codes.next()) else {
+                            return Err("[MQTT-3.8.4-5] SUBACK must answer each filter once");
+                        };
+                        Notice::Subscribed { ticket, code }
+                    }
+                    None => Notice::UnexpectedAcknowledgement {
+                        kind,
+                        packet_id: answer.packet_id,
+                    },
+                }
+            }
+            Packet::UnsubAck(answer) => {
+                match self.take_awaiting(PacketKind::Unsubscribe, answer.packet_id) {
+                    Some(ticket) => Notice::Unsubscribed { ticket },
+                    None => Notice::UnexpectedAcknowledgement {
+                        kind,
+                        packet_id: answer.packet_id,
+                    },
+                }
+            }
+            Packet::PingResp => {
+                self.ping_response_by = None;
+                return Ok(None);
+            }
+            Packet::ConnAck(_) => return Err("[MQTT-3.2.0-1] a second CONNACK"),
+            Packet::Connect(_)
+            | Packet::Subscribe(_)
+            | Packet::Unsubscribe(_)
+            | Packet::PingReq
+            | Packet::Disconnect => {
+                return Err("section 2.2.1: a packet that only clients send");
+            }
+        };
+        Ok(Some(Signal::Notice(notice)))
+    }
+
+    fn take_awaiting(&mut self, kind: PacketKind, packet_id: PacketId) -> Option<u64> {
+        let found = self
+            .awaiting
+            .iter()
+            .position(|awaiting| awaiting.packet_id == packet_id && awaiting.kind == kind)?;
+        Some(self.awaiting.remove(found).ticket)
+    }
+
+    /// When to ask, or to stop waiting for the answer. Silence in either direction counts: a device
+    /// that only sends would otherwise never learn that nobody listens.
+    fn alive_deadline(&self, keep_alive: Duration) -> Option<(ConnectionTimer, Instant)> {
+        if let Some(by) = self.ping_response_by {
+            return Some((ConnectionTimer::PingResponse, by));
+        }
+        let silent_since = self.activity.sent.min(self.activity.received);
+        (!keep_alive.is_zero()).then(|| (ConnectionTimer::KeepAlive, silent_since + keep_alive))
+    }
+}
+
+/// Acknowledges an inbound PUBLISH [MQTT-4.3.2-2] [MQTT-4.3.3-2]; whether it is a new message.
+fn acknowledge_inbound(
+    session: &mut SessionState,
+    qos: QoS,
+    packet_id: Option<PacketId>,
+    outbox: &mut Outbox,
+) -> Result<bool, &'static str> {
+    match (qos, packet_id) {
+        (QoS::AtLeastOnce, Some(packet_id)) => {
+            let answer = PubAck { packet_id };
+            push(outbox, PacketKind::PubAck, packet_id, |out| {
+                Ok(answer.encode(out))
+            });
+            Ok(true)
+        }
+        (QoS::ExactlyOnce, Some(packet_id)) => {
+            let unreleased = &mut session.incoming_exactly_once;
+            let new = !unreleased.contains(&packet_id);
+            if new {
+                if unreleased.len() >= MAXIMUM_UNRELEASED {
+                    return Err("section 4.3.3: too many QoS 2 messages without PUBREL");
+                }
+                unreleased.push(packet_id);
+            }
+            let answer = PubRec { packet_id };
+            push(outbox, PacketKind::PubRec, packet_id, |out| {
+                Ok(answer.encode(out))
+            });
+            Ok(new)
+        }
+        (QoS::AtMostOnce, _) | (_, None) => Ok(true),
+    }
+}
+
+/// Ends an outbound message whose last acknowledgement came.
+fn settle(
+    session: &mut SessionState,
+    packet_id: PacketId,
+    stage: Stage,
+    kind: PacketKind,
+) -> Notice {
+    let found = session
+        .outgoing
+        .iter()
+        .position(|message| message.packet_id == packet_id && message.stage == stage);
+    match found {
+        Some(index) => Notice::Published {
+            ticket: session.outgoing.remove(index).ticket,
+        },
+        None => Notice::UnexpectedAcknowledgement { kind, packet_id },
+    }
+}
+
+fn push(
+    outbox: &mut Outbox,
+    kind: PacketKind,
+    packet_id: PacketId,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
+) {
+    let pushed = outbox.push_packet(kind, Some(packet_id), None, write);
+    debug_assert!(pushed.is_ok(), "acknowledgements have a fixed form");
+}

@@ -1,0 +1,15 @@
+//! The client's end of a network connection, over all connections it makes.
+//!
+//! [`Connection`] is the part of the engine that speaks MQTT: it decides when to connect, keeps the
+//! link alive, numbers packets and follows acknowledgements. It knows nothing of shadows.
+
+mod backoff;
+mod cause;
+mod connection;
+mod outbox;
+
+pub use backoff::Backoff;
+pub use cause::{DisconnectCause, TransportFailure};
+pub use outbox::Transmit;
+
+pub(crate) use connection::{Connection, ConnectionTimer, Notice, Settings, Signal};

@@ -1,0 +1,210 @@
+//! The packets that wait for the transport.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::mqtt::{EncodeError, PacketId, PacketKind};
+
+/// What the driver has to do next on its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// Open a connection, then call `handle_connected`, or `handle_disconnected` if that fails.
+    Connect,
+    /// Send the bytes that were appended to the buffer: one whole packet.
+    Packet {
+        /// Its kind.
+        kind: PacketKind,
+        /// Its packet id. A QoS 0 PUBLISH has one too, although it is not on the wire: one counter
+        /// numbers everything that the application sends.
+        packet_id: Option<PacketId>,
+        /// How many bytes were appended.
+        len: usize,
+    },
+    /// Close the connection, after what was sent before; or stop connecting. Do not answer with
+    /// `handle_disconnected`.
+    Close,
+}
+
+#[derive(Debug)]
+enum Item {
+    Connect,
+    Packet {
+        kind: PacketKind,
+        packet_id: Option<PacketId>,
+        len: usize,
+        ticket: Option<u64>,
+    },
+    Close,
+}
+
+/// A queue of packets, encoded one behind the other in one buffer that is used again.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    taken: usize,
+    items: VecDeque<Item>,
+}
+
+/// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
+const KEPT_BYTES: usize = 512;
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    pub(crate) fn push_connect(&mut self) {
+        self.items.push_back(Item::Connect);
+    }
+
+    pub(crate) fn push_close(&mut self) {
+        self.items.push_back(Item::Close);
+    }
+
+    /// Appends one packet that `write` encodes and measures, unless it cannot; `ticket` is told
+    /// when it leaves.
+    pub(crate) fn push_packet(
+        &mut self,
+        kind: PacketKind,
+        packet_id: Option<PacketId>,
+        ticket: Option<u64>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let len = write(&mut self.bytes)?;
+        self.items.push_back(Item::Packet {
+            kind,
+            packet_id,
+            len,
+            ticket,
+        });
+        Ok(())
+    }
+
+    /// Drops everything that waits, as its link is gone.
+    pub(crate) fn clear(&mut self) {
+        *self = Outbox::default();
+    }
+
+    /// Takes the packet with this ticket out of the queue, if it has not left yet.
+    pub(crate) fn withdraw(&mut self, wanted: u64) -> bool {
+        let mut start = self.taken;
+        for (index, item) in self.items.iter().enumerate() {
+            let Item::Packet { len, ticket, .. } = item else {
+                continue;
+            };
+            if *ticket == Some(wanted) {
+                self.bytes.drain(start..start + len);
+                self.items.remove(index);
+                return true;
+            }
+            start += len;
+        }
+        false
+    }
+
+    /// The next thing to do; a packet's bytes are appended to `buffer`. Also the ticket of a packet
+    /// that now leaves.
+    pub(crate) fn pop(&mut self, buffer: &mut Vec<u8>) -> Option<(Transmit, Option<u64>)> {
+        let (transmit, ticket) = match self.items.pop_front()? {
+            Item::Connect => (Transmit::Connect, None),
+            Item::Close => (Transmit::Close, None),
+            Item::Packet {
+                kind,
+                packet_id,
+                len,
+                ticket,
+            } => {
+                let end = self.taken + len;
+                buffer.extend_from_slice(self.bytes.get(self.taken..end).unwrap_or_default());
+                self.taken = end;
+                (
+                    Transmit::Packet {
+                        kind,
+                        packet_id,
+                        len,
+                    },
+                    ticket,
+                )
+            }
+        };
+        if self.taken == self.bytes.len() {
+            self.taken = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > KEPT_BYTES {
+                self.bytes = Vec::new();
+            }
+        }
+        Some((transmit, ticket))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(outbox: &mut Outbox, bytes: &[u8], ticket: u64) {
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(bytes);
+            Ok(bytes.len())
+        };
+        outbox
+            .push_packet(PacketKind::Publish, None, Some(ticket), write)
+            .unwrap();
+    }
+
+    fn drain(outbox: &mut Outbox) -> (Vec<u8>, Vec<u64>) {
+        let (mut bytes, mut tickets) = (Vec::new(), Vec::new());
+        while let Some((_, ticket)) = outbox.pop(&mut bytes) {
+            tickets.extend(ticket);
+        }
+        (bytes, tickets)
+    }
+
+    #[test]
+    fn leaves_in_order() {
+        let mut outbox = Outbox::default();
+        outbox.push_connect();
+        packet(&mut outbox, b"one", 1);
+        packet(&mut outbox, b"two", 2);
+        outbox.push_close();
+        let mut bytes = Vec::new();
+        assert_eq!(outbox.pop(&mut bytes), Some((Transmit::Connect, None)));
+        let first = Transmit::Packet {
+            kind: PacketKind::Publish,
+            packet_id: None,
+            len: 3,
+        };
+        assert_eq!(outbox.pop(&mut bytes), Some((first, Some(1))));
+        assert_eq!(outbox.len(), 3);
+        assert_eq!(outbox.pop(&mut bytes), Some((first, Some(2))));
+        assert_eq!(outbox.pop(&mut bytes), Some((Transmit::Close, None)));
+        assert_eq!(outbox.pop(&mut bytes), None);
+        assert_eq!(bytes, b"onetwo");
+    }
+
+    #[test]
+    fn withdraws_only_what_has_not_left() {
+        let mut outbox = Outbox::default();
+        packet(&mut outbox, b"one", 1);
+        packet(&mut outbox, b"second", 2);
+        packet(&mut outbox, b"3", 3);
+        let mut bytes = Vec::new();
+        outbox.pop(&mut bytes);
+        assert!(!outbox.withdraw(1));
+        assert!(outbox.withdraw(2));
+        assert_eq!(drain(&mut outbox), (b"3".to_vec(), alloc::vec![3]));
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back() {
+        let mut outbox = Outbox::default();
+        packet(&mut outbox, &[0; 10_000], 1);
+        drain(&mut outbox);
+        assert!(outbox.bytes.capacity() <= KEPT_BYTES);
+    }
+}

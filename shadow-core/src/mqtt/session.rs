@@ -1,0 +1,108 @@
+//! The client's half of an MQTT session: what outlives a network connection [MQTT-3.1.2-4].
+
+use alloc::vec::Vec;
+
+use crate::mqtt::{PacketId, QoS};
+
+/// Packet ids, unacknowledged messages and subscriptions of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionState {
+    last_packet_id: u16,
+    pub(crate) outgoing: Vec<Outgoing>,
+    pub(crate) incoming_exactly_once: Vec<PacketId>,
+}
+
+/// An outbound QoS 1 or 2 message that is not fully acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    pub(crate) packet_id: PacketId,
+    pub(crate) stage: Stage,
+    /// What to tell when it is done; `None` when nobody waits any more.
+    pub(crate) ticket: Option<u64>,
+    /// The PUBLISH as it was first sent, DUP not set; empty from PUBREC on.
+    pub(crate) packet: Vec<u8>,
+}
+
+/// What an outbound message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are the names of the packets"
+)]
+pub(crate) enum Stage {
+    PubAck,
+    PubRec,
+    PubComp,
+}
+
+impl Stage {
+    /// The first acknowledgement of a PUBLISH; none for QoS 0.
+    pub(crate) fn of(qos: QoS) -> Option<Stage> {
+        match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => Some(Stage::PubAck),
+            QoS::ExactlyOnce => Some(Stage::PubRec),
+        }
+    }
+}
+
+impl SessionState {
+    /// A session whose next packet id is `next`; 0 stands for 1. For continuing a numbering that
+    /// is already under way, as the excerpt of a recording.
+    #[must_use]
+    pub fn starting_at(next: u16) -> SessionState {
+        let last_packet_id = next.saturating_sub(1);
+        SessionState {
+            last_packet_id,
+            ..SessionState::default()
+        }
+    }
+
+    /// The next packet id: one more than the last, but never 0 and never one that an
+    /// unacknowledged message or anything in `also_used` holds [MQTT-2.3.1-2].
+    ///
+    /// Both lists are bounded far below 65,535, so there is always a free one.
+    pub(crate) fn next_packet_id(&mut self, also_used: impl Fn(PacketId) -> bool) -> PacketId {
+        loop {
+            self.last_packet_id = self.last_packet_id.wrapping_add(1);
+            if let Some(id) = PacketId::new(self.last_packet_id)
+                && !also_used(id)
+                && !self.outgoing.iter().any(|message| message.packet_id == id)
+            {
+                return id;
+            }
+        }
+    }
+
+    /// Nobody waits for this message any more; it stays until it is acknowledged, as its id is in
+    /// use.
+    pub(crate) fn forget_ticket(&mut self, ticket: u64) {
+        for message in &mut self.outgoing {
+            if message.ticket == Some(ticket) {
+                message.ticket = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packet_ids_wrap_and_skip_those_in_use() {
+        let mut session = SessionState::starting_at(65_535);
+        let id = |number| PacketId::new(number).unwrap();
+        for (number, stage) in [(1, Stage::PubAck), (3, Stage::PubComp)] {
+            let packet = Vec::new();
+            session.outgoing.push(Outgoing {
+                packet_id: id(number),
+                stage,
+                ticket: None,
+                packet,
+            });
+        }
+        let mut next = || session.next_packet_id(|used| used == id(4)).get();
+        assert_eq!([next(), next(), next(), next()], [65_535, 2, 5, 6]);
+    }
+}

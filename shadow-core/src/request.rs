@@ -1,0 +1,150 @@
+//! What the application may ask of an engine.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::mqtt::QoS;
+
+/// Names one request from its acceptance to its end. Never used again by the same engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub(crate) u64);
+
+impl RequestId {
+    /// The number behind it: 0 for an engine's first request.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Names one attached shadow. Never used again by the same engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShadowId(pub(crate) u32);
+
+/// A message to publish on a topic that is no shadow's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publication<'a> {
+    /// Topic name, without wildcards; at most 255 bytes on the vendor's server.
+    pub topic: &'a str,
+    /// The payload; may be empty.
+    pub payload: &'a [u8],
+    /// Delivery guarantee. QoS 1 and 2 survive a reconnect.
+    pub qos: QoS,
+    /// Whether the server keeps it for later subscribers (the vendor's server does not).
+    pub retain: bool,
+}
+
+impl<'a> Publication<'a> {
+    /// A QoS 0 message, not retained.
+    #[must_use]
+    pub const fn new(topic: &'a str, payload: &'a [u8]) -> Publication<'a> {
+        Publication {
+            topic,
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: false,
+        }
+    }
+
+    /// The same with another QoS.
+    #[must_use]
+    pub const fn qos(self, qos: QoS) -> Publication<'a> {
+        Publication { qos, ..self }
+    }
+}
+
+/// Why a request was refused. A refused request changed nothing, and no event follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The engine was closed. The caller's code must not ask any more.
+    Closed,
+    /// No attached shadow has that id: it was detached, or belongs to another engine.
+    UnknownShadow(ShadowId),
+    /// The shadow is attached already, as the id given.
+    AlreadyAttached(ShadowId),
+    /// No open request has that id: it has ended.
+    UnknownRequest(RequestId),
+    /// As many requests are open as [`Config::maximum_requests`](crate::Config) allows. Try again
+    /// when one has ended.
+    TooManyRequests {
+        /// The configured bound.
+        limit: usize,
+    },
+    /// As many bytes are queued as [`Config::maximum_queued_bytes`](crate::Config) allows. Try
+    /// again when some have left.
+    QueueFull {
+        /// The configured bound in bytes.
+        limit: usize,
+    },
+    /// As many shadows and subscriptions exist as
+    /// [`Config::maximum_subscriptions`](crate::Config) allows.
+    TooManySubscriptions {
+        /// The configured bound.
+        limit: usize,
+    },
+    /// The payload is above [`Config::maximum_payload_size`](crate::Config).
+    PayloadTooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The configured bound in bytes.
+        limit: usize,
+    },
+    /// The topic name or filter is not one; the text says which rule it breaks.
+    InvalidTopic(String),
+    /// A topic of an attached shadow: use the shadow's own requests for it.
+    ShadowTopic,
+    /// An update's content cannot be sent; the text says why (no part given, a part that is not an
+    /// object, a value that JSON cannot hold).
+    InvalidUpdate(String),
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestError::Closed => write!(f, "the engine is closed"),
+            RequestError::UnknownShadow(id) => write!(f, "no shadow {} is attached", id.0),
+            RequestError::AlreadyAttached(id) => {
+                write!(f, "this shadow is attached already, as shadow {}", id.0)
+            }
+            RequestError::UnknownRequest(id) => write!(f, "no request {id} is open"),
+            RequestError::TooManyRequests { limit } => {
+                write!(
+                    f,
+                    "{limit} requests are open, which is the configured maximum"
+                )
+            }
+            RequestError::QueueFull { limit } => {
+                write!(
+                    f,
+                    "the send queue is at its configured maximum of {limit} bytes"
+                )
+            }
+            RequestError::TooManySubscriptions { limit } => {
+                write!(
+                    f,
+                    "{limit} subscriptions exist, which is the configured maximum"
+                )
+            }
+            RequestError::PayloadTooLarge { size, limit } => {
+                write!(f, "the payload has {size} bytes, the maximum is {limit}")
+            }
+            RequestError::InvalidTopic(why) => write!(f, "{why}"),
+            RequestError::ShadowTopic => {
+                write!(
+                    f,
+                    "the topic belongs to an attached shadow; use the shadow's requests"
+                )
+            }
+            RequestError::InvalidUpdate(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl core::error::Error for RequestError {}
