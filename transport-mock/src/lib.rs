@@ -1,1 +1,3 @@
 //! transport-mock
+
+pub mod service;

@@ -1,0 +1,385 @@
+//! A model of the cloud's shadow service: request payloads in, reply payloads out.
+//!
+//! [`ShadowService`] holds the shadow documents of any number of devices and answers what devices
+//! publish on `$shadow/operation/{productId}/{deviceName}` with the payloads that the cloud
+//! publishes on `$shadow/operation/result/{productId}/{deviceName}`. It is a pure state machine
+//! without clock or I/O: the same calls give the same bytes. Whoever carries the payloads (an MQTT
+//! server in memory, a client of a real broker, a test) calls
+//! [`handle_request`](ShadowService::handle_request) for each payload of a device and publishes
+//! what it returns, in order. The application's side, which the vendor serves over HTTP, is
+//! [`set_desired`](ShadowService::set_desired) and [`shadow`](ShadowService::shadow).
+//!
+//! ```
+//! use shadow_core::WallTime;
+//! use transport_mock::service::{ShadowId, ShadowService};
+//!
+//! let mut cloud = ShadowService::new();
+//! let device = ShadowId { product_id: "ABCDE12345", device_name: "test01" };
+//! let wall = WallTime::from_unix_millis(1_626_770_697_670);
+//!
+//! let replies = cloud.handle_request(wall, device, br#"{"type":"get","clientToken":8480}"#);
+//! assert_eq!(
+//!     replies,
+//!     [concat!(
+//!         r#"{"clientToken":"8480","payload":{"state":{"reported":{}},"timestamp":1626770697,"#,
+//!         r#""version":0},"result":0,"timestamp":1626770697,"type":"get"}"#,
+//!         "\n"
+//!     ).as_bytes()]
+//! );
+//!
+//! let change = cloud.set_desired(wall, device, r#"{"power":true}"#, None)?;
+//! assert_eq!(change.version, 1);
+//! assert!(change.push.is_some());
+//! # Ok::<(), transport_mock::service::ChangeError>(())
+//! ```
+//!
+//! # Where the sources are silent
+//!
+//! The vendor documents the result codes 0 and 5005 only. What the model does beyond that is its
+//! own choice, made so that a device under test sees a definite answer:
+//!
+//! * Every other refusal carries one of this model's own codes, 9000 and above ([`ResultCode`]),
+//!   and, like 5005, the full current document.
+//! * A refusal repeats `type` and `clientToken` where they could be read and leaves them out
+//!   otherwise.
+//! * An update reply's `state` has the parts that the request named. A key that was deleted shows
+//!   as `null`, so the `state` is the patch from the document before to the one after; a part that
+//!   the request cleared shows as `null`; a part in which nothing changed shows as `{}`.
+//! * A device may change `desired`, as the shape of its request allows; it then gets the delta push
+//!   like everyone else, after the reply.
+
+mod config;
+mod node;
+mod refusal;
+mod request;
+mod shadow;
+
+use std::collections::BTreeMap;
+
+use shadow_core::WallTime;
+
+use node::{MAX_LEVELS, Node, Object, object_text};
+use request::{Kind, Operation, PartPatch, Patch, Request};
+use shadow::{Outcome, Values, present};
+
+pub use config::{DeltaPush, Limits, ServiceConfig};
+pub use refusal::{ChangeError, ResultCode};
+pub use shadow::Shadow;
+
+/// Whose shadow: the two levels that end both of a device's shadow topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShadowId<'a> {
+    /// The product id.
+    pub product_id: &'a str,
+    /// The device name, unique within the product.
+    pub device_name: &'a str,
+}
+
+/// A change that the application's side made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a push that is not published is a delta that the device never learns of"]
+pub struct Change {
+    /// The document's version now; as before if nothing changed.
+    pub version: u64,
+    /// The delta to publish on the device's result topic: there if `desired` changed and holds
+    /// something that is not reported.
+    pub push: Option<Vec<u8>>,
+}
+
+/// The shadow documents of any number of devices and the rules by which they change.
+///
+/// * Devices: [`handle_request`](Self::handle_request). Publish every payload that it returns, in
+///   order, on that device's result topic.
+/// * The application: [`shadow`](Self::shadow) and [`document`](Self::document) read,
+///   [`set_desired`](Self::set_desired) changes; publish the push that it returns.
+/// * The test: [`seed`](Self::seed), [`set_reported`](Self::set_reported), [`reset`](Self::reset).
+///
+/// A document begins with the first change; until then its device sees the empty one, version 0.
+/// `wall` is the cloud's clock. It is not checked to run forward: timestamps are what it says.
+#[derive(Clone, Debug, Default)]
+pub struct ShadowService {
+    config: ServiceConfig,
+    shadows: BTreeMap<(String, String), Shadow>,
+}
+
+impl ShadowService {
+    /// A service without documents, with the default configuration.
+    #[must_use]
+    pub fn new() -> ShadowService {
+        ShadowService::default()
+    }
+
+    /// A service without documents.
+    #[must_use]
+    pub fn with_config(config: ServiceConfig) -> ShadowService {
+        ShadowService {
+            config,
+            shadows: BTreeMap::new(),
+        }
+    }
+
+    /// Answers one payload that device `id` published on its operation topic.
+    ///
+    /// Returns the payloads for its result topic, in order: always one reply, then a delta push if
+    /// the request changed `desired` to something that is not reported. Never fails: what cannot be
+    /// carried out is refused by the reply's `result` ([`ResultCode`]) and changes nothing.
+    ///
+    /// A reply is compact JSON with sorted keys and a newline at the end:
+    /// `{"clientToken":"..","payload":{..},"result":0,"timestamp":t,"type":"get"}`, its `timestamp`
+    /// in seconds for a get and in milliseconds otherwise.
+    pub fn handle_request(
+        &mut self,
+        wall: WallTime,
+        id: ShadowId<'_>,
+        payload: &[u8],
+    ) -> Vec<Vec<u8>> {
+        let request = Request::parse(payload, &self.config.limits);
+        let carried_out = match request.operation {
+            Ok(Operation::Get) => Ok((self.payload(wall, id), None)),
+            Ok(Operation::Update { patch, version }) => self
+                .apply(wall, id, &patch, version)
+                .map_err(ResultCode::from),
+            Err(code) => Err(code),
+        };
+        let (result, payload, push) = match carried_out {
+            Ok((payload, push)) => (ResultCode::ACCEPTED, payload, push),
+            Err(code) => (code, self.payload(wall, id), None),
+        };
+        let timestamp = match request.kind {
+            Some(Kind::Get) => wall.as_unix_seconds(),
+            Some(Kind::Update) | None => wall.as_unix_millis(),
+        };
+        let reply = present([
+            ("clientToken", request.token.as_deref().map(Node::string)),
+            ("payload", Some(Node::Object(payload))),
+            ("result", Some(Node::number(result.value().into()))),
+            ("timestamp", Some(Node::number(timestamp))),
+            ("type", request.kind.map(|kind| Node::string(kind.name()))),
+        ]);
+        [Some(line(&reply)), push].into_iter().flatten().collect()
+    }
+
+    /// The document of `id`; `None` as long as nothing was ever written to it.
+    #[must_use]
+    pub fn shadow(&self, id: ShadowId<'_>) -> Option<&Shadow> {
+        self.shadows.get(&key(id))
+    }
+
+    /// The document of `id` as a get reply's `payload`: compact JSON, no newline.
+    #[must_use]
+    pub fn document(&self, wall: WallTime, id: ShadowId<'_>) -> String {
+        object_text(&self.payload(wall, id))
+    }
+
+    /// The application changes what it desires: `patch` is merged into the desired part as in a
+    /// device's update, `null` clears the part.
+    ///
+    /// With `expected_version` the change is made only if the document has that version, 0 being
+    /// the version of a document that was never written.
+    ///
+    /// # Errors
+    /// [`ChangeError`] says why the change was refused; every reason can occur.
+    pub fn set_desired(
+        &mut self,
+        wall: WallTime,
+        id: ShadowId<'_>,
+        patch: &str,
+        expected_version: Option<u64>,
+    ) -> Result<Change, ChangeError> {
+        let patch = Patch {
+            desired: Some(self.part(patch)?),
+            reported: None,
+        };
+        self.change(wall, id, &patch, expected_version)
+    }
+
+    /// Changes the reported part as [`set_desired`](Self::set_desired) does the desired one: what
+    /// the vendor's console can do, and a device that a test does not want to run.
+    ///
+    /// # Errors
+    /// As [`set_desired`](Self::set_desired).
+    pub fn set_reported(
+        &mut self,
+        wall: WallTime,
+        id: ShadowId<'_>,
+        patch: &str,
+        expected_version: Option<u64>,
+    ) -> Result<Change, ChangeError> {
+        let patch = Patch {
+            reported: Some(self.part(patch)?),
+            desired: None,
+        };
+        self.change(wall, id, &patch, expected_version)
+    }
+
+    /// Begins the document of `id` at a given point, in place of any it had: `state` is a JSON
+    /// object as in a document, `{"desired":{..},"reported":{..}}`, either part optional; other
+    /// members are ignored. Nulls are dropped, as nothing in a document but an array holds one.
+    ///
+    /// Nothing is pushed. [`reset`](Self::reset) comes back to this state.
+    ///
+    /// # Errors
+    /// [`ChangeError`], except for a version conflict.
+    pub fn seed(
+        &mut self,
+        id: ShadowId<'_>,
+        state: &str,
+        version: u64,
+        last_change: WallTime,
+    ) -> Result<(), ChangeError> {
+        let Node::Object(mut state) = Node::parse(state, self.levels().saturating_add(1))? else {
+            return Err(ChangeError::NotAnObject);
+        };
+        let mut part = |name: &str| match state.remove(name) {
+            Some(Node::Object(members)) => {
+                let mut values = Object::new();
+                node::merge(&mut values, &members);
+                Ok(values)
+            }
+            Some(other) if !other.is_null() => Err(ChangeError::NotAnObject),
+            Some(_) | None => Ok(Object::new()),
+        };
+        let initial = Values {
+            reported: part("reported")?,
+            desired: part("desired")?,
+        };
+        self.keep(id, Shadow::seeded(initial, version, last_change))
+    }
+
+    /// Resets the cloud's cache of `id`: back to the state that [`seed`](Self::seed) gave, or to an
+    /// empty document.
+    ///
+    /// The version does not restart: a reset is a change and counts as one (as nothing if the
+    /// document is already there), so a version never stands for two different documents and a
+    /// device that knew an older one gets its 5005. The sources leave this open.
+    ///
+    /// A document that was never written is left alone.
+    pub fn reset(&mut self, wall: WallTime, id: ShadowId<'_>) -> Change {
+        let Some(shadow) = self.shadows.get_mut(&key(id)) else {
+            return Change {
+                version: 0,
+                push: None,
+            };
+        };
+        let Values { reported, desired } = shadow.initial().clone();
+        let patch = Patch {
+            reported: Some(PartPatch::Replace(reported)),
+            desired: Some(PartPatch::Replace(desired)),
+        };
+        let outcome = shadow.apply(wall, &patch, false);
+        Change {
+            version: shadow.version(),
+            push: push(&self.config, wall, shadow, &outcome.desired),
+        }
+    }
+
+    fn change(
+        &mut self,
+        wall: WallTime,
+        id: ShadowId<'_>,
+        patch: &Patch,
+        expected_version: Option<u64>,
+    ) -> Result<Change, ChangeError> {
+        let (_, push) = self.apply(wall, id, patch, expected_version)?;
+        let version = self.shadow(id).map_or(0, Shadow::version);
+        Ok(Change { version, push })
+    }
+
+    /// Applies a patch; returns the payload of the update's reply and the push.
+    fn apply(
+        &mut self,
+        wall: WallTime,
+        id: ShadowId<'_>,
+        patch: &Patch,
+        expected_version: Option<u64>,
+    ) -> Result<(Object, Option<Vec<u8>>), ChangeError> {
+        let mut shadow = self.shadow(id).cloned().unwrap_or_default();
+        let current = shadow.version();
+        if expected_version.is_some_and(|expected| expected != current) {
+            return Err(ChangeError::VersionConflict { current });
+        }
+        let Outcome {
+            changed,
+            state,
+            desired,
+        } = shadow.apply(wall, patch, self.config.count_unchanged);
+
+        let payload = shadow.update_payload(wall, state, self.config.metadata);
+        let push = push(&self.config, wall, &shadow, &desired);
+        if changed {
+            self.keep(id, shadow)?;
+        }
+        Ok((payload, push))
+    }
+
+    /// Stores a document if the limits allow it.
+    fn keep(&mut self, id: ShadowId<'_>, shadow: Shadow) -> Result<(), ChangeError> {
+        let limits = &self.config.limits;
+        let bytes = shadow.size();
+        if bytes > limits.document_bytes {
+            return Err(ChangeError::TooLarge { bytes });
+        }
+        let key = key(id);
+        if !self.shadows.contains_key(&key) && self.shadows.len() >= limits.shadows {
+            return Err(ChangeError::TooManyShadows);
+        }
+        self.shadows.insert(key, shadow);
+        Ok(())
+    }
+
+    fn payload(&self, wall: WallTime, id: ShadowId<'_>) -> Object {
+        let metadata = self.config.metadata;
+        match self.shadow(id) {
+            Some(shadow) => shadow.payload(wall, metadata),
+            None => Shadow::default().payload(wall, metadata),
+        }
+    }
+
+    fn part(&self, patch: &str) -> Result<PartPatch, ChangeError> {
+        match Node::parse(patch, self.levels())? {
+            Node::Object(members) => Ok(PartPatch::Merge(members)),
+            node if node.is_null() => Ok(PartPatch::Clear),
+            _ => Err(ChangeError::NotAnObject),
+        }
+    }
+
+    fn levels(&self) -> usize {
+        self.config.limits.levels.min(MAX_LEVELS)
+    }
+}
+
+fn key(id: ShadowId<'_>) -> (String, String) {
+    (id.product_id.to_owned(), id.device_name.to_owned())
+}
+
+/// The delta push after a change of the desired part by `changed`.
+fn push(
+    config: &ServiceConfig,
+    wall: WallTime,
+    shadow: &Shadow,
+    changed: &Object,
+) -> Option<Vec<u8>> {
+    if changed.is_empty() {
+        return None;
+    }
+    let delta = match config.delta_push {
+        DeltaPush::Whole => shadow.difference(),
+        DeltaPush::Changes => shadow.difference_within(changed),
+    };
+    if delta.is_empty() {
+        return None;
+    }
+    let payload = shadow.delta_payload(wall, delta, config.metadata);
+    Some(line(&present([
+        ("payload", Some(Node::Object(payload))),
+        ("timestamp", Some(Node::number(wall.as_unix_millis()))),
+        ("type", Some(Node::string("delta"))),
+    ])))
+}
+
+/// A message as the cloud sends it: compact JSON and one newline.
+fn line(message: &Object) -> Vec<u8> {
+    let mut text = object_text(message);
+    text.push('\n');
+    text.into_bytes()
+}
