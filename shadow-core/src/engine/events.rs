@@ -15,10 +15,13 @@ pub(super) struct Events {
     lost: u64,
 }
 
+/// Room for this many events is kept while none waits: idle engines may be many.
+const KEPT_EVENTS: usize = 1;
+
 impl Events {
     pub(super) fn new(maximum: usize) -> Events {
         Events {
-            queue: VecDeque::new(),
+            queue: VecDeque::with_capacity(KEPT_EVENTS),
             maximum: maximum.max(1),
             ends: 0,
             lost: 0,
@@ -46,6 +49,9 @@ impl Events {
     pub(super) fn pop(&mut self) -> Option<Event> {
         if let Some(event) = self.queue.pop_front() {
             self.ends -= usize::from(matches!(event, Event::Ended { .. }));
+            if self.queue.is_empty() {
+                self.queue.shrink_to(KEPT_EVENTS);
+            }
             return Some(event);
         }
         let count = core::mem::take(&mut self.lost);

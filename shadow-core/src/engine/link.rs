@@ -40,7 +40,7 @@ impl Engine {
             let wall = self.wall.map(|(at, wall)| wall + now.saturating_since(at));
             self.credentials = Credentials::new(&self.config.login, wall, &mut self.random);
         }
-        let Some(credentials) = &self.credentials else {
+        let Some(credentials) = self.credentials.take() else {
             return;
         };
         self.decoder = decoder(&self.config);
@@ -50,6 +50,9 @@ impl Engine {
             .handle_connected(now, &connect, &mut self.random)
         {
             self.handle_notice(now, notice);
+        }
+        if !self.config.behaviour.renew_credentials {
+            self.credentials = Some(credentials);
         }
     }
 

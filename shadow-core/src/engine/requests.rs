@@ -88,7 +88,10 @@ pub(super) enum Fate {
 }
 
 /// How many ended tokens are remembered, to tell a duplicate reply from a late one.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 16;
+
+/// Room for this many requests is kept while none is open.
+const KEPT_REQUESTS: usize = 2;
 
 /// All open requests, oldest first.
 #[derive(Debug, Default)]
@@ -175,8 +178,8 @@ impl Requests {
             }
             self.fates.push_back((shadow, token, fate));
         }
-        if self.open.is_empty() && self.open.capacity() > REMEMBERED {
-            self.open = Vec::new();
+        if self.open.is_empty() {
+            self.open.shrink_to(KEPT_REQUESTS);
         }
         request
     }

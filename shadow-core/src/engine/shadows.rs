@@ -46,6 +46,10 @@ impl Shadows {
     pub(super) fn attach(&mut self, name: ShadowName, first_token: u64) -> ShadowId {
         let id = ShadowId(self.next_id);
         self.next_id += 1;
+        if self.attached.is_empty() {
+            // Nearly every device has just this one.
+            self.attached.reserve_exact(1);
+        }
         self.attached.push(Shadow {
             id,
             operation_topic: name.operation_topic(),

@@ -46,7 +46,7 @@ pub(crate) struct Outbox {
 }
 
 /// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
-const KEPT_BYTES: usize = 512;
+const KEPT_BYTES: usize = 256;
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {

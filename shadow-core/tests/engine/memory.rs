@@ -1,0 +1,84 @@
+//! The budgets of memory: allocations are counted, so these hold on any machine.
+
+use allocation_counter::measure;
+use shadow_core::Engine;
+use shadow_core::mqtt::QoS;
+use shadow_core::tencent::Update;
+
+use crate::device::{Device, RESULT_TOPIC, config, publish, token};
+
+#[derive(serde::Serialize)]
+struct Reported {
+    count: u32,
+    name: &'static str,
+}
+
+const REPORTED: Reported = Reported {
+    count: 12,
+    name: "shadow",
+};
+
+#[test]
+fn an_idle_connected_engine_takes_2_kib_all_told() {
+    let mut device = None;
+    let heap = measure(|| device = Some(Device::ready(config())));
+    let device = device.unwrap();
+    assert!(device.engine.is_online());
+    let heap = usize::try_from(heap.bytes_current).unwrap();
+    let total = size_of::<Engine>() + heap;
+    assert!(total <= 2_048, "{} + {heap} bytes", size_of::<Engine>());
+}
+
+#[test]
+fn a_warm_update_allocates_nothing() {
+    let mut device = Device::ready(config());
+    let shadow = device.shadow();
+    let mut buffer = Vec::with_capacity(1_024);
+    let mut update = || {
+        let update = Update::new().reported(&REPORTED);
+        device.engine.update(device.now, shadow, &update).unwrap();
+        let sent = device.engine.poll_transmit(device.now, &mut buffer);
+        assert!(sent.is_some());
+        buffer.clear();
+    };
+    // The table of requests grows by doubling; let it reach its size for as many as are open here.
+    for _ in 0..20 {
+        update();
+    }
+    let counted = measure(|| (0..5).for_each(|_| update()));
+    assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn a_get_reply_becomes_an_event_with_two_allocations() {
+    let mut device = Device::ready(config());
+    let shadow = device.shadow();
+    for _ in 0..2 {
+        device.engine.get(device.now, shadow).unwrap();
+        let sent = token(&device.published());
+        let payload = format!(
+            r#"{{"clientToken":"{sent}","payload":{{"state":{{"reported":{{"updateCount":1}}}},"timestamp":1626771521739,"version":21}},"result":0,"timestamp":1626771521,"type":"get"}}"#
+        );
+        let packet = publish(RESULT_TOPIC, payload.as_bytes(), QoS::AtMostOnce, None);
+        let counted = measure(|| {
+            device.engine.handle_bytes(device.now, &packet);
+            assert!(device.engine.poll_event().is_some());
+        });
+        assert!(
+            counted.count_total <= 2,
+            "{} allocations",
+            counted.count_total
+        );
+    }
+}
+
+#[test]
+fn sizes() {
+    println!("event {} outcome {} doc {} unmatched {} config {} session {} delta {} cause {}", size_of::<shadow_core::Event>(), size_of::<shadow_core::Outcome>(), size_of::<shadow_core::tencent::Document>(), size_of::<shadow_core::event::Unmatched>(), size_of::<shadow_core::Config>(), size_of::<shadow_core::Session>(), size_of::<shadow_core::Delta>(), size_of::<shadow_core::DisconnectCause>());
+    println!("decoder {} parseerror {} invalid", size_of::<shadow_core::mqtt::StreamDecoder>(), size_of::<shadow_core::tencent::ParseError>());
+    let mut device = None;
+    let a = measure(|| device = Some(Device::new(config())));
+    println!("new {}", a.bytes_current);
+    let a = measure(|| device = Some(Device::online(config())));
+    println!("online {}", a.bytes_current);
+}

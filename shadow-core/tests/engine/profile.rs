@@ -1,0 +1,101 @@
+//! The compatibility profile: the bytes of the vendor's Python SDK, as recorded (made-up device).
+
+use shadow_core::mqtt::ProtocolVersion;
+use shadow_core::tencent::{DeviceInfo, Update};
+use shadow_core::{Config, Engine, Event, Instant, Session, Timer, TransportFailure, WallTime};
+
+use crate::device::{Device, Out};
+
+fn recorded_device() -> Device {
+    let info = DeviceInfo::with_key("PYSDKCAP01", "test01", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
+    let now = Instant::ZERO;
+    let mut engine = Engine::new(Config::python_sdk(&info), Session::new(), 1, now);
+    engine.handle_wall_time(now, WallTime::from_unix_millis(1_795_373_234_216));
+    let mut device = Device {
+        engine,
+        now,
+        version: ProtocolVersion::V31,
+    };
+    device.connect(false);
+    device.silent();
+    device
+}
+
+#[test]
+fn subscribe_get_and_update_come_out_byte_for_byte() {
+    let mut device = recorded_device();
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    let shadow = device.engine.attach(device.now, &name).unwrap();
+    let subscribe = b"\x82\x2f\x00\x01\x00\x2a$shadow/operation/result/PYSDKCAP01/test01\x00";
+    assert_eq!(device.packet(), subscribe);
+
+    // Before SUBACK, as the SDK does.
+    device.engine.get(device.now, shadow).unwrap();
+    let get = b"\x30\x53\x00\x23$shadow/operation/PYSDKCAP01/test01\
+        {\"type\": \"get\", \"clientToken\": \"PYSDKCAP01-0\"}";
+    assert_eq!(device.packet(), get);
+    device.bytes(&[0x90, 3, 0, 1, 0]);
+    assert_eq!(device.event(), Event::ShadowSubscribed { shadow });
+    device.silent();
+
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reported {
+        update_count: u32,
+        update_count12: &'static str,
+    }
+    let reported = Reported {
+        update_count: 1,
+        update_count12: "shadow",
+    };
+    device
+        .engine
+        .update(device.now, shadow, &Update::new().reported(&reported))
+        .unwrap();
+    let update = b"\x30\x9c\x01\x00\x23$shadow/operation/PYSDKCAP01/test01\
+        {\"type\": \"update\", \"state\": {\"reported\": {\"updateCount\": 1, \
+        \"updateCount12\": \"shadow\"}}, \"clientToken\": \"PYSDKCAP01-1\"}";
+    assert_eq!(device.packet(), update);
+}
+
+#[test]
+fn one_counter_numbers_subscribe_and_publish() {
+    let mut device = recorded_device();
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    let shadow = device.engine.attach(device.now, &name).unwrap();
+    device.engine.get(device.now, shadow).unwrap();
+    device.engine.get(device.now, shadow).unwrap();
+    let mut numbers = Vec::new();
+    let mut bytes = Vec::new();
+    while let Some(transmit) = device.engine.poll_transmit(device.now, &mut bytes) {
+        if let shadow_core::Transmit::Packet { packet_id, .. } = transmit {
+            numbers.extend(packet_id.map(|id| id.get()));
+        }
+    }
+    assert_eq!(numbers, [1, 2, 3]); // m1, m2, m3 of the logs
+}
+
+#[test]
+fn it_signs_once_and_does_not_subscribe_again() {
+    let mut device = recorded_device();
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    device.engine.attach(device.now, &name).unwrap();
+    device.poll();
+    let mut connects = Vec::new();
+    for _ in 0..2 {
+        device
+            .engine
+            .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+        device.events();
+        device.tick_until(Timer::Reconnect);
+        assert_eq!(device.poll(), [Out::Connect]);
+        device.engine.handle_connected(device.now);
+        connects.push(device.packet());
+        device.bytes(&[0x20, 2, 0, 0]);
+        device.silent();
+    }
+    assert_eq!(connects[0], connects[1]);
+    // The application may subscribe again itself, as shadowInit does.
+    device.engine.attach(device.now, &name).unwrap();
+    assert_eq!(device.packet()[0], 0x82);
+}

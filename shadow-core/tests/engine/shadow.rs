@@ -1,0 +1,235 @@
+//! Deltas, readiness, and several shadows on one engine.
+
+use core::time::Duration;
+
+use shadow_core::event::{Delta, DeltaOrigin};
+use shadow_core::mqtt::QoS;
+use shadow_core::tencent::{ShadowName, Update};
+use shadow_core::{Event, Outcome, RequestError, Timer, TransportFailure};
+
+use crate::device::{Device, Out, config, token};
+
+fn delta(device: &Device, origin: DeltaOrigin, version: u64, state: &str) -> Event {
+    Event::Delta(Delta {
+        shadow: device.shadow(),
+        origin,
+        version: Some(version),
+        state: state.parse().unwrap(),
+    })
+}
+
+#[test]
+fn a_get_follows_the_subscription_and_ends_in_ready() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let get = device.published();
+    device.reply(
+        &token(&get),
+        "get",
+        0,
+        r#"{"state":{"delta":{"on":true},"desired":{"on":true},"reported":{"on":false}},"version":4}"#,
+    );
+    let events = device.events();
+    assert_eq!(
+        events[0],
+        delta(&device, DeltaOrigin::Fetched, 4, r#"{"on":true}"#)
+    );
+    let Event::Ready { document, .. } = &events[1] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(document.reported(), Some(r#"{"on":false}"#));
+    assert_eq!(events.len(), 2);
+}
+
+#[test]
+fn an_unanswered_first_get_is_sent_again() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let first = token(&device.published());
+    device.tick(Timer::Request, Duration::from_secs(10));
+    let second = token(&device.published());
+    assert_ne!(first, second);
+    device.reply(
+        &second,
+        "get",
+        0,
+        r#"{"state":{"reported":{}},"version":0}"#,
+    );
+    assert!(matches!(device.event(), Event::Ready { .. }));
+}
+
+#[test]
+fn a_pushed_delta_is_told() {
+    let mut device = Device::ready(config());
+    device.result(
+        r#"{"type":"delta","timestamp":1,"payload":{"state":{"a":{"b":[1,2]}},"version":7,"timestamp":1}}"#,
+    );
+    assert_eq!(
+        device.event(),
+        delta(&device, DeltaOrigin::Pushed, 7, r#"{"a":{"b":[1,2]}}"#)
+    );
+}
+
+#[test]
+fn the_same_change_pushed_and_fetched_is_told_once_on_a_link() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let get = token(&device.published());
+    let push = r#"{"type":"delta","payload":{"state":{"on":true},"version":4}}"#;
+    device.result(push);
+    assert_eq!(
+        device.event(),
+        delta(&device, DeltaOrigin::Pushed, 4, r#"{"on":true}"#)
+    );
+    device.reply(
+        &get,
+        "get",
+        0,
+        r#"{"state":{"delta":{"on":true}},"version":4}"#,
+    );
+    assert!(matches!(device.event(), Event::Ready { .. }));
+    // Another content under the same version is another change.
+    device.result(r#"{"type":"delta","payload":{"state":{"on":1},"version":4}}"#);
+    assert!(matches!(device.event(), Event::Delta(_)));
+
+    // After a reconnect it is told again, as nobody knows whether it was applied.
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+    device.events();
+    device.tick_until(Timer::Reconnect);
+    device.connect(false);
+    device.subscribe_own();
+    let get = token(&device.published());
+    device.reply(
+        &get,
+        "get",
+        0,
+        r#"{"state":{"delta":{"on":1}},"version":4}"#,
+    );
+    let events = device.events();
+    assert_eq!(
+        events[0],
+        delta(&device, DeltaOrigin::Fetched, 4, r#"{"on":1}"#)
+    );
+}
+
+#[test]
+fn clears_write_null() {
+    let mut device = Device::ready(config());
+    let (shadow, now) = (device.shadow(), device.now);
+    device.engine.clear_desired(now, shadow).unwrap();
+    assert!(device.published().contains(r#""state":{"desired":null}"#));
+    device.engine.clear_reported(now, shadow).unwrap();
+    assert!(device.published().contains(r#""state":{"reported":null}"#));
+    let both = Update::new()
+        .reported(
+            [("a", 1)]
+                .into_iter()
+                .collect::<std::collections::BTreeMap<_, _>>(),
+        )
+        .clear_desired()
+        .overwrite(true);
+    device.engine.update(now, shadow, &both).unwrap();
+    let sent = device.published();
+    assert!(
+        sent.contains(r#""state":{"reported":{"a":1},"desired":null}"#),
+        "{sent}"
+    );
+    assert!(sent.contains(r#""overwriteUpdate":true"#), "{sent}");
+}
+
+#[test]
+fn a_gateway_has_several_shadows_on_one_link() {
+    let mut device = Device::ready(config());
+    let sub = ShadowName::new("SUBPRODUCT", "sensor").unwrap();
+    let id = device.engine.attach(device.now, &sub).unwrap();
+    assert_eq!(device.engine.shadow_name(id), Some(&sub));
+    let again = device.engine.attach(device.now, &sub);
+    assert_eq!(again, Err(RequestError::AlreadyAttached(id)));
+    let subscribe = device.packet();
+    let topic = b"$shadow/operation/result/SUBPRODUCT/sensor\x00";
+    assert!(subscribe.ends_with(topic));
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+    assert_eq!(device.event(), Event::ShadowSubscribed { shadow: id });
+    let get = token(&device.published());
+    // The right token on the wrong shadow's topic is not its answer.
+    device.reply(&get, "get", 0, r#"{"state":{}}"#);
+    assert!(matches!(device.event(), Event::Unmatched(_)));
+    let reply = format!(r#"{{"type":"get","clientToken":"{get}","result":0,"payload":{{}}}}"#);
+    let topic = "$shadow/operation/result/SUBPRODUCT/sensor";
+    device.message(topic, reply.as_bytes(), QoS::AtMostOnce, None);
+    assert!(matches!(device.event(), Event::Ready { shadow, .. } if shadow == id));
+
+    let request = device.engine.get(device.now, id).unwrap();
+    device.poll();
+    device.engine.detach(device.now, id).unwrap();
+    assert_eq!(device.outcome(request), Outcome::Cancelled);
+    let unsubscribe = device.packet();
+    assert_eq!(unsubscribe[0], 0xA2);
+    device.bytes(&[0xB0, 2, unsubscribe[2], unsubscribe[3]]);
+    assert_eq!(device.events(), []);
+    assert_eq!(
+        device.engine.get(device.now, id),
+        Err(RequestError::UnknownShadow(id))
+    );
+    device.message(topic, b"stray", QoS::AtMostOnce, None);
+    assert!(matches!(device.event(), Event::Message(_)));
+}
+
+#[test]
+fn all_shadows_are_subscribed_again() {
+    let mut device = Device::ready(config());
+    let sub = ShadowName::new("SUBPRODUCT", "sensor").unwrap();
+    device.engine.attach(device.now, &sub).unwrap();
+    device.poll();
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+    device.events();
+    device.tick_until(Timer::Reconnect);
+    device.connect(false);
+    let out = device.poll();
+    assert!(matches!(&out[..], [Out::Packet(a), Out::Packet(b)] if a[0] == 0x82 && b[0] == 0x82));
+}
+
+#[test]
+fn shadow_requests_of_qos_1_wait_for_reply_and_acknowledgement_apart() {
+    let mut config = config();
+    config.shadow_qos = QoS::AtLeastOnce;
+    let mut device = Device::online(config);
+    let subscribe = device.packet();
+    assert_eq!(subscribe.last(), Some(&1));
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 1]);
+    device.events();
+    let get = device.packet();
+    assert_eq!(get[0], 0x32);
+    let text = core::str::from_utf8(&get[get.iter().position(|b| *b == b'{').unwrap()..]).unwrap();
+    device.reply(&token(text), "get", 0, r#"{"state":{}}"#);
+    assert!(matches!(device.event(), Event::Ready { .. }));
+    device.bytes(&[0x40, 2, 0, 2]);
+    assert_eq!(device.events(), []);
+}
+
+#[test]
+fn an_application_that_does_not_drain_loses_messages_but_no_ends() {
+    let mut config = config();
+    config.maximum_events = 4;
+    let mut device = Device::ready(config);
+    let shadow = device.shadow();
+    let request = device.engine.get(device.now, shadow).unwrap();
+    let get = token(&device.published());
+    for version in 10..20 {
+        device.result(&format!(
+            r#"{{"type":"delta","payload":{{"state":{{"a":{version}}},"version":{version}}}}}"#
+        ));
+    }
+    device.reply(&get, "get", 0, r#"{"state":{}}"#);
+    let events = device.events();
+    assert_eq!(events.len(), 4 + 1 + 1);
+    assert!(matches!(events[4], Event::Ended { request: ended, .. } if ended == request));
+    assert_eq!(events[5], Event::EventsLost { count: 6 });
+    // A delta that was lost that way was not told, so its copy is still new.
+    device.result(r#"{"type":"delta","payload":{"state":{"a":19},"version":19}}"#);
+    assert!(matches!(device.event(), Event::Delta(_)));
+}
