@@ -36,6 +36,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn byte(&mut self, field: Field) -> Result<u8, DecodeErrorKind> {
         let (&byte, rest) = self
             .rest
@@ -46,6 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Two bytes, the high one first (MQTT section 1.5.2).
+    #[inline]
     pub(super) fn integer(&mut self, field: Field) -> Result<u16, DecodeErrorKind> {
         let (&bytes, rest) = self
             .rest
@@ -60,6 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes behind their two-byte length.
+    #[inline]
     pub(super) fn binary(&mut self, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
         let length = usize::from(self.integer(field)?);
         let (bytes, rest) = self
@@ -79,6 +82,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
+    #[inline]
     pub(super) fn topic_name(&mut self, field: Field) -> Result<&'a str, DecodeErrorKind> {
         let name = self.utf8(field)?;
         topic::validate_name(name).map_err(|error| topic_error(field, error))?;
@@ -93,6 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string that may still contain U+0000. `from_utf8` refuses surrogates and overlong forms.
+    #[inline]
     fn utf8(&mut self, field: Field) -> Result<&'a str, DecodeErrorKind> {
         str::from_utf8(self.binary(field)?).map_err(|error| DecodeErrorKind::Utf8Invalid {
             field,
@@ -154,6 +159,7 @@ impl<'a> Prefixed<'a> {
     }
 }
 
+#[inline]
 /// Takes room for a whole packet and writes its fixed header; returns the size of the packet.
 pub(super) fn append_fixed_header(
     out: &mut Vec<u8>,

@@ -333,7 +333,7 @@ impl FixedHeader {
 
     /// Reads the header at the front of `bytes`; `None` if more bytes are needed to tell. A fault is
     /// found in the first byte that shows it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn parse(
         bytes: &[u8],
         version: ProtocolVersion,
@@ -341,13 +341,8 @@ impl FixedHeader {
         let Some((&first, rest)) = bytes.split_first() else {
             return Ok(None);
         };
-        let packet_type = first >> 4;
         let flags = first & 0x0f;
-        let Some(kind) = PacketKind::from_number(packet_type) else {
-            let kind = DecodeErrorKind::PacketTypeReserved { packet_type };
-            return Err(DecodeError::new(None, kind));
-        };
-        check_flags(kind, flags, version).map_err(|error| DecodeError::new(Some(kind), error))?;
+        let kind = parse_first_byte(first, version)?;
         let mut remaining = 0;
         for (index, &byte) in rest
             .iter()
@@ -384,74 +379,97 @@ impl FixedHeader {
     }
 
     /// Reads the packet whose header this is; `packet` holds it whole, with the header.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decode<'a>(
         &self,
         packet: &'a [u8],
         version: ProtocolVersion,
     ) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(packet.get(self.length..).unwrap_or_default());
-        self.read_fields(&mut reader, version)
-            .and_then(|packet| reader.finish().map(|()| packet))
+        // Nearly every packet is a PUBLISH. It uses up the reader, and is spared the detour.
+        if self.kind == PacketKind::Publish {
+            return match Publish::read(&mut reader, self.flags) {
+                Ok(publish) => Ok(Packet::Publish(publish)),
+                Err(kind) => Err(DecodeError::new(Some(self.kind), kind)),
+            };
+        }
+        self.read_fields(reader, version)
             .map_err(|kind| DecodeError::new(Some(self.kind), kind))
     }
 
-    #[inline]
+    #[inline(never)]
     fn read_fields<'a>(
         &self,
-        reader: &mut Reader<'a>,
+        mut reader: Reader<'a>,
         version: ProtocolVersion,
     ) -> Result<Packet<'a>, DecodeErrorKind> {
         let dup = self.flags & DUP != 0;
-        Ok(match self.kind {
-            PacketKind::Connect => Packet::Connect(Connect::read(reader)?),
-            PacketKind::ConnAck => Packet::ConnAck(ConnAck::read(reader, version)?),
-            PacketKind::Publish => Packet::Publish(Publish::read(reader, self.flags)?),
+        let fields = &mut reader;
+        let packet = match self.kind {
+            PacketKind::Connect => Packet::Connect(Connect::read(fields)?),
+            PacketKind::ConnAck => Packet::ConnAck(ConnAck::read(fields, version)?),
+            PacketKind::Publish => Packet::Publish(Publish::read(fields, self.flags)?),
             PacketKind::PubAck => Packet::PubAck(PubAck {
-                packet_id: reader.packet_id()?,
+                packet_id: fields.packet_id()?,
             }),
             PacketKind::PubRec => Packet::PubRec(PubRec {
-                packet_id: reader.packet_id()?,
+                packet_id: fields.packet_id()?,
             }),
             PacketKind::PubRel => Packet::PubRel(PubRel {
-                packet_id: reader.packet_id()?,
+                packet_id: fields.packet_id()?,
                 dup,
             }),
             PacketKind::PubComp => Packet::PubComp(PubComp {
-                packet_id: reader.packet_id()?,
+                packet_id: fields.packet_id()?,
             }),
-            PacketKind::Subscribe => Packet::Subscribe(Subscribe::read(reader, dup)?),
-            PacketKind::SubAck => Packet::SubAck(SubAck::read(reader, version)?),
-            PacketKind::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read(reader, dup)?),
+            PacketKind::Subscribe => Packet::Subscribe(Subscribe::read(fields, dup)?),
+            PacketKind::SubAck => Packet::SubAck(SubAck::read(fields, version)?),
+            PacketKind::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read(fields, dup)?),
             PacketKind::UnsubAck => Packet::UnsubAck(UnsubAck {
-                packet_id: reader.packet_id()?,
+                packet_id: fields.packet_id()?,
             }),
             PacketKind::PingReq => Packet::PingReq,
             PacketKind::PingResp => Packet::PingResp,
             PacketKind::Disconnect => Packet::Disconnect,
-        })
+        };
+        reader.finish()?;
+        Ok(packet)
     }
 }
 
+/// Reads the type of a packet and checks that the flags go with it.
 #[inline]
-fn check_flags(
-    kind: PacketKind,
-    flags: u8,
-    version: ProtocolVersion,
-) -> Result<(), DecodeErrorKind> {
-    match kind {
-        PacketKind::Publish if flags & 0b0110 == 0b0110 => Err(DecodeErrorKind::QoSReserved),
-        PacketKind::Publish if flags & 0b1110 == DUP => Err(DecodeErrorKind::DupAtMostOnce),
-        PacketKind::Publish => Ok(()),
-        PacketKind::PubRel | PacketKind::Subscribe | PacketKind::Unsubscribe
-            if flags == request_flags(flags & DUP != 0, version) =>
-        {
-            Ok(())
-        }
+fn parse_first_byte(first: u8, version: ProtocolVersion) -> Result<PacketKind, DecodeError> {
+    if first >> 4 != PacketKind::Publish.number() {
+        return parse_other_first_byte(first, version);
+    }
+    let fail = |kind| Err(DecodeError::new(Some(PacketKind::Publish), kind));
+    match first & 0b1110 {
+        0b0110 | 0b1110 => fail(DecodeErrorKind::QoSReserved),
+        DUP => fail(DecodeErrorKind::DupAtMostOnce),
+        _ => Ok(PacketKind::Publish),
+    }
+}
+
+/// Does that for the packets in which flags mean nothing, or DUP at most.
+#[inline(never)]
+fn parse_other_first_byte(first: u8, version: ProtocolVersion) -> Result<PacketKind, DecodeError> {
+    let packet_type = first >> 4;
+    let flags = first & 0x0f;
+    let kind = PacketKind::from_number(packet_type).ok_or_else(|| {
+        DecodeError::new(None, DecodeErrorKind::PacketTypeReserved { packet_type })
+    })?;
+    let expected = match kind {
         PacketKind::PubRel | PacketKind::Subscribe | PacketKind::Unsubscribe => {
-            Err(DecodeErrorKind::FlagsInvalid { flags })
+            request_flags(flags & DUP != 0, version)
         }
-        _ if flags == 0 => Ok(()),
-        _ => Err(DecodeErrorKind::FlagsInvalid { flags }),
+        _ => 0,
+    };
+    match flags == expected {
+        true => Ok(kind),
+        false => Err(DecodeError::new(
+            Some(kind),
+            DecodeErrorKind::FlagsInvalid { flags },
+        )),
     }
 }

@@ -121,7 +121,17 @@ impl StreamDecoder {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let result = self.assembly.next(input);
+        self.assembly.release_delivered();
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let result = match self.assembly.split_whole_packet(input) {
+            Some((header, packet)) => match header.decode(packet, self.assembly.version) {
+                Ok(packet) => return Ok(Some(Incoming::Packet(packet))),
+                Err(error) => Err(error),
+            },
+            None => self.assembly.next_cut(input),
+        };
         if let Err(error) = result {
             self.failure = Some(error);
         }
@@ -166,29 +176,32 @@ enum State {
 }
 
 impl Assembly {
-    fn next<'a, 'i: 'a>(
-        &'a mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<Incoming<'a>>, DecodeError> {
+    /// Empties the buffer if the caller has seen what is in it.
+    fn release_delivered(&mut self) {
         if let State::Delivered = self.state {
-            self.release();
-        }
-        if self.buffer.is_empty() {
-            let Some(header) = FixedHeader::parse(input, self.version)? else {
-                self.gather(input, FixedHeader::MAXIMUM_LENGTH);
-                return Ok(None);
-            };
-            let size = header.packet_size();
-            if size <= self.maximum_packet_size
-                && let Some((packet, rest)) = input.split_at_checked(size)
-            {
-                *input = rest;
-                return header
-                    .decode(packet, self.version)
-                    .map(|packet| Some(Incoming::Packet(packet)));
+            self.state = State::Gathering;
+            self.buffer.clear();
+            if self.buffer.capacity() > KEPT_CAPACITY {
+                self.buffer = Vec::new();
             }
         }
-        self.next_cut(input)
+    }
+
+    /// Takes a packet off `input` that is there from its first byte to its last. `None` stands for
+    /// everything else, faults included.
+    #[inline]
+    fn split_whole_packet<'i>(&self, input: &mut &'i [u8]) -> Option<(FixedHeader, &'i [u8])> {
+        if !self.buffer.is_empty() {
+            return None;
+        }
+        let header = FixedHeader::parse(input, self.version).ok()??;
+        let size = header.packet_size();
+        if size > self.maximum_packet_size {
+            return None;
+        }
+        let (packet, rest) = input.split_at_checked(size)?;
+        *input = rest;
+        Some((header, packet))
     }
 
     /// Goes on with a packet that is cut, or too large to be kept whole.
@@ -321,15 +334,6 @@ impl Assembly {
         }
         self.buffer.extend_from_slice(taken);
         self.buffer.len() == wanted
-    }
-
-    /// Empties the buffer.
-    fn release(&mut self) {
-        if self.buffer.capacity() > KEPT_CAPACITY {
-            self.buffer = Vec::new();
-        }
-        self.buffer.clear();
-        self.state = State::Gathering;
     }
 }
 
