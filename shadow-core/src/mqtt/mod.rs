@@ -48,6 +48,8 @@ mod publish;
 pub mod session;
 mod stream;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 pub mod topic;
 mod unsubscribe;
 mod version;

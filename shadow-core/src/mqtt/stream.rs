@@ -147,6 +147,11 @@ impl StreamDecoder {
             State::Gathering | State::Skipping { .. } => self.assembly.buffer.len(),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn buffer_capacity(&self) -> usize {
+        self.assembly.buffer.capacity()
+    }
 }
 
 /// An empty buffer above this capacity is given back.
@@ -320,7 +325,7 @@ impl Assembly {
         Ok(Some(payload_start))
     }
 
-    /// Moves bytes from `input` until `buffer` holds `wanted`; whether it now does.
+    /// Moves bytes from `input` until `buffer` holds at least `wanted`; whether it now does.
     fn gather(&mut self, input: &mut &[u8], wanted: usize) -> bool {
         let missing = wanted.saturating_sub(self.buffer.len());
         let (taken, rest) = input.split_at_checked(missing).unwrap_or((input, &[]));
@@ -333,7 +338,7 @@ impl Assembly {
             self.buffer.reserve_exact(capacity - self.buffer.len());
         }
         self.buffer.extend_from_slice(taken);
-        self.buffer.len() == wanted
+        self.buffer.len() >= wanted
     }
 }
 
