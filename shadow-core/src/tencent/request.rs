@@ -227,7 +227,7 @@ impl fmt::Display for UpdateError {
             UpdateError::NotAnObject { part } => {
                 write!(f, "`{part}` is not a JSON object and not null")
             }
-            UpdateError::Serialize(reason) => write!(f, "the update cannot be JSON: {reason}"),
+            UpdateError::Serialize(reason) => write!(f, "the update has no JSON form: {reason}"),
         }
     }
 }
