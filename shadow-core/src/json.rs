@@ -1,22 +1,22 @@
-//! JSON as text: owned, re-spaced, measured and walked, but never turned into a tree.
+//! JSON as text: owned, re-spaced, measured and read, but never turned into a tree.
 //!
 //! A shadow's values pass through the engine as the text they came in, so 64-bit integers,
 //! decimals and the order of keys survive. Everything here is iterative: nesting costs no stack.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
 use core::str::FromStr;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+mod reader;
 mod serializer;
 
+pub(crate) use reader::{Malformed, Reader, read_string};
 pub use serializer::SerializeError;
 pub(crate) use serializer::write_value;
 
@@ -154,24 +154,30 @@ pub fn restyle(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
 /// ```
 #[must_use]
 pub fn depth(text: &str) -> usize {
-    let mut walker = Walker::new(text);
     let (mut depth, mut deepest) = (0_usize, 0);
-    while let Some(byte) = walker.peek() {
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
         match byte {
-            b'"' => walker.skip_string(),
-            b'{' | b'[' => {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
                 depth += 1;
                 deepest = deepest.max(depth);
-                walker.advance();
             }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                walker.advance();
-            }
-            _ => walker.advance(),
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
         }
     }
     deepest
+}
+
+/// Appends `compact`, a piece of compact JSON text that is cut inside no string.
+pub(crate) fn write_literal(compact: &str, style: JsonStyle, out: &mut Vec<u8>) {
+    match style {
+        JsonStyle::Compact => out.extend_from_slice(compact.as_bytes()),
+        JsonStyle::Python => restyle(compact, style, out),
+    }
 }
 
 /// Appends `text` as a JSON string, quotes included.
@@ -197,157 +203,6 @@ pub(crate) fn write_string(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
         rest = characters.as_str();
     }
     out.push(b'"');
-}
-
-/// Reads a JSON string, quotes included; `None` when it escapes half a surrogate pair or is no
-/// string.
-pub(crate) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
-}
-
-/// A cursor over valid JSON text that knows members and values and gives their places.
-///
-/// On text that is not valid its answers mean nothing, but every call ends and none panics.
-pub(crate) struct Walker<'a> {
-    text: &'a str,
-    position: usize,
-}
-
-impl<'a> Walker<'a> {
-    pub(crate) fn new(text: &'a str) -> Walker<'a> {
-        Walker { text, position: 0 }
-    }
-
-    /// Where the next token begins.
-    pub(crate) fn position(&mut self) -> usize {
-        self.peek();
-        self.position
-    }
-
-    /// Behind what was read last.
-    pub(crate) fn passed(&self) -> usize {
-        self.position
-    }
-
-    /// The text between two positions.
-    pub(crate) fn slice(&self, range: Range<usize>) -> &'a str {
-        self.text.get(range).unwrap_or_default()
-    }
-
-    /// Steps into the object that comes next; false, and no step, when it is something else.
-    pub(crate) fn enter_object(&mut self) -> bool {
-        let is_object = self.peek() == Some(b'{');
-        if is_object {
-            self.position += 1;
-        }
-        is_object
-    }
-
-    /// The next key of the object stepped into, leaving the cursor at its value; `None` at the end
-    /// of the object, leaving the cursor behind it.
-    pub(crate) fn next_key(&mut self) -> Option<Cow<'a, str>> {
-        if self.peek() == Some(b',') {
-            self.position += 1;
-        }
-        if self.peek() != Some(b'"') {
-            self.position += 1;
-            return None;
-        }
-        let start = self.position;
-        self.skip_string();
-        let raw = self.slice(start..self.position);
-        if self.peek() == Some(b':') {
-            self.position += 1;
-        }
-        // A key with half a surrogate pair is nobody's key, but is not the end of the object.
-        Some(read_string(raw).unwrap_or(Cow::Borrowed(raw)))
-    }
-
-    /// Skips the value that comes next and tells where it is.
-    pub(crate) fn skip_value(&mut self) -> Range<usize> {
-        let first = self.peek();
-        let start = self.position;
-        match first {
-            Some(b'"') => self.skip_string(),
-            Some(b'{' | b'[') => self.skip_container(),
-            _ => {
-                let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-                self.skip_until(ends);
-            }
-        }
-        start..self.position
-    }
-
-    /// The value that comes next, skipped.
-    pub(crate) fn value(&mut self) -> &'a str {
-        let range = self.skip_value();
-        self.slice(range)
-    }
-
-    fn skip_container(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'"' => {
-                    self.skip_string();
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-            self.position += 1;
-            if depth == 0 {
-                break;
-            }
-        }
-    }
-
-    fn skip_string(&mut self) {
-        self.position += 1;
-        loop {
-            self.skip_until(|b| matches!(b, b'"' | b'\\'));
-            match self.byte() {
-                Some(b'\\') => self.position += 2,
-                Some(_) => {
-                    self.position += 1;
-                    break;
-                }
-                None => break,
-            }
-        }
-    }
-
-    fn skip_until(&mut self, ends: impl Fn(&u8) -> bool) {
-        let rest = self
-            .text
-            .as_bytes()
-            .get(self.position..)
-            .unwrap_or_default();
-        self.position += rest.iter().position(ends).unwrap_or(rest.len());
-    }
-
-    fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.byte() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.position += 1,
-                byte => return byte,
-            }
-        }
-    }
-
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.position).copied()
-    }
-
-    fn advance(&mut self) {
-        self.position += 1;
-    }
 }
 
 /// The state of re-spacing between two bytes of JSON text.

@@ -64,17 +64,17 @@ impl<'o> Serializer<'o> {
     }
 
     fn comma(&mut self) {
-        self.out.extend_from_slice(match self.style {
-            JsonStyle::Compact => b",",
-            JsonStyle::Python => b", ",
-        });
+        match self.style {
+            JsonStyle::Compact => self.out.push(b','),
+            JsonStyle::Python => self.out.extend_from_slice(b", "),
+        }
     }
 
     fn colon(&mut self) {
-        self.out.extend_from_slice(match self.style {
-            JsonStyle::Compact => b":",
-            JsonStyle::Python => b": ",
-        });
+        match self.style {
+            JsonStyle::Compact => self.out.push(b':'),
+            JsonStyle::Python => self.out.extend_from_slice(b": "),
+        }
     }
 
     /// `{"variant":`, for a variant with content; the closing brace is the caller's.

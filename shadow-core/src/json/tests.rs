@@ -89,8 +89,6 @@ fn deep_nesting_costs_no_stack() {
     let json = Json::new(text.as_str()).unwrap();
     assert_eq!(written(&json, JsonStyle::Compact).as_deref(), Ok(&*text));
     assert!(json.parse::<Value>().is_err());
-    let mut walker = Walker::new(&text);
-    assert_eq!(walker.skip_value(), 0..200_000);
 }
 
 #[test]
@@ -301,6 +299,111 @@ fn python_string(text: &str) -> String {
     out + "\""
 }
 
+const JSON_BYTES: &str = "[\\[\\]{}\",:\\\\/bu019 \n\t\u{1}.eE+-tnx]";
+
+fn read_all(text: &str) -> Result<(), Malformed> {
+    let mut reader = Reader::new(text);
+    reader.value()?;
+    reader.end()
+}
+
+/// What serde_json says of each is the reference; the list is of the grammar's corners (RFC 8259).
+#[test]
+fn the_reader_knows_the_corners_of_the_grammar() {
+    for text in [
+        "",
+        " ",
+        "0",
+        "-0",
+        "-",
+        "00",
+        "01",
+        "-01",
+        "0.",
+        "0.0",
+        ".5",
+        "1.e1",
+        "1e",
+        "1e+",
+        "1e5",
+        "1E-05",
+        "+1",
+        "1a",
+        "1 2",
+        "0x1",
+        "NaN",
+        "null",
+        "nul",
+        "nulll",
+        "true",
+        "True",
+        "false ",
+        "\"",
+        "\"\"",
+        "\"\\\"",
+        "\"\\a\"",
+        "\"\\/\"",
+        "\"\\u00g0\"",
+        "\"\\u00E9\"",
+        "\"\\u12\"",
+        "\"\\ud800\"",
+        "\"\t\"",
+        "\"\u{7f}\"",
+        "\"\u{1f}\"",
+        "\"\\",
+        "\"\\u",
+        "[",
+        "]",
+        "[]",
+        "[,]",
+        "[1,]",
+        "[1 2]",
+        "[1",
+        "[1}",
+        "{]",
+        "{}",
+        "{,}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{1:1}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":{\"b\":[{}]}}",
+        "[[[]]",
+        "[[]]]",
+        "{\"a\":[}]",
+        "[] x",
+        "\u{feff}1",
+        "\u{a0}1",
+        "\u{b}1",
+        "\r\n\t 1\r\n\t ",
+        "[1]\0",
+        "\\",
+        "/**/1",
+        "'a'",
+    ] {
+        let reference = serde_json::from_str::<IgnoredAny>(text).is_ok();
+        assert_eq!(read_all(text).is_ok(), reference, "{text:?}");
+        let member = format!("{{\"k\":{text}}}");
+        let reference = serde_json::from_str::<IgnoredAny>(&member).is_ok();
+        let mut reader = Reader::new(&member);
+        let read = reader.members(|_, reader| reader.value().map(drop));
+        assert_eq!(
+            read.and_then(|()| reader.end()).is_ok(),
+            reference,
+            "{member:?}"
+        );
+    }
+}
+
+#[test]
+fn the_reader_stops_at_128_levels() {
+    let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+    assert_eq!(read_all(&nested(128)), Ok(()));
+    assert_eq!(read_all(&nested(129)), Err(Malformed::TooDeep));
+    assert_eq!(read_all(&nested(100_000)), Err(Malformed::TooDeep));
+}
+
 proptest! {
     #[test]
     fn any_value_survives_both_styles(value in any_json()) {
@@ -327,7 +430,7 @@ proptest! {
     }
 
     #[test]
-    fn the_walker_finds_every_member(members in prop::collection::vec(
+    fn the_reader_finds_every_member(members in prop::collection::vec(
         (any::<String>(), any_json()),
         0..6,
     )) {
@@ -338,15 +441,38 @@ proptest! {
             text += &format!("{comma}{key} :\n{value:#}\t");
         }
         text += "} ";
-        let mut walker = Walker::new(&text);
-        prop_assert!(walker.enter_object());
-        for (key, value) in &members {
-            let found = walker.next_key();
-            prop_assert_eq!(found.as_deref(), Some(key.as_str()));
-            prop_assert_eq!(walker.value(), format!("{value:#}"));
+        let mut reader = Reader::new(&text);
+        prop_assert_eq!(reader.peek(), Some(b'{'));
+        let mut found = Vec::new();
+        reader
+            .members(|key, reader| {
+                found.push((key.to_string(), reader.value()?.to_string()));
+                Ok(())
+            })
+            .unwrap();
+        prop_assert_eq!(reader.position(), text.len() - 1);
+        prop_assert_eq!(reader.end(), Ok(()));
+        let expected: Vec<_> =
+            members.into_iter().map(|(key, value)| (key, format!("{value:#}"))).collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_reader_accepts_what_serde_json_accepts(
+        value in any_json(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), JSON_BYTES), 0..3),
+        soup in "[\\[\\]{}\",:\\\\au01 .eE+-]{0,12}",
+    ) {
+        let mut damaged = value.to_string().into_bytes();
+        for (index, byte) in damage {
+            let index = index.index(damaged.len());
+            damaged[index] = byte.as_bytes()[0];
         }
-        prop_assert_eq!(walker.next_key(), None);
-        prop_assert_eq!(walker.passed(), text.len() - 1);
+        let damaged = String::from_utf8_lossy(&damaged);
+        for text in [&*damaged, &*soup, &format!("[{soup}]"), &format!("\"{soup}\"")] {
+            let reference = serde_json::from_str::<IgnoredAny>(text).is_ok();
+            prop_assert_eq!(read_all(text).is_ok(), reference, "{}", text);
+        }
     }
 
     #[test]
@@ -354,11 +480,8 @@ proptest! {
         let cut = String::from_utf8_lossy(&cut);
         for text in [&*text, &*cut, &format!("{{{text}"), &format!("[\"{text}")] {
             let _ = (depth(text), restyled(text, JsonStyle::Compact));
-            let mut walker = Walker::new(text);
-            let _ = walker.enter_object();
-            while walker.next_key().is_some() {
-                let _ = walker.value();
-            }
+            let _ = read_all(text);
+            let _ = Reader::new(text).members(|_, reader| reader.value().map(drop));
             let mut out = Vec::new();
             restyle(text, JsonStyle::Python, &mut out);
         }

@@ -8,7 +8,7 @@ use core::str::FromStr;
 
 use serde::de::IgnoredAny;
 
-use crate::json::read_string;
+use crate::json::{Malformed, Reader, read_string};
 
 /// What a request asks for, and what a reply answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +55,8 @@ pub enum ParseError {
         /// serde_json's description, which repeats the place and quotes nothing of the payload.
         reason: Box<str>,
     },
+    /// The payload nests deeper than 128 levels; the vendor's documents have 6 at most.
+    TooDeep,
     /// The payload is JSON, but not an object.
     NotAnObject,
     /// There is no `type`, or it is null.
@@ -81,6 +83,7 @@ impl fmt::Display for ParseError {
                 write!(f, "payload is not UTF-8 from byte {valid_up_to} on")
             }
             ParseError::NotJson { reason, .. } => write!(f, "payload is not JSON: {reason}"),
+            ParseError::TooDeep => f.write_str("payload nests deeper than 128 levels"),
             ParseError::NotAnObject => f.write_str("payload is not a JSON object"),
             ParseError::MissingType => f.write_str("field `type` is missing"),
             ParseError::UnknownType { found } => write!(f, "unknown `type` {found:?}"),
@@ -93,21 +96,48 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// The payload as text that is known to be one JSON value shorter than 4 GiB.
-pub(super) fn checked_text(payload: &[u8]) -> Result<&str, ParseError> {
+/// The payload as text shorter than 4 GiB.
+pub(super) fn text(payload: &[u8]) -> Result<&str, ParseError> {
     if u32::try_from(payload.len()).is_err() {
         return Err(ParseError::TooLong);
     }
-    let text = core::str::from_utf8(payload).map_err(|error| ParseError::NotUtf8 {
+    core::str::from_utf8(payload).map_err(|error| ParseError::NotUtf8 {
         valid_up_to: error.valid_up_to(),
-    })?;
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(IgnoredAny) => Ok(text),
-        Err(error) => Err(ParseError::NotJson {
-            line: error.line(),
-            column: error.column(),
-            reason: error.to_string().into(),
-        }),
+    })
+}
+
+/// Reads the whole of `text` as one object, handing each member's value to `visit`.
+pub(super) fn read<'a>(
+    text: &'a str,
+    visit: impl FnMut(&str, &mut Reader<'a>) -> Result<(), Malformed>,
+) -> Result<(), ParseError> {
+    let mut reader = Reader::new(text);
+    let is_object = reader.peek() == Some(b'{');
+    let result = if is_object {
+        reader.members(visit)
+    } else {
+        reader.value().map(drop)
+    };
+    match result.and_then(|()| reader.end()) {
+        Ok(()) if is_object => Ok(()),
+        Ok(()) => Err(ParseError::NotAnObject),
+        Err(Malformed::TooDeep) => Err(ParseError::TooDeep),
+        Err(Malformed::Syntax) => Err(not_json(text)),
+    }
+}
+
+/// serde_json's account of what is wrong with `text`, which is better than a bare place.
+#[cold]
+fn not_json(text: &str) -> ParseError {
+    let (line, column, reason) = match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => (error.line(), error.column(), error.to_string()),
+        // Does not happen: a test holds the two to accept the same texts.
+        Ok(IgnoredAny) => (0, 0, String::from("malformed")),
+    };
+    ParseError::NotJson {
+        line,
+        column,
+        reason: reason.into(),
     }
 }
 

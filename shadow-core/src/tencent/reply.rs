@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::de::DeserializeOwned;
 
 use super::envelope::{self, Operation, ParseError};
-use crate::json::Walker;
+use crate::json::{Malformed, Reader};
 
 /// The result code of an update whose `version` is not the server's; the reply's payload is then
 /// the full current document (634/14072). Success is 0; no other code is documented.
@@ -43,8 +43,8 @@ pub enum Message<'a> {
 /// Fields may come in any order and with any others between them, white space may stand before and
 /// behind, `null` counts as absent, and of a key that comes twice the last one holds. The message's
 /// own `timestamp`, which is the time of sending in seconds or milliseconds, is not looked at; the
-/// document's is in [`Document::timestamp`]. Nesting costs no stack. Takes at most one short-lived
-/// allocation when all is well and no token is escaped.
+/// document's is in [`Document::timestamp`]. Nesting costs no stack. Takes no memory when all is
+/// well and neither keys nor token are escaped.
 ///
 /// ```
 /// use shadow_core::tencent::{Message, Operation, reply};
@@ -60,26 +60,23 @@ pub enum Message<'a> {
 /// ```
 ///
 /// # Errors
-/// [`ParseError`]: not UTF-8, not JSON, not an object, no `type` or an unknown one, a `clientToken`
-/// that is neither string nor number, a `result` that is no integer, a `payload.version` or
+/// [`ParseError`]: not UTF-8, not JSON, nested deeper than 128 levels, not an object, no `type` or an
+/// unknown one, a `clientToken` that is neither string nor number, a `result` that is no integer, a `payload.version` or
 /// `payload.timestamp` that is negative or no integer.
 pub fn parse(payload: &[u8]) -> Result<Message<'_>, ParseError> {
-    let text = envelope::checked_text(payload)?;
-    let mut walker = Walker::new(text);
-    if !walker.enter_object() {
-        return Err(ParseError::NotAnObject);
-    }
+    let text = envelope::text(payload)?;
     let (mut kind, mut token, mut result) = (None, None, None);
     let mut fields = Fields::default();
-    while let Some(key) = walker.next_key() {
-        match &*key {
-            "type" => kind = Some(walker.value()),
-            "clientToken" => token = Some(walker.value()),
-            "result" => result = Some(walker.value()),
-            "payload" => fields = Fields::read(&mut walker),
-            _ => drop(walker.skip_value()),
+    envelope::read(text, |key, reader| {
+        match key {
+            "type" => kind = Some(reader.value()?),
+            "clientToken" => token = Some(reader.value()?),
+            "result" => result = Some(reader.value()?),
+            "payload" => fields = Fields::read(reader)?,
+            _ => drop(reader.value()?),
         }
-    }
+        Ok(())
+    })?;
     let kind = envelope::kind(kind)?;
     let operation = match &*kind {
         "get" => Some(Operation::Get),
@@ -323,24 +320,25 @@ struct State {
 }
 
 impl Fields {
-    fn read(walker: &mut Walker<'_>) -> Fields {
-        let start = walker.position();
+    fn read(reader: &mut Reader<'_>) -> Result<Fields, Malformed> {
         let mut fields = Fields::default();
-        if !walker.enter_object() {
-            fields.payload = walker.skip_value();
-            return fields;
+        if reader.peek() != Some(b'{') {
+            fields.payload = reader.value_range()?;
+            return Ok(fields);
         }
-        while let Some(key) = walker.next_key() {
-            match &*key {
-                "state" => fields.state = State::read(walker),
-                "version" => fields.version = walker.skip_value(),
-                "timestamp" => fields.timestamp = walker.skip_value(),
-                "metadata" => fields.metadata = walker.skip_value(),
-                _ => drop(walker.skip_value()),
+        let start = reader.position();
+        reader.members(|key, reader| {
+            match key {
+                "state" => fields.state = State::read(reader)?,
+                "version" => fields.version = reader.value_range()?,
+                "timestamp" => fields.timestamp = reader.value_range()?,
+                "metadata" => fields.metadata = reader.value_range()?,
+                _ => drop(reader.value()?),
             }
-        }
-        fields.payload = start..walker.passed();
-        fields
+            Ok(())
+        })?;
+        fields.payload = start..reader.position();
+        Ok(fields)
     }
 
     fn into_body(self, text: &str, operation: Option<Operation>) -> Result<Body<'_>, ParseError> {
@@ -369,23 +367,24 @@ impl Fields {
 }
 
 impl State {
-    fn read(walker: &mut Walker<'_>) -> State {
-        let start = walker.position();
+    fn read(reader: &mut Reader<'_>) -> Result<State, Malformed> {
         let mut state = State::default();
-        if !walker.enter_object() {
-            state.whole = walker.skip_value();
-            return state;
+        if reader.peek() != Some(b'{') {
+            state.whole = reader.value_range()?;
+            return Ok(state);
         }
-        while let Some(key) = walker.next_key() {
-            match &*key {
-                "reported" => state.reported = walker.skip_value(),
-                "desired" => state.desired = walker.skip_value(),
-                "delta" => state.delta = walker.skip_value(),
-                _ => drop(walker.skip_value()),
+        let start = reader.position();
+        reader.members(|key, reader| {
+            match key {
+                "reported" => state.reported = reader.value_range()?,
+                "desired" => state.desired = reader.value_range()?,
+                "delta" => state.delta = reader.value_range()?,
+                _ => drop(reader.value()?),
             }
-        }
-        state.whole = start..walker.passed();
-        state
+            Ok(())
+        })?;
+        state.whole = start..reader.position();
+        Ok(state)
     }
 }
 

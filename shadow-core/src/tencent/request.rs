@@ -7,11 +7,13 @@ use core::fmt;
 use serde::Serialize;
 
 use super::envelope::{self, Operation, ParseError};
-use crate::json::{JsonStyle, SerializeError, Walker, restyle, write_string, write_value};
+use crate::json::{
+    JsonStyle, Malformed, Reader, SerializeError, write_literal, write_string, write_value,
+};
 
 /// Appends `{"type":"get","clientToken":".."}` (634/14072).
 pub fn write_get(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    restyle(r#"{"type":"get""#, style, out);
+    write_literal(r#"{"type":"get""#, style, out);
     finish(client_token, style, out);
 }
 
@@ -154,13 +156,13 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
     }
 
     fn write_up_to_token(&self, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), UpdateError> {
-        restyle(r#"{"type":"update","state":{"#, style, out);
+        write_literal(r#"{"type":"update","state":{"#, style, out);
         if let Some(value) = &self.reported {
             write_part(UpdatePart::Reported, value, style, out)?;
         }
         if let Some(value) = &self.desired {
             if self.reported.is_some() {
-                restyle(",", style, out);
+                write_literal(",", style, out);
             }
             write_part(UpdatePart::Desired, value, style, out)?;
         }
@@ -169,11 +171,11 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
         }
         out.push(b'}');
         if let Some(version) = self.version {
-            restyle(r#","version":"#, style, out);
+            write_literal(r#","version":"#, style, out);
             write_value(&version, style, out).map_err(UpdateError::Serialize)?;
         }
         if self.overwrite {
-            restyle(r#","overwriteUpdate":true"#, style, out);
+            write_literal(r#","overwriteUpdate":true"#, style, out);
         }
         Ok(())
     }
@@ -279,22 +281,20 @@ pub enum Part<'a> {
 /// `version` that is no integer from 0, an `overwriteUpdate` that is no boolean; a `clientToken`
 /// that is neither string nor number.
 pub fn parse_request(payload: &[u8]) -> Result<Request<'_>, ParseError> {
-    let mut walker = Walker::new(envelope::checked_text(payload)?);
-    if !walker.enter_object() {
-        return Err(ParseError::NotAnObject);
-    }
-    let (mut kind, mut state, mut token) = (None, None, None);
-    let (mut version, mut overwrite) = (None, None);
-    while let Some(key) = walker.next_key() {
-        match &*key {
-            "type" => kind = Some(walker.value()),
-            "state" => state = Some(walker.value()),
-            "clientToken" => token = Some(walker.value()),
-            "version" => version = Some(walker.value()),
-            "overwriteUpdate" => overwrite = Some(walker.value()),
-            _ => drop(walker.skip_value()),
+    let text = envelope::text(payload)?;
+    let (mut kind, mut token, mut version, mut overwrite) = (None, None, None, None);
+    let mut state = State::default();
+    envelope::read(text, |key, reader| {
+        match key {
+            "type" => kind = Some(reader.value()?),
+            "clientToken" => token = Some(reader.value()?),
+            "version" => version = Some(reader.value()?),
+            "overwriteUpdate" => overwrite = Some(reader.value()?),
+            "state" => state = State::read(reader)?,
+            _ => drop(reader.value()?),
         }
-    }
+        Ok(())
+    })?;
     let operation = match &*envelope::kind(kind)? {
         "get" => Operation::Get,
         "update" => Operation::Update,
@@ -312,39 +312,61 @@ pub fn parse_request(payload: &[u8]) -> Result<Request<'_>, ParseError> {
     if operation == Operation::Update {
         request.version = envelope::version("version", version)?;
         request.overwrite = boolean("overwriteUpdate", overwrite)?;
-        (request.reported, request.desired) = parts(envelope::present(state))?;
+        if !state.is_object {
+            return Err(ParseError::InvalidField {
+                field: "state",
+                expected: "an object",
+            });
+        }
+        request.reported = part("state.reported", state.reported)?;
+        request.desired = part("state.desired", state.desired)?;
     }
     Ok(request)
 }
 
-/// `reported` and `desired` of a `state`.
-fn parts(state: Option<&str>) -> Result<(Part<'_>, Part<'_>), ParseError> {
-    let (mut reported, mut desired) = (Part::Absent, Part::Absent);
-    let Some(state) = state else {
-        return Ok((reported, desired));
-    };
-    let mut walker = Walker::new(state);
-    if !walker.enter_object() {
-        return Err(ParseError::InvalidField {
-            field: "state",
-            expected: "an object",
-        });
-    }
-    while let Some(key) = walker.next_key() {
-        match &*key {
-            "reported" => reported = part("state.reported", walker.value())?,
-            "desired" => desired = part("state.desired", walker.value())?,
-            _ => drop(walker.skip_value()),
-        }
-    }
-    Ok((reported, desired))
+/// The `state` of an update.
+struct State<'a> {
+    /// True of an absent one and null too.
+    is_object: bool,
+    reported: Option<&'a str>,
+    desired: Option<&'a str>,
 }
 
-fn part<'a>(field: &'static str, raw: &'a str) -> Result<Part<'a>, ParseError> {
+impl Default for State<'_> {
+    fn default() -> Self {
+        State {
+            is_object: true,
+            reported: None,
+            desired: None,
+        }
+    }
+}
+
+impl<'a> State<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<State<'a>, Malformed> {
+        let mut state = State::default();
+        if reader.peek() != Some(b'{') {
+            state.is_object = reader.value()? == "null";
+            return Ok(state);
+        }
+        reader.members(|key, reader| {
+            match key {
+                "reported" => state.reported = Some(reader.value()?),
+                "desired" => state.desired = Some(reader.value()?),
+                _ => drop(reader.value()?),
+            }
+            Ok(())
+        })?;
+        Ok(state)
+    }
+}
+
+fn part<'a>(field: &'static str, raw: Option<&'a str>) -> Result<Part<'a>, ParseError> {
     match raw {
-        "null" => Ok(Part::Null),
-        _ if raw.starts_with('{') => Ok(Part::Object(raw)),
-        _ => Err(ParseError::InvalidField {
+        None => Ok(Part::Absent),
+        Some("null") => Ok(Part::Null),
+        Some(raw) if raw.starts_with('{') => Ok(Part::Object(raw)),
+        Some(_) => Err(ParseError::InvalidField {
             field,
             expected: "an object or null",
         }),
@@ -364,7 +386,7 @@ fn boolean(field: &'static str, raw: Option<&str>) -> Result<bool, ParseError> {
 
 /// Appends the token and the end of the object.
 fn finish(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    restyle(r#","clientToken":"#, style, out);
+    write_literal(r#","clientToken":"#, style, out);
     write_string(client_token, style, out);
     out.push(b'}');
 }
@@ -376,7 +398,7 @@ fn write_part<T: Serialize>(
     out: &mut Vec<u8>,
 ) -> Result<(), UpdateError> {
     write_string(part.as_str(), style, out);
-    restyle(":", style, out);
+    write_literal(":", style, out);
     let start = out.len();
     write_value(value, style, out).map_err(UpdateError::Serialize)?;
     let written = out.get(start..).unwrap_or_default();

@@ -382,16 +382,23 @@ fn faults_are_told_with_the_field() {
 }
 
 #[test]
-fn deep_nesting_costs_no_stack() {
-    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-    let payload = format!(
-        r#"{{"unknown":{deep},"type":"get","payload":{{"state":{{"reported":{{"a":{deep}}}}},"x":{deep}}}}}"#
-    );
-    let document = document(&payload);
-    assert_eq!(document.reported(), Some(&*format!(r#"{{"a":{deep}}}"#)));
-    let error = document.reported_as::<Value>().unwrap_err();
-    assert!(error.to_string().starts_with("recursion limit exceeded"));
-    assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+fn deep_nesting_is_refused_without_using_the_stack() {
+    let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+    for levels in [129, 100_000] {
+        let deep = nested(levels);
+        for payload in [
+            deep.clone(),
+            format!(r#"{{"unknown":{deep},"type":"get"}}"#),
+            format!(r#"{{"type":"get","payload":{{"x":{deep}}}}}"#),
+            format!(r#"{{"type":"get","payload":{{"state":{{"reported":{deep}}}}}}}"#),
+            format!(r#"{{"type":"get","payload":{{"state":{{"x":{deep}}}}}}}"#),
+        ] {
+            assert_eq!(parse(payload.as_bytes()), Err(ParseError::TooDeep));
+        }
+    }
+    let reported = nested(128);
+    let payload = format!(r#"{{"type":"get","payload":{{"state":{{"reported":{reported}}}}}}}"#);
+    assert_eq!(document(&payload).reported(), Some(&*reported));
 }
 
 proptest! {
