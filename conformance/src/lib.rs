@@ -1,1 +1,7 @@
-//! conformance
+//! Replays documented and recorded device-shadow sessions and reports line by line.
+//!
+//! * [`log`] reads logs of the vendor's Python SDK.
+//! * [`capture`] reads packet captures of MQTT connections.
+
+pub mod capture;
+pub mod log;
