@@ -29,7 +29,8 @@ impl fmt::Display for CaptureError {
             ),
             CaptureError::LinkType(number) => write!(
                 f,
-                "link type {number} is not supported; Ethernet, Linux cooked, raw IP and loopback are"
+                "link type {number} is not supported; Ethernet, Linux cooked, raw IP and \
+                 loopback are"
             ),
             CaptureError::TooLarge => write!(f, "larger than {} MiB", MAX_FILE >> 20),
             CaptureError::TooManyConnections => {

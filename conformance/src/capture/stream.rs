@@ -8,6 +8,8 @@ use super::{CaptureError, Close, Connection, Direction, MAX_CONNECTIONS, Segment
 
 /// Most bytes of one stream that wait for missing ones before them.
 const MAX_WAITING: usize = 1 << 20;
+/// Most segments that they may be in.
+const MAX_WAITING_SEGMENTS: usize = 1024;
 
 /// All connections seen so far.
 pub(super) struct Tracker {
@@ -181,7 +183,8 @@ impl Stream {
         if payload.len() <= known {
             return;
         }
-        if self.waiting_bytes - known + payload.len() > MAX_WAITING {
+        let full = known == 0 && self.waiting.len() == MAX_WAITING_SEGMENTS;
+        if full || self.waiting_bytes - known + payload.len() > MAX_WAITING {
             self.lossy = true;
             return;
         }

@@ -82,6 +82,16 @@ const ENVIRONMENT: &[Chatter] = &[
         "hub/services/gateway/gateway.py",
         Application,
     ),
+    line(
+        "[event post] *",
+        "explorer/services/template/template.py",
+        Application,
+    ),
+    line(
+        "[template report] *",
+        "explorer/services/template/template.py",
+        Application,
+    ),
     line("[ota report] *", "hub/services/ota/ota.py", Application),
     line("* test start...", "hub/sample/*/example_*.py", Application),
     line(

@@ -49,7 +49,8 @@ impl fmt::Display for SessionError {
         let ((first, first_line), (second, second_line)) = (&self.first, &self.second);
         write!(
             f,
-            "{first}: line {first_line} and {second}: line {second_line} are not of one session: {}",
+            "{first}: line {first_line} and {second}: line {second_line} are not of one session: \
+             {}",
             self.why
         )
     }

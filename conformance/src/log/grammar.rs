@@ -4,10 +4,9 @@
 //! character to its last. A message that begins like a known one and goes on differently is
 //! [`Statement::Unknown`].
 
-use std::str::FromStr;
-
 use super::chatter;
-use super::python_literal::{self, JsonStyle, LiteralError};
+use super::python_literal::{self, JsonStyle};
+use super::scan::{Mismatch, Parsed, Scan, because, mismatch};
 use super::statement::{Payload, Statement};
 
 /// Openings of the forms that are read here, for telling a torn line from an unknown one.
@@ -58,30 +57,9 @@ pub(super) fn may_be_torn(message: &str) -> bool {
         || chatter::begins(message)
 }
 
-/// The message is not of the form that was tried.
-#[derive(Default)]
-struct Mismatch {
-    reason: Option<String>,
-}
-
-type Parsed<T> = Result<T, Mismatch>;
-
-fn mismatch<T>() -> Parsed<T> {
-    Err(Mismatch::default())
-}
-
-fn because<T>(reason: String) -> Parsed<T> {
-    Err(Mismatch {
-        reason: Some(reason),
-    })
-}
-
 fn known(message: &str) -> Parsed<Statement> {
     let trimmed = message.trim_end();
-    let mut scan = Scan {
-        text: trimmed,
-        position: 0,
-    };
+    let mut scan = Scan::new(trimmed);
     if scan.opens("Sending ") {
         return sending(scan);
     }
@@ -180,10 +158,7 @@ fn connect_async(mut scan: Scan<'_>) -> Parsed<Statement> {
     else {
         return mismatch();
     };
-    let mut scan = Scan {
-        text: port,
-        position: 0,
-    };
+    let mut scan = Scan::new(port);
     let port = scan.number()?;
     scan.end()?;
     Ok(Statement::ConnectAsync {
@@ -310,10 +285,7 @@ fn received(mut scan: Scan<'_>) -> Parsed<Statement> {
             let Some((topic, tail)) = scan.rest().rsplit_once("', ...  (") else {
                 return mismatch();
             };
-            let mut scan = Scan {
-                text: tail,
-                position: 0,
-            };
+            let mut scan = Scan::new(tail);
             let length = scan.number()?;
             scan.expect(" bytes)")?;
             scan.end()?;
@@ -429,14 +401,18 @@ fn on_message(mut scan: Scan<'_>) -> Parsed<Statement> {
     })
 }
 
-/// `FUNCTION:payload:..,userdata:..` of any function; the data-template samples say `params`.
+/// `FUNCTION:payload:..,userdata:..` of any function. The data-template samples say `params`, and
+/// some put the module before the function: `product_1:FUNCTION`.
 fn payload_callback(message: &str) -> Parsed<Statement> {
-    let mut scan = Scan {
-        text: message,
-        position: 0,
-    };
-    let function = scan.word();
-    if function.is_empty() || !(scan.opens(":payload:") || scan.opens(":params:")) {
+    let mut scan = Scan::new(message);
+    let mut function = scan.word();
+    while !(scan.opens(":payload:") || scan.opens(":params:")) {
+        if function.is_empty() || !scan.opens(":") || scan.word().is_empty() {
+            return mismatch();
+        }
+        function = message.get(..scan.position).unwrap_or_default();
+    }
+    if function.is_empty() {
         return mismatch();
     }
     let payload = scan.payload(",userdata:")?;
@@ -464,247 +440,6 @@ fn filters_of_call(mut scan: Scan<'_>) -> Parsed<Vec<String>> {
     Ok(filters)
 }
 
-/// A position in a message.
-struct Scan<'a> {
-    text: &'a str,
-    /// Byte offset on a character boundary.
-    position: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.position..).unwrap_or_default()
-    }
-
-    /// Takes the text if it is next.
-    fn opens(&mut self, text: &str) -> bool {
-        let next = self.rest().starts_with(text);
-        if next {
-            self.position += text.len();
-        }
-        next
-    }
-
-    fn expect(&mut self, text: &str) -> Parsed<()> {
-        if self.opens(text) {
-            Ok(())
-        } else {
-            because(self.expected(&format!("`{text}`")))
-        }
-    }
-
-    fn expected(&self, what: &str) -> String {
-        let before = self.text.get(..self.position).unwrap_or_default();
-        format!(
-            "column {} of the message: expected {what}",
-            before.chars().count() + 1
-        )
-    }
-
-    fn end(&self) -> Parsed<()> {
-        if self.rest().is_empty() {
-            Ok(())
-        } else {
-            because(self.expected("the end of the message"))
-        }
-    }
-
-    /// Letters, digits and underscores.
-    fn word(&mut self) -> &'a str {
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .unwrap_or(rest.len());
-        self.position += end;
-        rest.get(..end).unwrap_or_default()
-    }
-
-    fn until(&mut self, end: &str) -> Parsed<&'a str> {
-        match self.rest().split_once(end) {
-            Some((before, _)) => {
-                self.position += before.len() + end.len();
-                Ok(before)
-            }
-            None => because(self.expected(&format!("`{end}` further on"))),
-        }
-    }
-
-    /// Decimal digits that fit the type.
-    fn number<T: FromStr>(&mut self) -> Parsed<T> {
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        match rest.get(..end).and_then(|digits| digits.parse().ok()) {
-            Some(number) => {
-                self.position += end;
-                Ok(number)
-            }
-            None => because(self.expected("a number in range")),
-        }
-    }
-
-    fn signed(&mut self) -> Parsed<i32> {
-        let negative = self.opens("-");
-        let number: i32 = self.number()?;
-        Ok(if negative { -number } else { number })
-    }
-
-    fn flag(&mut self) -> Parsed<bool> {
-        let start = self.position;
-        match self.number()? {
-            0u8 => Ok(false),
-            1 => Ok(true),
-            _ => {
-                self.position = start;
-                because(self.expected("0 or 1"))
-            }
-        }
-    }
-
-    fn qos(&mut self) -> Parsed<u8> {
-        let start = self.position;
-        match self.number()? {
-            qos @ 0..=2u8 => Ok(qos),
-            _ => {
-                self.position = start;
-                because(self.expected("0, 1 or 2"))
-            }
-        }
-    }
-
-    /// ` (d0, m1) `
-    fn dup_and_number(&mut self) -> Parsed<(bool, u16)> {
-        self.expect(" (d")?;
-        let dup = self.flag()?;
-        self.expect(", m")?;
-        let message_number = self.number()?;
-        self.expect(") ")?;
-        Ok((dup, message_number))
-    }
-
-    /// ` (d0, q0, r0, m2), '`
-    fn publish_flags(&mut self) -> Parsed<(bool, u8, bool, u16)> {
-        self.expect(" (d")?;
-        let dup = self.flag()?;
-        self.expect(", q")?;
-        let qos = self.qos()?;
-        self.expect(", r")?;
-        let retain = self.flag()?;
-        self.expect(", m")?;
-        let message_number = self.number()?;
-        self.expect("), '")?;
-        Ok((dup, qos, retain, message_number))
-    }
-
-    /// ` (Mid: 2)` and nothing after it
-    fn acknowledged(&mut self) -> Parsed<u16> {
-        self.expect(" (Mid: ")?;
-        let message_number = self.number()?;
-        self.expect(")")?;
-        self.end()?;
-        Ok(message_number)
-    }
-
-    /// `,userdata:` and the `str` of whatever object the application keeps there
-    fn user_data(&mut self) -> Parsed<()> {
-        self.expect(",userdata:")?;
-        self.one_line()
-    }
-
-    fn one_line(&self) -> Parsed<()> {
-        if self.rest().contains('\n') {
-            because(self.expected("one line of user data"))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
-        self.expect("[")?;
-        let mut items = Vec::new();
-        if self.opens("]") {
-            return Ok(items);
-        }
-        loop {
-            items.push(item(self)?);
-            if self.opens("]") {
-                return Ok(items);
-            }
-            self.expect(", ")?;
-        }
-    }
-
-    /// A bytes literal that holds UTF-8, as topics and client ids do.
-    fn bytes_as_text(&mut self) -> Parsed<String> {
-        match python_literal::bytes_prefix(self.rest()) {
-            Ok((bytes, used)) => match String::from_utf8(bytes) {
-                Ok(text) => {
-                    self.position += used;
-                    Ok(text)
-                }
-                Err(_) => because(self.expected("UTF-8")),
-            },
-            Err(error) => self.literal_mismatch(&error),
-        }
-    }
-
-    fn string(&mut self) -> Parsed<String> {
-        match python_literal::string_prefix(self.rest()) {
-            Ok((text, used)) => {
-                self.position += used;
-                Ok(text)
-            }
-            Err(error) => self.literal_mismatch(&error),
-        }
-    }
-
-    /// A document and the `end` after it. What is no literal is bare text up to the last `end`,
-    /// unless it begins as a container does: then it is a document that cannot be read.
-    fn payload(&mut self, end: &str) -> Parsed<Payload> {
-        let rest = self.rest();
-        let quoted = rest.starts_with(['\'', '"']);
-        let why = match python_literal::json_prefix(rest, JsonStyle::Compact) {
-            Ok((json, used)) if !quoted => {
-                let after = rest.get(used..).unwrap_or_default();
-                if after.starts_with(end) {
-                    self.position += used + end.len();
-                    return Ok(Payload::Json(json));
-                }
-                LiteralError {
-                    column: rest.get(..used).unwrap_or_default().chars().count() + 1,
-                    why: "expected nothing more after the document",
-                }
-            }
-            Ok(_) => LiteralError {
-                column: 1,
-                why: "a quoted text is printed bare",
-            },
-            Err(error) => error,
-        };
-        if rest.starts_with(['{', '[', '(']) {
-            return self.literal_mismatch(&why);
-        }
-        match rest.rsplit_once(end) {
-            Some((text, _)) => {
-                self.position += text.len() + end.len();
-                Ok(Payload::Text(text.to_owned()))
-            }
-            None => because(self.expected(&format!("`{end}` further on"))),
-        }
-    }
-
-    fn literal_mismatch<T>(&self, error: &LiteralError) -> Parsed<T> {
-        let before = self
-            .text
-            .get(..self.position)
-            .unwrap_or_default()
-            .chars()
-            .count();
-        because(format!(
-            "column {} of the message: {}",
-            before + error.column,
-            error.why
-        ))
-    }
-}
+#[cfg(test)]
+#[path = "grammar_tests.rs"]
+mod tests;

@@ -18,7 +18,8 @@ impl LogTime {
     /// The time of a civil date. None if there is no such date or it is before 1970.
     pub(crate) fn from_civil(date: [u32; 3], time: [u32; 3], millis: u32) -> Option<Self> {
         let ([year, month, day], [hour, minute, second]) = (date, time);
-        let leap = |y: u32| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+        let leap =
+            |y: u32| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
         let month_days = match month {
             1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
             4 | 6 | 9 | 11 => 30,

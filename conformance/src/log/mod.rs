@@ -5,14 +5,15 @@
 //! [`Statement::Unknown`] and stays in its place. [`Session::from_logs`] joins files that are
 //! excerpts of one session.
 //!
-//! Tolerated: CRLF, a UTF-8 byte order mark, ANSI colours, blank lines, indentation before a header,
-//! newlines inside a message, and a last line that was torn off ([`Torn`]).
+//! Tolerated: CRLF, a UTF-8 byte order mark, ANSI colours, blank lines, indentation before a
+//! header, newlines inside a message, and a last line that was torn off ([`Torn`]).
 
 mod chatter;
 mod error;
 mod grammar;
 mod line;
 pub mod python_literal;
+mod scan;
 mod session;
 mod statement;
 
@@ -246,7 +247,8 @@ impl Importer<'_> {
             HeaderFault::Form => format!("expected {form}, found `{found}`"),
             HeaderFault::Date => format!("there is no such date or time: `{found}`"),
             HeaderFault::Milliseconds(first, second) => format!(
-                "the milliseconds are printed twice and differ, {first:03} and {second:03}: `{found}`"
+                "the milliseconds are printed twice and differ, {first:03} and {second:03}: \
+                 `{found}`"
             ),
             HeaderFault::Level => format!(
                 "expected DEBUG, INFO, WARNING, ERROR or CRITICAL as the level, found `{found}`"

@@ -87,7 +87,8 @@ pub(crate) fn bytes_prefix(text: &str) -> Result<(Vec<u8>, usize), LiteralError>
     reader.bump();
     let mut bytes = Vec::new();
     reader.quoted(Quoted::Bytes, |code| {
-        bytes.push(u8::try_from(code).unwrap_or(u8::MAX))
+        // The reader takes ASCII and two hex digits only.
+        bytes.push(u8::try_from(code).unwrap_or(u8::MAX));
     })?;
     Ok((bytes, reader.position))
 }

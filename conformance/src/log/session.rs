@@ -195,9 +195,8 @@ impl Session {
                 // After 65535 paho goes on with 1.
                 let wrapped = before > u16::MAX - 0x1000 && number < 0x1000;
                 if !one_log && number <= before && !wrapped {
-                    let why = format!(
-                        "packet m{number} is not printed to be sent again, and is later than m{before}"
-                    );
+                    let why =
+                        format!("m{number} is sent after m{before}, but the SDK counts upwards");
                     return Err(self.contradiction(other, place, why));
                 }
             }
