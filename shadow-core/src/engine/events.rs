@@ -15,13 +15,10 @@ pub(super) struct Events {
     lost: u64,
 }
 
-/// Room for this many events is kept while none waits: idle engines may be many.
-const KEPT_EVENTS: usize = 1;
-
 impl Events {
     pub(super) fn new(maximum: usize) -> Events {
         Events {
-            queue: VecDeque::with_capacity(KEPT_EVENTS),
+            queue: VecDeque::new(),
             maximum: maximum.max(1),
             ends: 0,
             lost: 0,
@@ -50,7 +47,8 @@ impl Events {
         if let Some(event) = self.queue.pop_front() {
             self.ends -= usize::from(matches!(event, Event::Ended { .. }));
             if self.queue.is_empty() {
-                self.queue.shrink_to(KEPT_EVENTS);
+                // Idle engines may be many: an allocation an event is the smaller price.
+                self.queue = VecDeque::new();
             }
             return Some(event);
         }

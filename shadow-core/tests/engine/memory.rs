@@ -71,14 +71,3 @@ fn a_get_reply_becomes_an_event_with_two_allocations() {
         );
     }
 }
-
-#[test]
-fn sizes() {
-    println!("event {} outcome {} doc {} unmatched {} config {} session {} delta {} cause {}", size_of::<shadow_core::Event>(), size_of::<shadow_core::Outcome>(), size_of::<shadow_core::tencent::Document>(), size_of::<shadow_core::event::Unmatched>(), size_of::<shadow_core::Config>(), size_of::<shadow_core::Session>(), size_of::<shadow_core::Delta>(), size_of::<shadow_core::DisconnectCause>());
-    println!("decoder {} parseerror {} invalid", size_of::<shadow_core::mqtt::StreamDecoder>(), size_of::<shadow_core::tencent::ParseError>());
-    let mut device = None;
-    let a = measure(|| device = Some(Device::new(config())));
-    println!("new {}", a.bytes_current);
-    let a = measure(|| device = Some(Device::online(config())));
-    println!("online {}", a.bytes_current);
-}
