@@ -159,8 +159,8 @@ impl<'a> Prefixed<'a> {
     }
 }
 
-#[inline]
 /// Takes room for a whole packet and writes its fixed header; returns the size of the packet.
+#[inline]
 pub(super) fn append_fixed_header(
     out: &mut Vec<u8>,
     first_byte: u8,

@@ -7,8 +7,8 @@ use super::cursor::{Reader, append_fixed_header};
 use super::error::{DecodeErrorKind, EncodeError};
 use super::packet::PacketId;
 
-/// The list of a packet: a slice of the caller's when a packet is built, the packet's bytes when one
-/// was read. Neither allocates.
+/// The list of a packet: a slice of the caller's when a packet is built, the packet's bytes when
+/// one was read. Neither allocates.
 ///
 /// SUBSCRIBE holds `(&str, QoS)`, UNSUBSCRIBE `&str`, and SUBACK
 /// [`SubscribeReturnCode`](super::SubscribeReturnCode); there are no other lists. Two lists are

@@ -331,8 +331,8 @@ impl FixedHeader {
     /// The longest fixed header.
     pub(super) const MAXIMUM_LENGTH: usize = 5;
 
-    /// Reads the header at the front of `bytes`; `None` if more bytes are needed to tell. A fault is
-    /// found in the first byte that shows it.
+    /// Reads the header at the front of `bytes`; `None` if more bytes are needed to tell. A fault
+    /// is found in the first byte that shows it.
     #[inline(always)]
     pub(super) fn parse(
         bytes: &[u8],

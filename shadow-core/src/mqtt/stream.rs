@@ -30,9 +30,9 @@ use super::{Packet, ProtocolVersion, Publish};
 /// ```
 ///
 /// A packet that lies whole in `input` is borrowed from it. Only a packet that is cut is copied,
-/// into a buffer that grows with the bytes that came, not with the length that was announced. So the
-/// buffer never holds more than the maximum packet size, and it is given back when it is empty
-/// again, unless it stayed small.
+/// into a buffer that grows with the bytes that came, not with the length that was announced. So
+/// the buffer never holds more than the maximum packet size (or a fixed header, if that is larger),
+/// and it is given back when it is empty again, unless it stayed small.
 ///
 /// After an error the stream has no packet boundaries any more: every later call returns the same
 /// error. Use a new decoder for a new connection.
@@ -112,7 +112,8 @@ impl StreamDecoder {
     /// # Errors
     /// A [`DecodeError`] as soon as the bytes seen so far break a rule, with
     /// [`DecodeErrorKind::PacketTooLarge`] for a packet above the maximum size: at once when its
-    /// fixed header is there, or, if it is a PUBLISH to be skipped, when even its topic is too long.
+    /// fixed header is there, or, if it is a PUBLISH to be skipped, when even its topic is too
+    /// long.
     /// How much of `input` is then left is not specified.
     pub fn next<'a, 'i: 'a>(
         &'a mut self,
@@ -297,32 +298,29 @@ impl Assembly {
         if header.kind != PacketKind::Publish || self.oversized == Oversized::Refuse {
             return Err(too_large);
         }
-        // Twice: what must be there to know the length of the topic, then all up to the payload.
-        let mut topic_end = header.length + 2;
-        let mut payload_start = topic_end;
-        for field in [Field::TopicName, Field::PacketId] {
-            if topic_end > size {
-                return Err(fail(DecodeErrorKind::FieldMissing {
-                    field: Field::TopicName,
-                }));
+        let check_end = |field, end| {
+            if end > size {
+                Err(fail(DecodeErrorKind::FieldMissing { field }))
+            } else if end > maximum {
+                Err(too_large)
+            } else {
+                Ok(())
             }
-            if payload_start > size {
-                return Err(fail(DecodeErrorKind::FieldMissing { field }));
-            }
-            if payload_start > maximum {
-                return Err(too_large);
-            }
-            if !self.gather(input, payload_start) {
-                return Ok(None);
-            }
-            let after_header = self.buffer.get(header.length..).unwrap_or_default();
-            let topic_length = Reader::new(after_header)
-                .integer(Field::TopicName)
-                .map_err(fail)?;
-            topic_end = header.length + 2 + usize::from(topic_length);
-            payload_start = topic_end + header.packet_id_length();
+        };
+        let topic_start = header.length + 2;
+        check_end(Field::TopicName, topic_start)?;
+        if !self.gather(input, topic_start) {
+            return Ok(None);
         }
-        Ok(Some(payload_start))
+        let after_header = self.buffer.get(header.length..).unwrap_or_default();
+        let topic_length = Reader::new(after_header)
+            .integer(Field::TopicName)
+            .map_err(fail)?;
+        let topic_end = topic_start + usize::from(topic_length);
+        check_end(Field::TopicName, topic_end)?;
+        let payload_start = topic_end + header.packet_id_length();
+        check_end(Field::PacketId, payload_start)?;
+        Ok(self.gather(input, payload_start).then_some(payload_start))
     }
 
     /// Moves bytes from `input` until `buffer` holds at least `wanted`; whether it now does.

@@ -2,10 +2,12 @@
 
 mod malformed;
 mod properties;
+mod refused;
 mod specification;
 mod stream;
+mod topic;
 
-use super::{Packet, PacketId, ProtocolVersion};
+use super::{Connect, Packet, PacketId, ProtocolVersion, Publish, QoS, Will};
 use std::vec::Vec;
 
 fn id(number: u16) -> PacketId {
@@ -32,3 +34,33 @@ const PYTHON_SDK_SUBSCRIBE: &[u8] =
 /// Its first PUBLISH.
 const PYTHON_SDK_PUBLISH: &[u8] = b"\x30\x53\x00\x23$shadow/operation/PYSDKCAP01/test01\
     {\"type\": \"get\", \"clientToken\": \"PYSDKCAP01-0\"}";
+
+/// A CONNECT with every field.
+fn connect() -> Connect<'static> {
+    Connect {
+        version: ProtocolVersion::V311,
+        client_id: "c",
+        clean_session: true,
+        keep_alive: 10,
+        user_name: Some("u"),
+        password: Some(b"p"),
+        will: Some(Will {
+            topic: "w",
+            payload: b"gone",
+            qos: QoS::AtLeastOnce,
+            retain: false,
+        }),
+    }
+}
+
+/// A PUBLISH to change fields of.
+fn publish() -> Publish<'static> {
+    Publish {
+        dup: false,
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        topic: "a/b",
+        packet_id: Some(id(10)),
+        payload: b"hi",
+    }
+}

@@ -205,9 +205,9 @@ fn an_oversized_publish_can_be_malformed() {
         "topic of 296 in 295 bytes"
     );
     assert_eq!(
-        end(b"\x33\xa9\x02\x01\x26"),
+        end(b"\x33\xfe\x01\x00\xfb"),
         Err("MQTT section 2.3.1"),
-        "no room for the identifier"
+        "half an identifier"
     );
     assert_eq!(
         end(b"\x33\xa9\x02\x00\xfa"),
