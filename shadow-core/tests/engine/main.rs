@@ -1,4 +1,10 @@
 //! The engine from outside, against a server that each test plays itself.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
 
 mod device;
 mod link;
