@@ -53,6 +53,16 @@ pub enum Event {
         /// The whole shadow.
         document: Document,
     },
+    /// The get that follows a subscription was rejected. It is sent again, one
+    /// [`Config::request_timeout`](crate::Config) after the last, until it is accepted.
+    GetRejected {
+        /// Which shadow.
+        shadow: ShadowId,
+        /// The result code.
+        code: i64,
+        /// What came with it.
+        document: Document,
+    },
     /// `desired` has changed, or differs from `reported` after a time without a link.
     Delta(Delta),
     /// A request has ended. Each accepted request ends exactly once.

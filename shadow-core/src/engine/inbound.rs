@@ -70,7 +70,7 @@ impl Inbound<'_> {
                 let answered =
                     number.and_then(|number| requests.answer(shadow.id, reply.operation, number));
                 match answered {
-                    Some(request) => answer(shadow, &request, &reply, events),
+                    Some(request) => answer(shadow, request, &reply, requests, events),
                     None => unmatched(shadow, number, &reply, requests, events),
                 }
             }
@@ -85,7 +85,13 @@ struct Reply<'a> {
     body: Body<'a>,
 }
 
-fn answer(shadow: &mut Shadow, request: &Request, reply: &Reply<'_>, events: &mut Events) {
+fn answer(
+    shadow: &mut Shadow,
+    request: Request,
+    reply: &Reply<'_>,
+    requests: &mut Requests,
+    events: &mut Events,
+) {
     let document = reply.body.to_document();
     match request.owner {
         Owner::Application => {
@@ -94,6 +100,14 @@ fn answer(shadow: &mut Shadow, request: &Request, reply: &Reply<'_>, events: &mu
                 code => Outcome::Rejected { code, document },
             };
             events.end(request.id, outcome);
+        }
+        Owner::Engine if reply.code != 0 => {
+            events.push(Event::GetRejected {
+                shadow: shadow.id,
+                code: reply.code,
+                document,
+            });
+            requests.put_back(request);
         }
         Owner::Engine => {
             if let Some(state) = document.delta().filter(|state| *state != "null") {

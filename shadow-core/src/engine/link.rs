@@ -36,6 +36,9 @@ impl Engine {
 
     /// Sends CONNECT on a connection that has just come.
     pub(super) fn send_connect(&mut self, now: Instant) {
+        if !self.connection.is_connecting() {
+            return;
+        }
         if self.config.behaviour.renew_credentials || self.credentials.is_none() {
             let wall = self.wall.map(|(at, wall)| wall + now.saturating_since(at));
             self.credentials = Credentials::new(&self.config.login, wall, &mut self.random);
@@ -70,6 +73,9 @@ impl Engine {
             }
             Notice::Unsubscribed { ticket } => {
                 if let Some(request) = self.requests.remove(RequestId(ticket)) {
+                    if let Task::Unsubscribe { filter } = &request.task {
+                        self.session.forget_subscription(filter);
+                    }
                     self.end(&request, Outcome::Unsubscribed);
                 }
             }
@@ -95,6 +101,10 @@ impl Engine {
         }
         if self.config.behaviour.resubscribe {
             for subscription in &self.session.subscriptions {
+                // What the application has asked for since goes out anyway.
+                if self.requests.has_held_filter(&subscription.filter) {
+                    continue;
+                }
                 let task = Task::Subscribe {
                     filter: subscription.filter.clone(),
                     qos: subscription.qos,
@@ -150,7 +160,7 @@ impl Engine {
             (_, Owner::Application) => request.progress != Progress::Held,
         };
         while let Some(request) = self.requests.remove_first(lost) {
-            self.session.mqtt.forget_ticket(request.id.0);
+            self.session.mqtt.abandon(request.id.0);
             let maybe_applied = request.progress == Progress::Sent;
             self.end(&request, Outcome::Disconnected { maybe_applied });
         }
@@ -160,7 +170,10 @@ impl Engine {
         match (&request.task, code) {
             (Task::Attach { shadow }, code) => self.shadow_subscribed(now, *shadow, code),
             (Task::Subscribe { filter, qos }, SubscribeReturnCode::Granted(granted)) => {
-                self.session.remember_subscription(filter, *qos);
+                // The engine's own renews what may have been given up meanwhile.
+                if request.owner == Owner::Application {
+                    self.session.remember_subscription(filter, *qos);
+                }
                 self.end(request, Outcome::Subscribed { granted });
             }
             (Task::Subscribe { filter, .. }, SubscribeReturnCode::Failure) => {
@@ -216,7 +229,7 @@ impl Engine {
 
     /// Takes a request's packet back if it has not left, and forgets who waits for it otherwise.
     pub(super) fn withdraw(&mut self, request: &Request) {
-        self.session.mqtt.forget_ticket(request.id.0);
+        self.session.mqtt.abandon(request.id.0);
         let message_qos = match &request.task {
             Task::Shadow { .. } => self.config.shadow_qos,
             Task::Publish { qos, .. } => *qos,

@@ -139,6 +139,7 @@ impl Engine {
     pub fn new(config: Config, mut session: Session, seed: u64, now: Instant) -> Engine {
         let mut random = Random::new(seed);
         session.ensure_nonce(&mut random);
+        session.mqtt.forget_tickets();
         let settings = Settings {
             version: config.protocol_version,
             keep_alive: Duration::from_secs(config.keep_alive.into()),

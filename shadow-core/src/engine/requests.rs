@@ -170,6 +170,11 @@ impl Requests {
         Some(self.take(index, Fate::Answered))
     }
 
+    /// Puts back a request that its answer did not end; it is open until its deadline.
+    pub(super) fn put_back(&mut self, request: Request) {
+        self.open.push(request);
+    }
+
     fn take(&mut self, index: usize, fate: Fate) -> Request {
         let request = self.open.remove(index);
         if let Task::Shadow { shadow, token, .. } = request.task {
@@ -198,6 +203,16 @@ impl Requests {
     pub(super) fn has_held_for(&self, shadow: ShadowId) -> bool {
         self.open.iter().any(|request| {
             request.progress == Progress::Held && request.task.shadow() == Some(shadow)
+        })
+    }
+
+    /// Whether a subscription of this filter, or its end, waits.
+    pub(super) fn has_held_filter(&self, wanted: &str) -> bool {
+        self.open.iter().any(|request| match &request.task {
+            Task::Subscribe { filter, .. } | Task::Unsubscribe { filter } => {
+                request.progress == Progress::Held && filter == wanted
+            }
+            Task::Shadow { .. } | Task::Attach { .. } | Task::Publish { .. } => false,
         })
     }
 

@@ -17,8 +17,10 @@ pub struct SessionState {
 pub(crate) struct Outgoing {
     pub(crate) packet_id: PacketId,
     pub(crate) stage: Stage,
-    /// What to tell when it is done; `None` when nobody waits any more.
+    /// What to tell when it is done; `None` when nobody waits for it.
     pub(crate) ticket: Option<u64>,
+    /// Whether its end was told already. It stays until it is acknowledged, as its id is in use.
+    pub(crate) abandoned: bool,
     /// The PUBLISH as it was first sent, DUP not set; empty from PUBREC on.
     pub(crate) packet: Vec<u8>,
 }
@@ -74,13 +76,20 @@ impl SessionState {
         }
     }
 
-    /// Nobody waits for this message any more; it stays until it is acknowledged, as its id is in
-    /// use.
-    pub(crate) fn forget_ticket(&mut self, ticket: u64) {
+    /// Nobody waits for this message any more.
+    pub(crate) fn abandon(&mut self, ticket: u64) {
         for message in &mut self.outgoing {
             if message.ticket == Some(ticket) {
                 message.ticket = None;
+                message.abandoned = true;
             }
+        }
+    }
+
+    /// The tickets are of an engine that is no more.
+    pub(crate) fn forget_tickets(&mut self) {
+        for message in &mut self.outgoing {
+            message.ticket = None;
         }
     }
 }
@@ -99,6 +108,7 @@ mod tests {
                 packet_id: id(number),
                 stage,
                 ticket: None,
+                abandoned: false,
                 packet,
             });
         }

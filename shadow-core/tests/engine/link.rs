@@ -328,6 +328,16 @@ fn close_while_connecting_stops_it() {
 }
 
 #[test]
+fn a_connection_nobody_asked_for_changes_nothing() {
+    let mut device = Device::ready(config());
+    device.bytes(&[0x30]); // half a packet
+    device.engine.handle_connected(device.now);
+    device.silent();
+    device.bytes(&[3, 0, 1, b't']);
+    assert!(matches!(device.event(), Event::Message(_)));
+}
+
+#[test]
 fn time_does_not_run_back() {
     let mut device = Device::ready(config());
     let before = device.engine.poll_deadline();

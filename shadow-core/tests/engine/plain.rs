@@ -26,6 +26,11 @@ fn cut(device: &mut Device) {
     device.tick_until(Timer::Reconnect);
 }
 
+fn cut_with_events(device: &mut Device) {
+    device.events();
+    cut(device);
+}
+
 #[test]
 fn qos_0_is_done_when_it_leaves() {
     let mut device = tool();
@@ -262,6 +267,59 @@ fn subscriptions_are_made_again_on_a_new_link() {
             filter: "kept".into()
         }
     );
+}
+
+#[test]
+fn what_was_unsubscribed_stays_so() {
+    let mut device = tool();
+    device
+        .engine
+        .subscribe(device.now, "f", QoS::AtMostOnce)
+        .unwrap();
+    device.packet();
+    // Both under way when the link breaks: the later wish counts.
+    device.engine.unsubscribe(device.now, "f").unwrap();
+    device.packet();
+    device.bytes(&[0x90, 3, 0, 1, 0]);
+    cut_with_events(&mut device);
+    device.connect(false);
+    let unsubscribe = device.packet();
+    assert_eq!(unsubscribe[0], 0xA2);
+    device.bytes(&[0xB0, 2, unsubscribe[2], unsubscribe[3]]);
+    cut_with_events(&mut device);
+    device.connect(false);
+    device.silent();
+}
+
+#[test]
+fn messages_of_an_earlier_engine_end_nobodys_request() {
+    let mut first = kept();
+    let publication = Publication::new("t", b"old").qos(QoS::AtLeastOnce);
+    first.engine.publish(first.now, &publication).unwrap();
+    first.packet();
+    let session = first.engine.into_session();
+
+    let mut config = Config::plain("tool");
+    config.clean_session = false;
+    let mut device = Device::with_session(config, session, 2);
+    let request = device
+        .engine
+        .publish(
+            device.now,
+            &Publication::new("t", b"new").qos(QoS::AtLeastOnce),
+        )
+        .unwrap();
+    device.connect(false);
+    let out = device.poll();
+    assert!(
+        matches!(&out[..], [Out::Packet(old), Out::Packet(new)]
+            if old == b"\x32\x08\x00\x01t\x00\x01old" && new == b"\x32\x08\x00\x01t\x00\x02new"),
+        "{out:?}"
+    );
+    device.bytes(&[0x40, 2, 0, 1]);
+    assert_eq!(device.events(), []);
+    device.bytes(&[0x40, 2, 0, 2]);
+    assert_eq!(device.outcome(request), Outcome::Published);
 }
 
 #[test]

@@ -59,6 +59,24 @@ fn an_unanswered_first_get_is_sent_again() {
 }
 
 #[test]
+fn a_rejected_first_get_is_told_and_sent_again() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let first = token(&device.published());
+    device.reply(&first, "get", 42, r#"{"state":{}}"#);
+    let event = device.event();
+    assert!(
+        matches!(event, Event::GetRejected { code: 42, .. }),
+        "{event:?}"
+    );
+    device.silent();
+    device.tick(Timer::Request, Duration::from_secs(10));
+    let second = token(&device.published());
+    device.reply(&second, "get", 0, r#"{"state":{}}"#);
+    assert!(matches!(device.event(), Event::Ready { .. }));
+}
+
+#[test]
 fn a_pushed_delta_is_told() {
     let mut device = Device::ready(config());
     device.result(

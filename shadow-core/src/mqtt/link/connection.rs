@@ -149,6 +149,11 @@ impl Connection {
         matches!(self.state, State::Handshake { .. } | State::Online(_))
     }
 
+    /// Whether the transport was asked for a connection that has not come.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting { .. })
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -322,6 +327,7 @@ impl Connection {
                 packet_id: id,
                 stage,
                 ticket: Some(ticket),
+                abandoned: false,
                 packet,
             });
         }
@@ -403,8 +409,7 @@ impl Connection {
             session.outgoing.retain(|message| {
                 let taken_over = message.stage == Stage::PubComp;
                 done.extend(message.ticket.filter(|_| taken_over));
-                // Without a ticket nobody waits, so there is no reason to begin anew.
-                !taken_over && message.ticket.is_some()
+                !taken_over && !message.abandoned
             });
         }
         for message in &session.outgoing {
