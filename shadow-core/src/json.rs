@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 mod reader;
 mod serializer;
 
-pub(crate) use reader::{Malformed, Reader, read_string};
+pub(crate) use reader::{Malformed, Reader, Span, read_string};
 pub use serializer::SerializeError;
 pub(crate) use serializer::write_value;
 

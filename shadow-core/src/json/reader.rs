@@ -3,7 +3,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use core::ops::Range;
+use alloc::vec::Vec;
 
 /// How deep a value may nest before it is refused; serde_json's own limit for reading into types.
 const DEPTH_LIMIT: u32 = u128::BITS;
@@ -17,24 +17,55 @@ pub(crate) enum Malformed {
     TooDeep,
 }
 
+/// Where a value is in a text shorter than 4 GiB, in bytes. The empty span means absent, since no
+/// JSON value is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// The same place, counted from `origin` on.
+    pub(crate) fn behind(self, origin: u32) -> Span {
+        Span {
+            start: self.start.saturating_sub(origin),
+            end: self.end.saturating_sub(origin),
+        }
+    }
+
+    /// The part of `text` it spans; `None` when that is empty or not there.
+    pub(crate) fn of(self, text: &str) -> Option<&str> {
+        text.get(self.start as usize..self.end as usize)
+            .filter(|part| !part.is_empty())
+    }
+}
+
 /// A cursor that stands before a value, or behind one.
 ///
 /// It checks what it passes, so a text read from its start to [`Reader::end`] is valid JSON but for
 /// one thing, which serde_json lets pass unread as well: a string may escape half a surrogate pair.
-/// Takes no memory but for keys with escapes; uses no stack for nesting.
+/// The text has to be shorter than 4 GiB. A fault sticks: the cursor moves to the end of the text, whatever is read from there on is
+/// empty, and [`Reader::end`] tells. Takes no memory but for keys with escapes; uses no stack for
+/// nesting.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     position: usize,
+    fault: Option<Malformed>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, position: 0 }
+        Reader {
+            text,
+            position: 0,
+            fault: None,
+        }
     }
 
     /// Where the cursor is.
-    pub(crate) fn position(&self) -> usize {
-        self.position
+    pub(crate) fn position(&self) -> u32 {
+        self.position as u32
     }
 
     /// Moves to the next token and tells its first byte; `None` at the end of the text.
@@ -48,21 +79,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the object that comes next: calls `visit` with each key, the cursor before its value.
-    /// `visit` has to read that value.
-    pub(crate) fn members(
-        &mut self,
-        mut visit: impl FnMut(&str, &mut Reader<'a>) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
-        self.expect(b'{')?;
+    /// Reads the object that comes next: calls `visit` with each key (UTF-8, its escapes resolved),
+    /// the cursor before its value. `visit` has to read that value.
+    #[inline]
+    pub(crate) fn members(&mut self, mut visit: impl FnMut(&[u8], &mut Reader<'a>)) {
+        self.expect(b'{');
         if self.accept(b'}') {
-            return Ok(());
+            return;
         }
-        loop {
-            let raw = self.key()?;
-            // A key that escapes half a surrogate pair is nobody's key.
-            let key = read_string(raw).unwrap_or(Cow::Borrowed(raw));
-            visit(&key, self)?;
+        while self.fault.is_none() {
+            self.peek();
+            let start = self.position + 1;
+            let is_escaped = self.string();
+            let end = self.position.saturating_sub(1);
+            self.expect(b':');
+            let raw = self.text.as_bytes().get(start..end).unwrap_or_default();
+            if is_escaped {
+                let key = unescape(raw);
+                visit(key.as_ref().map_or(raw, |key| key.as_bytes()), self);
+            } else {
+                visit(raw, self);
+            }
             if !self.accept(b',') {
                 return self.expect(b'}');
             }
@@ -70,41 +107,45 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the value that comes next and gives its text.
-    pub(crate) fn value(&mut self) -> Result<&'a str, Malformed> {
-        let range = self.value_range()?;
-        self.text.get(range).ok_or(Malformed::Syntax)
+    pub(crate) fn value(&mut self) -> &'a str {
+        self.value_span().of(self.text).unwrap_or_default()
     }
 
     /// Reads the value that comes next and tells where it is.
-    pub(crate) fn value_range(&mut self) -> Result<Range<usize>, Malformed> {
+    pub(crate) fn value_span(&mut self) -> Span {
         let first = self.peek();
-        let start = self.position;
+        let start = self.position();
         match first {
-            Some(b'"') => self.string()?,
-            Some(b'{' | b'[') => self.container()?,
-            _ => self.scalar()?,
+            Some(b'"') => drop(self.string()),
+            Some(b'{' | b'[') => self.container(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.word(),
         }
-        Ok(start..self.position)
+        Span {
+            start,
+            end: self.position(),
+        }
     }
 
-    /// Checks that nothing but white space is left.
+    /// Checks that all was well, and that nothing but white space is left.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(Malformed::Syntax),
+        if self.peek().is_some() {
+            self.fail(Malformed::Syntax);
         }
+        self.fault.map_or(Ok(()), Err)
     }
 
     /// An array or object with all that is in it. `objects` is a stack with one bit a level.
-    fn container(&mut self) -> Result<(), Malformed> {
+    #[inline(never)] // Kept apart so that reading a string or number need not make room for it.
+    fn container(&mut self) {
         let mut objects = 0_u128;
         let mut depth = 0_u32;
-        loop {
+        while self.fault.is_none() {
             match self.peek() {
-                Some(b'"') => self.string()?,
+                Some(b'"') => drop(self.string()),
                 Some(open @ (b'{' | b'[')) => {
                     if depth == DEPTH_LIMIT {
-                        return Err(Malformed::TooDeep);
+                        return self.fail(Malformed::TooDeep);
                     }
                     self.position += 1;
                     let is_object = open == b'{';
@@ -112,147 +153,159 @@ impl<'a> Reader<'a> {
                         depth += 1;
                         objects = (objects << 1) | u128::from(is_object);
                         if is_object {
-                            self.key()?;
+                            self.key();
                         }
                         continue;
                     }
                 }
-                _ => self.scalar()?,
+                Some(b'-' | b'0'..=b'9') => self.number(),
+                _ => self.word(),
             }
             // Behind a value: close what ends here, then go on to the next value.
             loop {
                 if depth == 0 {
-                    return Ok(());
+                    return;
                 }
                 let is_object = objects & 1 == 1;
                 if self.accept(b',') {
                     if is_object {
-                        self.key()?;
+                        self.key();
                     }
                     break;
                 }
-                self.expect(if is_object { b'}' } else { b']' })?;
+                self.expect(if is_object { b'}' } else { b']' });
                 depth -= 1;
                 objects >>= 1;
             }
         }
     }
 
-    /// A key in its quotes, and the colon.
-    fn key(&mut self) -> Result<&'a str, Malformed> {
-        if self.peek() != Some(b'"') {
-            return Err(Malformed::Syntax);
-        }
-        let start = self.position;
-        self.string()?;
-        let raw = self
-            .text
-            .get(start..self.position)
-            .ok_or(Malformed::Syntax)?;
-        self.expect(b':')?;
-        Ok(raw)
+    /// A key and the colon.
+    #[inline]
+    fn key(&mut self) {
+        self.peek();
+        self.string();
+        self.expect(b':');
     }
 
-    /// A string; the cursor is at its first quote.
-    fn string(&mut self) -> Result<(), Malformed> {
-        self.position += 1;
+    /// A string, and whether it has escapes; its first quote has to be at the cursor.
+    fn string(&mut self) -> bool {
+        if self.byte() != Some(b'"') {
+            self.fail(Malformed::Syntax);
+            return false;
+        }
+        self.position = plain_end(self.text.as_bytes(), self.position + 1);
+        if self.byte() == Some(b'"') {
+            self.position += 1;
+            return false;
+        }
+        self.string_with_escapes();
+        true
+    }
+
+    /// The rest of a string from its first byte that is not plain.
+    #[cold]
+    fn string_with_escapes(&mut self) {
         loop {
-            let rest = self
-                .text
-                .as_bytes()
-                .get(self.position..)
-                .unwrap_or_default();
-            let plain = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0x00..0x20));
-            let plain = plain.ok_or(Malformed::Syntax)?;
-            self.position += plain + 1;
-            match rest.get(plain) {
-                Some(b'"') => return Ok(()),
-                Some(b'\\') => self.escape()?,
-                _ => return Err(Malformed::Syntax),
+            let next = self.byte();
+            self.position += 1;
+            match next {
+                Some(b'"') => return,
+                Some(b'\\') => self.escape(),
+                _ => return self.fail(Malformed::Syntax),
             }
+            self.position = plain_end(self.text.as_bytes(), self.position);
         }
     }
 
     /// What stands behind a backslash.
-    fn escape(&mut self) -> Result<(), Malformed> {
+    fn escape(&mut self) {
         let letter = self.byte();
         self.position += 1;
         match letter {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
             Some(b'u') => {
-                let digits = self.text.as_bytes().get(self.position..self.position + 4);
+                let digits = self.position..self.position + 4;
                 self.position += 4;
-                match digits {
-                    Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(()),
-                    _ => Err(Malformed::Syntax),
+                match self.text.as_bytes().get(digits) {
+                    Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
+                    _ => self.fail(Malformed::Syntax),
                 }
             }
-            _ => Err(Malformed::Syntax),
+            _ => self.fail(Malformed::Syntax),
         }
     }
 
-    /// A number, `true`, `false` or `null`.
-    fn scalar(&mut self) -> Result<(), Malformed> {
-        let word: &str = match self.byte() {
-            Some(b'-' | b'0'..=b'9') => return self.number(),
-            Some(b't') => "true",
-            Some(b'f') => "false",
-            Some(b'n') => "null",
-            _ => return Err(Malformed::Syntax),
+    /// `true`, `false` or `null`.
+    fn word(&mut self) {
+        let word: &[u8] = match self.byte() {
+            Some(b't') => b"true",
+            Some(b'f') => b"false",
+            _ => b"null",
         };
         let rest = self
             .text
             .as_bytes()
             .get(self.position..)
             .unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(Malformed::Syntax);
+        if rest.starts_with(word) {
+            self.position += word.len();
+        } else {
+            self.fail(Malformed::Syntax);
         }
-        self.position += word.len();
-        Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Malformed> {
+    /// A number; its minus or first digit is at the cursor.
+    fn number(&mut self) {
         if self.byte() == Some(b'-') {
             self.position += 1;
         }
-        if self.byte() == Some(b'0') {
-            self.position += 1;
-        } else {
-            self.digits()?;
+        let leading_zero = self.byte() == Some(b'0');
+        let count = self.digits();
+        if leading_zero && count > 1 {
+            return self.fail(Malformed::Syntax);
         }
-        if self.byte() == Some(b'.') {
-            self.position += 1;
-            self.digits()?;
+        if let Some(b'.' | b'e' | b'E') = self.byte() {
+            self.fraction();
         }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.position += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.position += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
     }
 
-    /// One digit or more.
-    fn digits(&mut self) -> Result<(), Malformed> {
-        let start = self.position;
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
+    /// What stands behind the whole part of a number.
+    #[inline(never)]
+    fn fraction(&mut self) {
+        if self.byte() == Some(b'.') {
             self.position += 1;
+            self.digits();
         }
-        if self.position == start {
-            Err(Malformed::Syntax)
-        } else {
-            Ok(())
+        if let Some(b'e' | b'E') = self.byte() {
+            self.position += 1;
+            if let Some(b'+' | b'-') = self.byte() {
+                self.position += 1;
+            }
+            self.digits();
         }
+    }
+
+    /// One digit or more; gives their number.
+    #[inline]
+    fn digits(&mut self) -> usize {
+        let rest = self
+            .text
+            .as_bytes()
+            .get(self.position..)
+            .unwrap_or_default();
+        let other = rest.iter().position(|byte| !byte.is_ascii_digit());
+        let count = other.unwrap_or(rest.len());
+        self.position += count;
+        if count == 0 {
+            self.fail(Malformed::Syntax);
+        }
+        count
     }
 
     #[inline]
     fn accept(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == Some(byte);
+        let is_next = self.byte() == Some(byte) || self.peek() == Some(byte);
         if is_next {
             self.position += 1;
         }
@@ -260,11 +313,9 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.accept(byte) {
-            Ok(())
-        } else {
-            Err(Malformed::Syntax)
+    fn expect(&mut self, byte: u8) {
+        if !self.accept(byte) {
+            self.fail(Malformed::Syntax);
         }
     }
 
@@ -272,15 +323,84 @@ impl<'a> Reader<'a> {
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.position).copied()
     }
+
+    /// The first fault counts.
+    #[cold]
+    fn fail(&mut self, fault: Malformed) {
+        self.fault.get_or_insert(fault);
+        self.position = self.text.len();
+    }
+}
+
+/// Where the first quote, backslash or control character from `start` on is, or the end; eight
+/// bytes at a time.
+#[inline(never)] // Kept apart so that its callers need not save the registers it uses.
+fn plain_end(bytes: &[u8], start: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The lowest bit set in the result is the high bit of the first byte of `word` below `bound`;
+    // bits above it may be wrong, since the subtraction borrows upwards.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & (ONES << 7);
+    let mut rest = bytes.get(start..).unwrap_or_default();
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        // Flipping 0x02 moves the quote, 0x22, next to the control characters, which stay among
+        // themselves.
+        let special = below(word ^ (ONES * 0x02), 0x21) | below(word ^ (ONES * 0x5c), 1);
+        if special != 0 {
+            return bytes.len() - rest.len() + special.trailing_zeros() as usize / 8;
+        }
+        rest = behind;
+    }
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0x00..0x20);
+    bytes.len() - rest.len() + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
 /// The text of a JSON string in its quotes; `None` when it escapes half a surrogate pair, or is no
 /// string.
+#[inline]
 pub(crate) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.bytes().any(|byte| byte == b'\\') {
-        serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+    if inner.as_bytes().contains(&b'\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
+    }
+}
+
+/// The text of a JSON string from between its quotes. A key that escapes half a surrogate pair has
+/// none, and is nobody's key.
+#[cold]
+fn unescape(inner: &[u8]) -> Option<String> {
+    let mut quoted = Vec::with_capacity(inner.len() + 2);
+    quoted.push(b'"');
+    quoted.extend_from_slice(inner);
+    quoted.push(b'"');
+    serde_json::from_slice(&quoted).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every byte at every place of a text around two words long, before and behind other bytes.
+    #[test]
+    fn the_plain_part_ends_where_a_byte_by_byte_search_says() {
+        for length in 0..18 {
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    for around in [b'a', 0x21, 0x7f, 0x80, 0xa2, 0xff] {
+                        let mut bytes = alloc::vec![around; length];
+                        bytes[place] = byte;
+                        let special = byte < 0x20 || byte == b'"' || byte == b'\\';
+                        let end = if special { place } else { length };
+                        assert_eq!(plain_end(&bytes, 0), end, "{byte} in {around}");
+                        bytes.insert(0, b'"');
+                        bytes.push(b'"');
+                        assert_eq!(plain_end(&bytes, 1), end + 1, "{byte} in {around}");
+                    }
+                }
+            }
+        }
+        assert_eq!(plain_end(b"abc", 7), 3);
     }
 }

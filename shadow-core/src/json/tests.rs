@@ -303,7 +303,7 @@ const JSON_BYTES: &str = "[\\[\\]{}\",:\\\\/bu019 \n\t\u{1}.eE+-tnx]";
 
 fn read_all(text: &str) -> Result<(), Malformed> {
     let mut reader = Reader::new(text);
-    reader.value()?;
+    reader.value();
     reader.end()
 }
 
@@ -387,12 +387,10 @@ fn the_reader_knows_the_corners_of_the_grammar() {
         let member = format!("{{\"k\":{text}}}");
         let reference = serde_json::from_str::<IgnoredAny>(&member).is_ok();
         let mut reader = Reader::new(&member);
-        let read = reader.members(|_, reader| reader.value().map(drop));
-        assert_eq!(
-            read.and_then(|()| reader.end()).is_ok(),
-            reference,
-            "{member:?}"
-        );
+        reader.members(|_, reader| {
+            reader.value_span();
+        });
+        assert_eq!(reader.end().is_ok(), reference, "{member:?}");
     }
 }
 
@@ -444,13 +442,10 @@ proptest! {
         let mut reader = Reader::new(&text);
         prop_assert_eq!(reader.peek(), Some(b'{'));
         let mut found = Vec::new();
-        reader
-            .members(|key, reader| {
-                found.push((key.to_string(), reader.value()?.to_string()));
-                Ok(())
-            })
-            .unwrap();
-        prop_assert_eq!(reader.position(), text.len() - 1);
+        reader.members(|key, reader| {
+            found.push((String::from_utf8(key.to_vec()).unwrap(), reader.value().to_string()));
+        });
+        prop_assert_eq!(reader.position() as usize, text.len() - 1);
         prop_assert_eq!(reader.end(), Ok(()));
         let expected: Vec<_> =
             members.into_iter().map(|(key, value)| (key, format!("{value:#}"))).collect();
@@ -481,7 +476,9 @@ proptest! {
         for text in [&*text, &*cut, &format!("{{{text}"), &format!("[\"{text}")] {
             let _ = (depth(text), restyled(text, JsonStyle::Compact));
             let _ = read_all(text);
-            let _ = Reader::new(text).members(|_, reader| reader.value().map(drop));
+            Reader::new(text).members(|_, reader| {
+ reader.value_span();
+ });
             let mut out = Vec::new();
             restyle(text, JsonStyle::Python, &mut out);
         }

@@ -109,16 +109,16 @@ pub(super) fn text(payload: &[u8]) -> Result<&str, ParseError> {
 /// Reads the whole of `text` as one object, handing each member's value to `visit`.
 pub(super) fn read<'a>(
     text: &'a str,
-    visit: impl FnMut(&str, &mut Reader<'a>) -> Result<(), Malformed>,
+    visit: impl FnMut(&[u8], &mut Reader<'a>),
 ) -> Result<(), ParseError> {
     let mut reader = Reader::new(text);
     let is_object = reader.peek() == Some(b'{');
-    let result = if is_object {
-        reader.members(visit)
+    if is_object {
+        reader.members(visit);
     } else {
-        reader.value().map(drop)
-    };
-    match result.and_then(|()| reader.end()) {
+        reader.value_span();
+    }
+    match reader.end() {
         Ok(()) if is_object => Ok(()),
         Ok(()) => Err(ParseError::NotAnObject),
         Err(Malformed::TooDeep) => Err(ParseError::TooDeep),
@@ -141,19 +141,24 @@ fn not_json(text: &str) -> ParseError {
     }
 }
 
-/// The `type` of a message; every message has one.
-pub(super) fn kind(raw: Option<&str>) -> Result<Cow<'_, str>, ParseError> {
+/// The `type` of a message, by its name among those of this direction; every message has one.
+pub(super) fn kind<T>(
+    raw: Option<&str>,
+    by_name: impl Fn(&str) -> Option<T>,
+) -> Result<T, ParseError> {
     let raw = present(raw).ok_or(ParseError::MissingType)?;
-    read_string(raw).ok_or(ParseError::InvalidField {
+    let plain = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    if let Some(kind) = plain.and_then(&by_name) {
+        return Ok(kind);
+    }
+    let not_a_string = ParseError::InvalidField {
         field: "type",
         expected: "a string",
+    };
+    let name = read_string(raw).ok_or(not_a_string)?;
+    by_name(&name).ok_or_else(|| ParseError::UnknownType {
+        found: name.chars().take(64).collect::<String>().into(),
     })
-}
-
-pub(super) fn unknown_type(found: &str) -> ParseError {
-    ParseError::UnknownType {
-        found: found.chars().take(64).collect::<String>().into(),
-    }
 }
 
 /// A client token: a string, or a number by its digits.

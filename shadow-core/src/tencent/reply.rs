@@ -3,12 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::fmt;
-use core::ops::Range;
 
 use serde::de::DeserializeOwned;
 
 use super::envelope::{self, Operation, ParseError};
-use crate::json::{Malformed, Reader};
+use crate::json::{Reader, Span};
 
 /// The result code of an update whose `version` is not the server's; the reply's payload is then
 /// the full current document (634/14072). Success is 0; no other code is documented.
@@ -60,30 +59,26 @@ pub enum Message<'a> {
 /// ```
 ///
 /// # Errors
-/// [`ParseError`]: not UTF-8, not JSON, nested deeper than 128 levels, not an object, no `type` or an
-/// unknown one, a `clientToken` that is neither string nor number, a `result` that is no integer, a `payload.version` or
-/// `payload.timestamp` that is negative or no integer.
+/// [`ParseError`]: not UTF-8, not JSON, nested deeper than 128 levels, not an object, no `type` or
+/// an unknown one, a `clientToken` that is neither string nor number, a `result` that is no
+/// integer, a `payload.version` or `payload.timestamp` that is negative or no integer.
 pub fn parse(payload: &[u8]) -> Result<Message<'_>, ParseError> {
     let text = envelope::text(payload)?;
     let (mut kind, mut token, mut result) = (None, None, None);
     let mut fields = Fields::default();
-    envelope::read(text, |key, reader| {
-        match key {
-            "type" => kind = Some(reader.value()?),
-            "clientToken" => token = Some(reader.value()?),
-            "result" => result = Some(reader.value()?),
-            "payload" => fields = Fields::read(reader)?,
-            _ => drop(reader.value()?),
-        }
-        Ok(())
+    envelope::read(text, |key, reader| match key {
+        b"type" => kind = Some(reader.value()),
+        b"clientToken" => token = Some(reader.value()),
+        b"result" => result = Some(reader.value()),
+        b"payload" => fields = Fields::read(reader),
+        _ => drop(reader.value_span()),
     })?;
-    let kind = envelope::kind(kind)?;
-    let operation = match &*kind {
-        "get" => Some(Operation::Get),
-        "update" => Some(Operation::Update),
-        "delta" => None,
-        other => return Err(envelope::unknown_type(other)),
-    };
+    let operation = envelope::kind(kind, |name| match name {
+        "get" => Some(Some(Operation::Get)),
+        "update" => Some(Some(Operation::Update)),
+        "delta" => Some(None),
+        _ => None,
+    })?;
     let body = fields.into_body(text, operation)?;
     Ok(match operation {
         Some(operation) => Message::Reply {
@@ -154,7 +149,9 @@ impl Document {
     /// When the document changed last, by the server's clock.
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {
-        self.layout.timestamp
+        let digits = self.layout.timestamp.of(&self.text)?;
+        // They are digits, so what does not fit is a time later than any that does.
+        Some(Timestamp::from_number(digits.parse().unwrap_or(u64::MAX)))
     }
 
     /// `state`. Of a get reply: `reported`, `desired` and their `delta`; of an update reply: what
@@ -266,11 +263,11 @@ impl Timestamp {
     }
 }
 
-/// Where the parts are in the payload's text, and the two numbers read from it.
+/// Where the parts are in the payload's text, and the version read from it.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Layout {
     version: Option<u64>,
-    timestamp: Option<Timestamp>,
+    timestamp: Span,
     state: Span,
     reported: Span,
     desired: Span,
@@ -278,113 +275,91 @@ struct Layout {
     metadata: Span,
 }
 
-/// A range of the payload's text. The empty one means absent, since no JSON value is empty.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    /// `range` is of the message, whose text is checked to be shorter than 4 GiB, and inside the
-    /// payload, which begins at `origin`.
-    fn new(range: &Range<usize>, origin: usize) -> Span {
-        Span {
-            start: range.start.saturating_sub(origin) as u32,
-            end: range.end.saturating_sub(origin) as u32,
-        }
-    }
-
-    fn of(self, text: &str) -> Option<&str> {
-        let range = self.start as usize..self.end as usize;
-        text.get(range).filter(|part| !part.is_empty())
-    }
-}
-
 /// The places of the payload and its fields in the message; empty means absent.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Fields {
-    payload: Range<usize>,
-    version: Range<usize>,
-    timestamp: Range<usize>,
-    metadata: Range<usize>,
+    payload: Span,
+    version: Span,
+    timestamp: Span,
+    metadata: Span,
     state: State,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct State {
-    whole: Range<usize>,
-    reported: Range<usize>,
-    desired: Range<usize>,
-    delta: Range<usize>,
+    whole: Span,
+    reported: Span,
+    desired: Span,
+    delta: Span,
 }
 
 impl Fields {
-    fn read(reader: &mut Reader<'_>) -> Result<Fields, Malformed> {
+    fn read(reader: &mut Reader<'_>) -> Fields {
         let mut fields = Fields::default();
         if reader.peek() != Some(b'{') {
-            fields.payload = reader.value_range()?;
-            return Ok(fields);
+            fields.payload = reader.value_span();
+            return fields;
         }
         let start = reader.position();
-        reader.members(|key, reader| {
-            match key {
-                "state" => fields.state = State::read(reader)?,
-                "version" => fields.version = reader.value_range()?,
-                "timestamp" => fields.timestamp = reader.value_range()?,
-                "metadata" => fields.metadata = reader.value_range()?,
-                _ => drop(reader.value()?),
-            }
-            Ok(())
-        })?;
-        fields.payload = start..reader.position();
-        Ok(fields)
+        reader.members(|key, reader| match key {
+            b"state" => fields.state = State::read(reader),
+            b"version" => fields.version = reader.value_span(),
+            b"timestamp" => fields.timestamp = reader.value_span(),
+            b"metadata" => fields.metadata = reader.value_span(),
+            _ => drop(reader.value_span()),
+        });
+        fields.payload = Span {
+            start,
+            end: reader.position(),
+        };
+        fields
     }
 
     fn into_body(self, text: &str, operation: Option<Operation>) -> Result<Body<'_>, ParseError> {
-        let slice = |range: &Range<usize>| text.get(range.clone()).filter(|part| !part.is_empty());
-        let span = |range: &Range<usize>| Span::new(range, self.payload.start);
+        let span = |span: Span| span.behind(self.payload.start);
         let mut layout = Layout {
-            version: envelope::version("payload.version", slice(&self.version))?,
-            timestamp: timestamp(slice(&self.timestamp))?,
-            state: span(&self.state.whole),
-            metadata: span(&self.metadata),
+            version: envelope::version("payload.version", self.version.of(text))?,
+            state: span(self.state.whole),
+            metadata: span(self.metadata),
             ..Layout::default()
         };
+        if is_timestamp(self.timestamp.of(text))? {
+            layout.timestamp = span(self.timestamp);
+        }
         if operation.is_some() {
-            layout.reported = span(&self.state.reported);
-            layout.desired = span(&self.state.desired);
-            layout.delta = span(&self.state.delta);
+            layout.reported = span(self.state.reported);
+            layout.desired = span(self.state.desired);
+            layout.delta = span(self.state.delta);
         } else {
             // A device's property may itself be called "reported".
             layout.delta = layout.state;
         }
         Ok(Body {
-            text: slice(&self.payload).unwrap_or("null"),
+            text: self.payload.of(text).unwrap_or("null"),
             layout,
         })
     }
 }
 
 impl State {
-    fn read(reader: &mut Reader<'_>) -> Result<State, Malformed> {
+    fn read(reader: &mut Reader<'_>) -> State {
         let mut state = State::default();
         if reader.peek() != Some(b'{') {
-            state.whole = reader.value_range()?;
-            return Ok(state);
+            state.whole = reader.value_span();
+            return state;
         }
         let start = reader.position();
-        reader.members(|key, reader| {
-            match key {
-                "reported" => state.reported = reader.value_range()?,
-                "desired" => state.desired = reader.value_range()?,
-                "delta" => state.delta = reader.value_range()?,
-                _ => drop(reader.value()?),
-            }
-            Ok(())
-        })?;
-        state.whole = start..reader.position();
-        Ok(state)
+        reader.members(|key, reader| match key {
+            b"reported" => state.reported = reader.value_span(),
+            b"desired" => state.desired = reader.value_span(),
+            b"delta" => state.delta = reader.value_span(),
+            _ => drop(reader.value_span()),
+        });
+        state.whole = Span {
+            start,
+            end: reader.position(),
+        };
+        state
     }
 }
 
@@ -407,19 +382,16 @@ fn result_code(raw: Option<&str>) -> Result<i64, ParseError> {
     }
 }
 
-fn timestamp(raw: Option<&str>) -> Result<Option<Timestamp>, ParseError> {
-    let Some(raw) = envelope::present(raw) else {
-        return Ok(None);
-    };
-    if raw.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Digits that do not fit are a time later than any that does.
-        let number = raw.parse().unwrap_or(u64::MAX);
-        return Ok(Some(Timestamp::from_number(number)));
+/// False of an absent one and null.
+fn is_timestamp(raw: Option<&str>) -> Result<bool, ParseError> {
+    match envelope::present(raw) {
+        None => Ok(false),
+        Some(raw) if raw.bytes().all(|byte| byte.is_ascii_digit()) => Ok(true),
+        Some(_) => Err(ParseError::InvalidField {
+            field: "payload.timestamp",
+            expected: "an integer that is not negative",
+        }),
     }
-    Err(ParseError::InvalidField {
-        field: "payload.timestamp",
-        expected: "an integer that is not negative",
-    })
 }
 
 #[cfg(test)]

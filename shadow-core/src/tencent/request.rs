@@ -7,9 +7,7 @@ use core::fmt;
 use serde::Serialize;
 
 use super::envelope::{self, Operation, ParseError};
-use crate::json::{
-    JsonStyle, Malformed, Reader, SerializeError, write_literal, write_string, write_value,
-};
+use crate::json::{JsonStyle, Reader, SerializeError, write_literal, write_string, write_value};
 
 /// Appends `{"type":"get","clientToken":".."}` (634/14072).
 pub fn write_get(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
@@ -284,22 +282,19 @@ pub fn parse_request(payload: &[u8]) -> Result<Request<'_>, ParseError> {
     let text = envelope::text(payload)?;
     let (mut kind, mut token, mut version, mut overwrite) = (None, None, None, None);
     let mut state = State::default();
-    envelope::read(text, |key, reader| {
-        match key {
-            "type" => kind = Some(reader.value()?),
-            "clientToken" => token = Some(reader.value()?),
-            "version" => version = Some(reader.value()?),
-            "overwriteUpdate" => overwrite = Some(reader.value()?),
-            "state" => state = State::read(reader)?,
-            _ => drop(reader.value()?),
-        }
-        Ok(())
+    envelope::read(text, |key, reader| match key {
+        b"type" => kind = Some(reader.value()),
+        b"clientToken" => token = Some(reader.value()),
+        b"version" => version = Some(reader.value()),
+        b"overwriteUpdate" => overwrite = Some(reader.value()),
+        b"state" => state = State::read(reader),
+        _ => drop(reader.value_span()),
     })?;
-    let operation = match &*envelope::kind(kind)? {
-        "get" => Operation::Get,
-        "update" => Operation::Update,
-        other => return Err(envelope::unknown_type(other)),
-    };
+    let operation = envelope::kind(kind, |name| match name {
+        "get" => Some(Operation::Get),
+        "update" => Some(Operation::Update),
+        _ => None,
+    })?;
     envelope::token(token)?;
     let mut request = Request {
         operation,
@@ -343,21 +338,18 @@ impl Default for State<'_> {
 }
 
 impl<'a> State<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<State<'a>, Malformed> {
+    fn read(reader: &mut Reader<'a>) -> State<'a> {
         let mut state = State::default();
         if reader.peek() != Some(b'{') {
-            state.is_object = reader.value()? == "null";
-            return Ok(state);
+            state.is_object = reader.value() == "null";
+            return state;
         }
-        reader.members(|key, reader| {
-            match key {
-                "reported" => state.reported = Some(reader.value()?),
-                "desired" => state.desired = Some(reader.value()?),
-                _ => drop(reader.value()?),
-            }
-            Ok(())
-        })?;
-        Ok(state)
+        reader.members(|key, reader| match key {
+            b"reported" => state.reported = Some(reader.value()),
+            b"desired" => state.desired = Some(reader.value()),
+            _ => drop(reader.value_span()),
+        });
+        state
     }
 }
 
