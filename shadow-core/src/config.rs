@@ -9,7 +9,8 @@ use crate::json::JsonStyle;
 use crate::mqtt::link::Backoff;
 use crate::mqtt::{ProtocolVersion, QoS};
 use crate::tencent::{
-    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Secret, ShadowName, SignatureMethod, python_sdk,
+    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Secret, ShadowName, SignatureMethod, limits,
+    python_sdk,
 };
 
 /// Everything that an [`Engine`](crate::Engine) is told at its start.
@@ -327,7 +328,7 @@ impl Config {
             login,
             own_shadow: None,
             protocol_version: ProtocolVersion::V311,
-            keep_alive: 60,
+            keep_alive: limits::DEFAULT_KEEP_ALIVE_SECONDS,
             ping_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(20),
             clean_session: true,
@@ -336,7 +337,7 @@ impl Config {
             backoff: Backoff::default(),
             shadow_qos: QoS::AtMostOnce,
             maximum_packet_size: 32 * 1024,
-            maximum_payload_size: 16 * 1024,
+            maximum_payload_size: limits::PAYLOAD_SIZE,
             maximum_requests: 64,
             maximum_queued_bytes: 64 * 1024,
             maximum_in_flight: 16,

@@ -147,6 +147,7 @@ impl Engine {
                 request.progress = Progress::Held;
             }
         }
+        self.requests.recount();
         let lost = |request: &Request| match (&request.task, request.owner) {
             (_, Owner::Engine) => true,
             // The session holds these until they are acknowledged.
@@ -346,6 +347,7 @@ impl Engine {
             );
             request.progress = Progress::Queued;
         }
+        self.requests.recount();
         for id in refused {
             if let Some(request) = self.requests.remove(id) {
                 self.end(&request, Outcome::SubscriptionRefused);

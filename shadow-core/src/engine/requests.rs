@@ -91,7 +91,7 @@ pub(super) enum Fate {
 const REMEMBERED: usize = 16;
 
 /// Room for this many requests is kept while none is open.
-const KEPT_REQUESTS: usize = 2;
+const KEPT_REQUESTS: usize = 1;
 
 /// All open requests, oldest first.
 #[derive(Debug, Default)]
@@ -99,6 +99,17 @@ pub(super) struct Requests {
     open: Vec<Request>,
     next_id: u64,
     fates: VecDeque<(ShadowId, u64, Fate)>,
+    /// Sums over `open`, kept so that a request on the hot path costs the same however many are
+    /// open.
+    of_application: usize,
+    held: Held,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    requests: usize,
+    bytes: usize,
 }
 
 impl Requests {
@@ -112,7 +123,7 @@ impl Requests {
     ) -> RequestId {
         let id = RequestId(self.next_id);
         self.next_id += 1;
-        self.open.push(Request {
+        self.put_back(Request {
             id,
             owner,
             deadline,
@@ -122,21 +133,26 @@ impl Requests {
         id
     }
 
+    /// Sums up again what waits.
+    pub(super) fn recount(&mut self) {
+        let held = self.open.iter().filter(|r| r.progress == Progress::Held);
+        self.held = held.fold(Held::default(), |sum, request| Held {
+            requests: sum.requests + 1,
+            bytes: sum.bytes + request.task.held_bytes(),
+        });
+    }
+
     /// How many the application has open.
     pub(super) fn of_application(&self) -> usize {
-        self.open
-            .iter()
-            .filter(|request| request.owner == Owner::Application)
-            .count()
+        self.of_application
     }
 
+    /// Payload bytes that wait.
     pub(super) fn held_bytes(&self) -> usize {
-        self.open
-            .iter()
-            .map(|request| request.task.held_bytes())
-            .sum()
+        self.held.bytes
     }
 
+    /// For changing progress and payloads; [`Requests::recount`] has to follow.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Request> {
         self.open.iter_mut()
     }
@@ -172,11 +188,21 @@ impl Requests {
 
     /// Puts back a request that its answer did not end; it is open until its deadline.
     pub(super) fn put_back(&mut self, request: Request) {
+        self.of_application += usize::from(request.owner == Owner::Application);
+        if request.progress == Progress::Held {
+            self.held.requests += 1;
+            self.held.bytes += request.task.held_bytes();
+        }
         self.open.push(request);
     }
 
     fn take(&mut self, index: usize, fate: Fate) -> Request {
         let request = self.open.remove(index);
+        self.of_application -= usize::from(request.owner == Owner::Application);
+        if request.progress == Progress::Held {
+            self.held.requests -= 1;
+            self.held.bytes -= request.task.held_bytes();
+        }
         if let Task::Shadow { shadow, token, .. } = request.task {
             if self.fates.len() == REMEMBERED {
                 self.fates.pop_front();
@@ -201,9 +227,10 @@ impl Requests {
 
     /// Whether a request on this shadow waits, which a later one may not overtake.
     pub(super) fn has_held_for(&self, shadow: ShadowId) -> bool {
-        self.open.iter().any(|request| {
-            request.progress == Progress::Held && request.task.shadow() == Some(shadow)
-        })
+        self.held.requests > 0
+            && self.open.iter().any(|request| {
+                request.progress == Progress::Held && request.task.shadow() == Some(shadow)
+            })
     }
 
     /// Whether a subscription of this filter, or its end, waits.

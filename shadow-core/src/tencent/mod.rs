@@ -11,7 +11,6 @@ pub mod limits;
 pub mod python_sdk;
 pub mod reply;
 pub mod request;
-pub mod token;
 pub mod topic;
 
 pub use credentials::{DEFAULT_SDK_APP_ID, Secret, SignatureMethod};
