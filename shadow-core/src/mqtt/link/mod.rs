@@ -1,6 +1,6 @@
 //! The client's end of a network connection, over all connections it makes.
 //!
-//! [`Connection`] is the part of the engine that speaks MQTT: it decides when to connect, keeps the
+//! `Connection` is the part of the engine that speaks MQTT: it decides when to connect, keeps the
 //! link alive, numbers packets and follows acknowledgements. It knows nothing of shadows.
 
 mod backoff;
