@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_io::Timer;
 use shadow_core::{Instant, WallTime};
 
-/// The time as a driver sees it.
+/// The time as a [`Driver`](crate::Driver) sees it.
 ///
 /// All clones of a clock show the same time.
 pub trait Clock: Clone + Send + Sync + 'static {

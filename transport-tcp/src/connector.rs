@@ -5,7 +5,7 @@ use std::io;
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// Opens connections for a driver: one for each
+/// Opens connections for a [`Driver`](crate::Driver): one for each
 /// [`Transmit::Connect`](shadow_core::Transmit::Connect) of its engine.
 ///
 /// A driver drops the future of [`connect`](Connector::connect) when its engine gives the connection

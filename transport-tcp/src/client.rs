@@ -1,0 +1,351 @@
+//! The application's handle.
+
+use std::convert::Infallible;
+
+use async_channel::{Receiver, Sender};
+use serde::Serialize;
+use shadow_core::json::Json;
+use shadow_core::mqtt::QoS;
+use shadow_core::tencent::{Document, ShadowName, Update};
+use shadow_core::{
+    Config, Engine, Instant, Outcome, Publication, RequestError, RequestId, Session, ShadowId,
+};
+
+use crate::clock::Clock;
+use crate::connector::Connector;
+use crate::driver::Driver;
+use crate::error::ClientError;
+use crate::events::Events;
+
+/// How many commands wait for the driver before senders wait too.
+const COMMAND_CAPACITY: usize = 32;
+
+/// What a client asks of its driver.
+pub(crate) enum Command {
+    /// A request that ends later.
+    Request { start: Start, answer: Answer },
+    /// Something that is done at once; it sends its own answer.
+    Call(Call),
+    /// To pass in the wall time and connect now instead of later.
+    Reconnect,
+    /// To close.
+    Close,
+}
+
+/// Does something with the engine.
+pub(crate) type Call = Box<dyn FnOnce(&mut Engine, Instant) + Send>;
+
+/// Puts a request to the engine.
+pub(crate) type Start =
+    Box<dyn FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send>;
+
+/// Where the end of one request goes. Nobody listens if the application dropped its future.
+pub(crate) type Answer = Sender<Result<Outcome, RequestError>>;
+
+/// The driver's end of the command channel.
+pub(crate) struct Commands(pub(crate) Receiver<Command>);
+
+/// What is still queued is dropped with the driver, so that nobody waits for its answer for ever.
+impl Drop for Commands {
+    fn drop(&mut self) {
+        self.0.close();
+        while self.0.try_recv().is_ok() {}
+    }
+}
+
+/// Makes an engine with the driver that runs it, a handle on it, and its events.
+///
+/// `config`, `session` and `seed` are those of [`Engine::new`]. Spawn
+/// [`Driver::run`](crate::Driver::run) soon: the time of the first connection counts from here.
+pub fn client<C: Connector, K: Clock>(
+    config: Config,
+    session: Session,
+    seed: u64,
+    connector: C,
+    clock: K,
+) -> (Client, Events, Driver<C, K>) {
+    let (event_sender, events) = crate::events::channel(config.maximum_events);
+    let (commands, command_receiver) = async_channel::bounded(COMMAND_CAPACITY);
+    let (running, ended) = async_channel::bounded(1);
+    let engine = Engine::new(config, session, seed, clock.now());
+    let client = Client {
+        commands,
+        ended,
+        own_shadow: engine.own_shadow(),
+    };
+    let commands = Commands(command_receiver);
+    let driver = Driver::new(engine, connector, clock, commands, event_sender, running);
+    (client, events, driver)
+}
+
+/// A handle on a running engine; clones are handles on the same one.
+///
+/// Every method waits until its request has ended, which the engine bounds by
+/// [`Config::request_timeout`](shadow_core::Config), and needs a [`Driver`] that runs.
+///
+/// **Dropping a future** is harmless at any point, and takes nothing back: a request that the driver
+/// has got goes on, ends in the engine as it would have, and its outcome is discarded. No other
+/// request notices.
+///
+/// When the last handle is dropped ([`Shadow`]s are handles too) the driver closes as by
+/// [`Client::close`].
+#[derive(Clone, Debug)]
+pub struct Client {
+    commands: Sender<Command>,
+    /// Carries nothing; closed when the driver has ended.
+    ended: Receiver<Infallible>,
+    own_shadow: Option<ShadowId>,
+}
+
+impl Client {
+    /// The device's own shadow, if [`Config::own_shadow`](shadow_core::Config) names one.
+    #[must_use]
+    pub fn own_shadow(&self) -> Option<Shadow> {
+        self.own_shadow.map(|id| self.shadow(id))
+    }
+
+    /// The shadow of an id that an event names.
+    #[must_use]
+    pub fn shadow(&self, id: ShadowId) -> Shadow {
+        Shadow {
+            client: self.clone(),
+            id,
+        }
+    }
+
+    /// Attaches one more shadow, as that of a gateway's sub-device. Its requests may follow at
+    /// once; they wait for its subscription.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::attach`];
+    /// [`ClientError::DriverStopped`].
+    pub async fn attach(&self, name: &ShadowName) -> Result<Shadow, ClientError> {
+        let name = name.clone();
+        let attach = move |engine: &mut Engine, now| engine.attach(now, &name);
+        Ok(self.shadow(self.call(attach).await??))
+    }
+
+    /// Publishes a message on a topic that is no shadow's. Done when it was handed to the
+    /// transport (QoS 0) or acknowledged (QoS 1 and 2).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::publish`]; [`ClientError::TimedOut`],
+    /// [`ClientError::Disconnected`], [`ClientError::Cancelled`] or
+    /// [`ClientError::DriverStopped`].
+    pub async fn publish(&self, publication: &Publication<'_>) -> Result<(), ClientError> {
+        let Publication {
+            topic,
+            payload,
+            qos,
+            retain,
+        } = *publication;
+        let (topic, payload) = (topic.to_owned(), payload.to_vec());
+        let start = move |engine: &mut Engine, now| {
+            let publication = Publication {
+                topic: &topic,
+                payload: &payload,
+                qos,
+                retain,
+            };
+            engine.publish(now, &publication)
+        };
+        match self.request(start).await? {
+            Outcome::Published => Ok(()),
+            other => Err(other.into()),
+        }
+    }
+
+    /// Subscribes a topic filter, on this link and every later one; the QoS that the server
+    /// grants, which may be less. Messages come as [`Event::Message`](shadow_core::Event).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::subscribe`];
+    /// [`ClientError::SubscriptionRefused`], [`ClientError::TimedOut`],
+    /// [`ClientError::Disconnected`], [`ClientError::Cancelled`] or
+    /// [`ClientError::DriverStopped`].
+    pub async fn subscribe(&self, filter: &str, qos: QoS) -> Result<QoS, ClientError> {
+        let filter = filter.to_owned();
+        let start = move |engine: &mut Engine, now| engine.subscribe(now, &filter, qos);
+        match self.request(start).await? {
+            Outcome::Subscribed { granted } => Ok(granted),
+            other => Err(other.into()),
+        }
+    }
+
+    /// Unsubscribes a topic filter.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::unsubscribe`];
+    /// [`ClientError::TimedOut`], [`ClientError::Disconnected`], [`ClientError::Cancelled`] or
+    /// [`ClientError::DriverStopped`].
+    pub async fn unsubscribe(&self, filter: &str) -> Result<(), ClientError> {
+        let filter = filter.to_owned();
+        let start = move |engine: &mut Engine, now| engine.unsubscribe(now, &filter);
+        match self.request(start).await? {
+            Outcome::Unsubscribed => Ok(()),
+            other => Err(other.into()),
+        }
+    }
+
+    /// What survives the link, as it is now, to be stored.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::DriverStopped`]; [`Driver::run`](crate::Driver::run) has returned it then.
+    pub async fn session(&self) -> Result<Session, ClientError> {
+        self.call(|engine, _| engine.session().clone()).await
+    }
+
+    /// Connects now instead of waiting for the next try, as when the network is known to be back,
+    /// and reads the wall clock again, as when it was set. Without effect while there is a link.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::DriverStopped`].
+    pub async fn reconnect(&self) -> Result<(), ClientError> {
+        self.send(Command::Reconnect).await
+    }
+
+    /// Ends everything: open requests end as cancelled, DISCONNECT is sent, the connection closed.
+    /// Done when the driver has ended, at once if it has already.
+    pub async fn close(&self) {
+        if self.send(Command::Close).await.is_ok() {
+            let Err(_) = self.ended.recv().await;
+        }
+    }
+
+    async fn send(&self, command: Command) -> Result<(), ClientError> {
+        let sent = self.commands.send(command).await;
+        sent.map_err(|_| ClientError::DriverStopped)
+    }
+
+    /// Has the driver do something with its engine.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, Instant) -> T + Send + 'static,
+    ) -> Result<T, ClientError> {
+        let (answer, result) = async_channel::bounded(1);
+        let call = move |engine: &mut Engine, now: Instant| {
+            // Nobody listens if the application dropped its future.
+            drop(answer.try_send(work(engine, now)));
+        };
+        self.send(Command::Call(Box::new(call))).await?;
+        result.recv().await.map_err(|_| ClientError::DriverStopped)
+    }
+
+    /// Has the driver start a request, and waits for its end.
+    async fn request(
+        &self,
+        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+    ) -> Result<Outcome, ClientError> {
+        let (answer, end) = async_channel::bounded(1);
+        let start = Box::new(start);
+        self.send(Command::Request { start, answer }).await?;
+        let end = end.recv().await.map_err(|_| ClientError::DriverStopped)?;
+        Ok(end?)
+    }
+}
+
+/// A handle on one shadow. What holds for a [`Client`] holds for it.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    client: Client,
+    id: ShadowId,
+}
+
+impl Shadow {
+    /// Its id, as events name it.
+    #[must_use]
+    pub fn id(&self) -> ShadowId {
+        self.id
+    }
+
+    /// Asks for the whole document.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::get`], or any other [`ClientError`].
+    pub async fn get(&self) -> Result<Document, ClientError> {
+        let id = self.id;
+        self.ask(move |engine, now| engine.get(now, id)).await
+    }
+
+    /// Sends an update of `reported`, `desired` or both; what the cloud answers, which is what it
+    /// changed.
+    ///
+    /// The values travel to the driver, so they are owned; [`Json::from_serialize`] makes an owned
+    /// value of a borrowed one.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::update`], or any other
+    /// [`ClientError`].
+    pub async fn update<R, D>(&self, update: Update<R, D>) -> Result<Document, ClientError>
+    where
+        R: Serialize + Send + 'static,
+        D: Serialize + Send + 'static,
+    {
+        let id = self.id;
+        self.ask(move |engine, now| engine.update(now, id, &update))
+            .await
+    }
+
+    /// Reports these keys: an update of `reported` alone, merged into what the cloud has. Keys with
+    /// the value null are deleted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Shadow::update`].
+    pub async fn report<T: Serialize + ?Sized>(
+        &self,
+        reported: &T,
+    ) -> Result<Document, ClientError> {
+        let json = Json::from_serialize(reported)
+            .map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
+        self.update(Update::new().reported(json)).await
+    }
+
+    /// Deletes all of `reported`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Shadow::get`].
+    pub async fn clear_reported(&self) -> Result<Document, ClientError> {
+        self.update(Update::new().clear_reported()).await
+    }
+
+    /// Deletes all of `desired`: the device has obeyed it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Shadow::get`].
+    pub async fn clear_desired(&self) -> Result<Document, ClientError> {
+        self.update(Update::new().clear_desired()).await
+    }
+
+    /// Detaches the shadow: its open requests end as cancelled, and its result topic is
+    /// unsubscribed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] when it is detached already; [`ClientError::DriverStopped`].
+    pub async fn detach(self) -> Result<(), ClientError> {
+        let id = self.id;
+        let detach = move |engine: &mut Engine, now| engine.detach(now, id);
+        Ok(self.client.call(detach).await??)
+    }
+
+    async fn ask(
+        &self,
+        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+    ) -> Result<Document, ClientError> {
+        match self.client.request(start).await? {
+            Outcome::Accepted(document) => Ok(document),
+            other => Err(other.into()),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The driver loop.
+
+use std::convert::Infallible;
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_channel::Sender;
+use futures_lite::future::{or, poll_fn, yield_now};
+use shadow_core::{Engine, Event, Outcome, RequestId, Session, Transmit, TransportFailure};
+
+use crate::client::{Answer, Command, Commands};
+use crate::clock::Clock;
+use crate::connector::Connector;
+use crate::events::EventSender;
+use crate::link::{Link, Outgoing, Progress};
+
+/// How long the last bytes of a connection may take to leave before they are dropped.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// How many commands are carried out in one turn.
+const COMMANDS_PER_TURN: usize = 16;
+
+/// After how many turns in a row that found work waiting the other tasks of the executor get a turn.
+const TURNS_PER_POLL: u32 = 32;
+
+/// Runs an engine over a connector's streams and a clock.
+///
+/// Made by [`client`](crate::client()). It is a loop and no more: carry out what the engine wants of
+/// the transport, tell the application, wait for bytes, a command or a deadline, whichever comes
+/// first. Every decision is the engine's. It spawns nothing and needs no particular executor.
+///
+/// Waiting never waits for one thing alone: while a connection is made, a write is stalled or the
+/// last bytes leave, commands are taken and deadlines kept. While a write is stalled, packets stay
+/// in the engine, which bounds them and can still take them back.
+#[must_use = "a driver does nothing until it runs"]
+pub struct Driver<C, K> {
+    connector: C,
+    core: Core<K>,
+}
+
+impl<C: Connector, K: Clock> Driver<C, K> {
+    pub(crate) fn new(
+        engine: Engine,
+        connector: C,
+        clock: K,
+        commands: Commands,
+        events: EventSender,
+        running: Sender<Infallible>,
+    ) -> Driver<C, K> {
+        let core = Core {
+            engine,
+            clock,
+            wall_known: false,
+            commands,
+            command: None,
+            closed: false,
+            answers: Vec::new(),
+            events,
+            busy_turns: 0,
+            _running: running,
+        };
+        Driver { connector, core }
+    }
+
+    /// Runs until the client is closed or all its handles are dropped, and gives back what survives.
+    ///
+    /// Dropping the future drops the connection without DISCONNECT; requests then end with
+    /// [`ClientError::DriverStopped`](crate::ClientError::DriverStopped).
+    pub async fn run(self) -> Session {
+        let Driver {
+            mut connector,
+            mut core,
+        } = self;
+        let mut outgoing = Outgoing::default();
+        core.read_wall_clock();
+        loop {
+            match core.turn(&mut outgoing) {
+                Step::Connect => {
+                    // What an earlier link did not take is no business of this one.
+                    outgoing.clear();
+                    if let Some(stream) = establish(&mut connector, &mut core, &mut outgoing).await
+                    {
+                        converse(stream, &mut core, &mut outgoing).await;
+                    }
+                }
+                // There is nothing to close.
+                Step::Close => {}
+                Step::Wait if core.closed => break,
+                Step::Wait => {
+                    core.wait(pin!(pending::<Infallible>())).await;
+                }
+            }
+        }
+        core.tell();
+        core.engine.into_session()
+    }
+}
+
+/// Opens a connection, unless the engine gives it up.
+async fn establish<C: Connector, K: Clock>(
+    connector: &mut C,
+    core: &mut Core<K>,
+    outgoing: &mut Outgoing,
+) -> Option<C::Stream> {
+    tracing::debug!(event = "connecting");
+    let mut connecting = pin!(connector.connect());
+    loop {
+        match core.turn(outgoing) {
+            Step::Close => return None,
+            Step::Connect | Step::Wait => {}
+        }
+        match core.wait(connecting.as_mut()).await {
+            None => {}
+            Some(Ok(stream)) => {
+                core.read_wall_clock();
+                core.engine.handle_connected(core.clock.now());
+                return Some(stream);
+            }
+            Some(Err(error)) => {
+                core.lost(TransportFailure::ConnectFailed(error.to_string()));
+                return None;
+            }
+        }
+    }
+}
+
+/// Carries bytes both ways until either side closes.
+async fn converse<S, K: Clock>(stream: S, core: &mut Core<K>, outgoing: &mut Outgoing)
+where
+    S: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin,
+{
+    let mut link = Link::new(stream);
+    loop {
+        match core.turn(outgoing) {
+            Step::Close => break,
+            Step::Connect | Step::Wait => {}
+        }
+        let progress = core.wait(pin!(poll_fn(|cx| link.poll(cx, outgoing)))).await;
+        match progress {
+            None | Some(Ok(Progress::Written)) => {}
+            Some(Ok(Progress::Received(len))) => {
+                tracing::trace!(event = "received", len);
+                let now = core.clock.now();
+                core.engine.handle_bytes(now, link.received(len));
+            }
+            Some(Ok(Progress::Ended)) => return core.lost(TransportFailure::ClosedByPeer),
+            Some(Err(error)) => return core.lost(TransportFailure::Broken(error.to_string())),
+        }
+    }
+    let clock = core.clock.clone();
+    let grace = clock.sleep_until(clock.now() + CLOSE_GRACE);
+    let mut closing = pin!(or(link.close(outgoing), grace));
+    while core.wait(closing.as_mut()).await.is_none() {
+        core.attend();
+    }
+}
+
+/// What the engine wants next.
+enum Step {
+    /// To open a connection.
+    Connect,
+    /// To close the connection.
+    Close,
+    /// Nothing before something happens.
+    Wait,
+}
+
+/// All of a driver but its connection.
+struct Core<K> {
+    engine: Engine,
+    clock: K,
+    /// Whether the engine was told the wall time.
+    wall_known: bool,
+    commands: Commands,
+    /// A command that ended the last wait.
+    command: Option<Command>,
+    /// Whether the engine was closed.
+    closed: bool,
+    /// Who waits for which request, in the order of the requests' numbers.
+    answers: Vec<(RequestId, Answer)>,
+    events: EventSender,
+    /// Turns in a row that found work waiting.
+    busy_turns: u32,
+    /// Dropped last of all, which ends [`Client::close`](crate::Client::close).
+    _running: Sender<Infallible>,
+}
+
+impl<K: Clock> Core<K> {
+    /// Carries out commands and deadlines, then collects what is to be sent.
+    fn turn(&mut self, outgoing: &mut Outgoing) -> Step {
+        self.attend();
+        // A stalled write holds packets back. Without a session there are none to hold back, and
+        // the wish to close must come through.
+        let writable = outgoing.is_empty();
+        while writable || !self.engine.is_online() {
+            let now = self.clock.now();
+            match self.engine.poll_transmit(now, outgoing.bytes()) {
+                Some(Transmit::Connect) => return Step::Connect,
+                Some(Transmit::Close) => return Step::Close,
+                Some(Transmit::Packet { kind, len, .. }) => {
+                    tracing::trace!(event = "sending", kind = %kind, len);
+                }
+                None => break,
+            }
+        }
+        Step::Wait
+    }
+
+    /// Carries out commands, then what is due.
+    fn attend(&mut self) {
+        for _ in 0..COMMANDS_PER_TURN {
+            let waiting = self.command.take();
+            match waiting.or_else(|| self.commands.0.try_recv().ok()) {
+                Some(command) => self.carry_out(command),
+                None => break,
+            }
+        }
+        let now = self.clock.now();
+        if self.engine.poll_deadline().is_some_and(|due| due.at <= now) {
+            self.engine.handle_tick(now);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let now = self.clock.now();
+        match command {
+            Command::Request { start, answer } => match start(&mut self.engine, now) {
+                Ok(request) => self.answers.push((request, answer)),
+                // Nobody listens if the application dropped its future; the same below.
+                Err(error) => drop(answer.try_send(Err(error))),
+            },
+            Command::Call(call) => call(&mut self.engine, now),
+            Command::Reconnect => {
+                self.read_wall_clock();
+                self.engine.reconnect(now);
+            }
+            Command::Close => {
+                tracing::debug!(event = "closing");
+                self.engine.close(now);
+                self.closed = true;
+            }
+        }
+    }
+
+    /// Waits for `io`, a command or the next deadline. What `io` gave is to be handled before the
+    /// next turn, so that an answer that comes with a deadline counts.
+    async fn wait<T>(&mut self, mut io: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        self.tell();
+        let deadline = self.engine.poll_deadline();
+        let clock = &self.clock;
+        let mut due = pin!(async {
+            match deadline {
+                Some(deadline) => clock.sleep_until(deadline.at).await,
+                None => pending().await,
+            }
+        });
+        let (commands, closed) = (&self.commands.0, self.closed);
+        let mut next_command = pin!(async {
+            match commands.recv().await {
+                Ok(command) => command,
+                Err(_) if closed => pending().await,
+                // All handles are dropped.
+                Err(_) => Command::Close,
+            }
+        });
+        let mut command = None;
+        let mut rested = false;
+        let result = poll_fn(|cx| {
+            let io = io.as_mut().poll(cx);
+            if let Poll::Ready(next) = next_command.as_mut().poll(cx) {
+                command = Some(next);
+            }
+            let ready = match io {
+                Poll::Ready(value) => Poll::Ready(Some(value)),
+                Poll::Pending if command.is_some() => Poll::Ready(None),
+                Poll::Pending => due.as_mut().poll(cx).map(|()| None),
+            };
+            rested |= ready.is_pending();
+            ready
+        })
+        .await;
+        self.command = command;
+        self.busy_turns = if rested { 0 } else { self.busy_turns + 1 };
+        if self.busy_turns == TURNS_PER_POLL {
+            self.busy_turns = 0;
+            yield_now().await;
+        }
+        result
+    }
+
+    /// Hands on what the engine has to tell.
+    fn tell(&mut self) {
+        while let Some(event) = self.engine.poll_event() {
+            match event {
+                Event::Ended { request, outcome } => self.answer(request, outcome),
+                // Asked when the engine was made, before anyone could have told it.
+                Event::WallTimeNeeded if self.wall_known => {}
+                event => {
+                    trace(&event);
+                    self.events.send(event);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, outcome: Outcome) {
+        let position = self.answers.binary_search_by_key(&request, |(id, _)| *id);
+        if let Ok(position) = position {
+            let (_, answer) = self.answers.remove(position);
+            drop(answer.try_send(Ok(outcome)));
+        }
+    }
+
+    fn read_wall_clock(&mut self) {
+        if let Some(wall) = self.clock.wall_time() {
+            self.engine.handle_wall_time(self.clock.now(), wall);
+            self.wall_known = true;
+        }
+    }
+
+    fn lost(&mut self, failure: TransportFailure) {
+        self.engine.handle_disconnected(self.clock.now(), failure);
+    }
+}
+
+/// Traces what a person looks for first; payloads never.
+fn trace(event: &Event) {
+    match event {
+        Event::Connected { session_present } => {
+            tracing::debug!(event = "connected", session_present);
+        }
+        Event::Disconnected { cause, retry_in } => {
+            tracing::debug!(event = "disconnected", %cause, ?retry_in);
+        }
+        Event::WallTimeNeeded => tracing::warn!(event = "wall_time_needed"),
+        Event::EventsLost { count } => tracing::warn!(event = "events_lost", count),
+        Event::Closed => tracing::debug!(event = "closed"),
+        _ => {}
+    }
+}
