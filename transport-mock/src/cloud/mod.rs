@@ -1,0 +1,268 @@
+//! The model of the shadow cloud: the MQTT server with the shadow service behind it.
+//!
+//! A [`Cloud`] is what a device under test connects to. It is a state machine like its two parts:
+//! carry bytes in and out ([`serve`](crate::serve()) does it over any byte streams,
+//! [`Simulation`](crate::simulation::Simulation) in memory without any), and play the application
+//! with [`set_desired`](Cloud::set_desired) and the others.
+//!
+//! ```
+//! use shadow_core::{Instant, WallTime};
+//! use transport_mock::cloud::{Cloud, example_name};
+//!
+//! let now = Instant::ZERO;
+//! let mut cloud = Cloud::example(now, WallTime::from_unix_millis(1_626_770_697_670));
+//! let name = example_name();
+//! assert_eq!(cloud.shadow(&name).unwrap().version(), 8);
+//! assert_eq!(cloud.set_desired(now, &name, r#"{"power":true}"#, None), Ok(9));
+//! assert_eq!(cloud.shadow(&name).unwrap().delta().as_deref(), Some(r#"{"power":true}"#));
+//! ```
+
+mod dispatch;
+mod example;
+
+use shadow_core::mqtt::QoS;
+use shadow_core::tencent::ShadowName;
+use shadow_core::{Instant, WallTime};
+
+use crate::server::{
+    ConnectionId, Message, Server, ServerConfig, ServerEvent, ServerTransmit, Step,
+};
+use crate::service::{Change, ChangeError, ServiceConfig, Shadow, ShadowService};
+use dispatch::shadow_id;
+
+pub use dispatch::{REQUEST_FILTERS, Response, dispatch};
+pub use example::{
+    EXAMPLE_DEVICE_NAME, EXAMPLE_DEVICE_SECRET, EXAMPLE_PRODUCT_ID, example_device, example_name,
+};
+
+/// The settings of a [`Cloud`].
+#[derive(Clone, Debug, Default)]
+pub struct CloudConfig {
+    /// Of the MQTT server.
+    pub server: ServerConfig,
+    /// Of the shadow service.
+    pub service: ServiceConfig,
+}
+
+/// The model of the cloud: devices and applications on one side, the test on the other.
+///
+/// * The network: the same inputs and outputs as [`Server`]; its documentation says in which order.
+///   What a device publishes on `$shadow/operation/{productId}/{deviceName}` is answered on its
+///   result topic, and what an application publishes on its topics on its own
+///   ([`application`](crate::application)), at once and in the order in which the packets came.
+/// * The test plays the application: [`shadow`](Self::shadow), [`document`](Self::document),
+///   [`set_desired`](Self::set_desired); and the operator: [`seed`](Self::seed),
+///   [`reset`](Self::reset), [`set_reported`](Self::set_reported), [`disconnect`](Self::disconnect).
+///
+/// Replies and deltas are published with QoS 1, so a device gets them with the QoS of its
+/// subscription, and one with a persistent session and a QoS 1 subscription gets those that it
+/// missed.
+#[derive(Debug)]
+pub struct Cloud {
+    server: Server,
+    service: ShadowService,
+}
+
+impl Cloud {
+    /// A cloud without clients and documents, at `now` on its monotonic clock and `wall` on its wall
+    /// clock, which runs with the monotonic one.
+    #[must_use]
+    pub fn new(config: CloudConfig, now: Instant, wall: WallTime) -> Cloud {
+        Cloud {
+            server: Server::new(config.server, now, wall),
+            service: ShadowService::with_config(config.service),
+        }
+    }
+
+    /// Sets the wall clock.
+    pub fn handle_wall_time(&mut self, now: Instant, wall: WallTime) {
+        self.server.handle_wall_time(now, wall);
+    }
+
+    /// As [`Server::accept`].
+    pub fn accept(&mut self, now: Instant) -> ConnectionId {
+        self.server.accept(now)
+    }
+
+    /// As [`Server::handle_bytes`].
+    pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
+        let mut input = bytes;
+        loop {
+            match self.server.step(now, id, &mut input) {
+                Step::Exhausted => return,
+                Step::Handled => {}
+                Step::Published(message) => self.answer(now, &message),
+            }
+        }
+    }
+
+    /// As [`Server::handle_closed`].
+    pub fn handle_closed(&mut self, now: Instant, id: ConnectionId) {
+        self.server.handle_closed(now, id);
+    }
+
+    /// As [`Server::handle_tick`].
+    pub fn handle_tick(&mut self, now: Instant) {
+        self.server.handle_tick(now);
+    }
+
+    /// As [`Server::poll_transmit`].
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(ConnectionId, ServerTransmit)> {
+        self.server.poll_transmit(now, buffer)
+    }
+
+    /// As [`Server::poll_transmit_to`].
+    pub fn poll_transmit_to(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        buffer: &mut Vec<u8>,
+    ) -> Option<ServerTransmit> {
+        self.server.poll_transmit_to(now, id, buffer)
+    }
+
+    /// As [`Server::poll_event`].
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.server.poll_event()
+    }
+
+    /// As [`Server::poll_deadline`].
+    #[must_use]
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        self.server.poll_deadline()
+    }
+
+    /// As [`Server::has_output`].
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.server.has_output()
+    }
+
+    /// The MQTT server, to look at.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Cuts off the client that is logged in as `client_id`; whether there was one.
+    pub fn disconnect(&mut self, now: Instant, client_id: &str) -> bool {
+        self.server.disconnect(now, client_id)
+    }
+
+    /// Cuts off every connection, as a server does that is restarted. Documents and persistent
+    /// sessions stay.
+    pub fn disconnect_all(&mut self, now: Instant) {
+        self.server.disconnect_all(now);
+    }
+
+    /// Publishes any message, as another client or service of the cloud would. False if its topic is
+    /// no valid topic name; then nothing happened. It is not handed to the shadow service.
+    #[must_use = "a message on an invalid topic goes nowhere"]
+    pub fn publish(&mut self, now: Instant, message: &Message) -> bool {
+        self.server.publish(now, message)
+    }
+
+    /// The shadow of `name`; `None` as long as nothing was ever written to it.
+    #[must_use]
+    pub fn shadow(&self, name: &ShadowName) -> Option<&Shadow> {
+        self.service.shadow(shadow_id(name))
+    }
+
+    /// The shadow of `name` as a get reply's `payload`: compact JSON, no newline.
+    #[must_use]
+    pub fn document(&self, now: Instant, name: &ShadowName) -> String {
+        let wall = self.server.wall_time(now);
+        self.service.document(wall, shadow_id(name))
+    }
+
+    /// The application changes what it desires, and the device is sent the delta. As
+    /// [`ShadowService::set_desired`]; returns the version now.
+    ///
+    /// # Errors
+    /// As [`ShadowService::set_desired`].
+    pub fn set_desired(
+        &mut self,
+        now: Instant,
+        name: &ShadowName,
+        patch: &str,
+        expected_version: Option<u64>,
+    ) -> Result<u64, ChangeError> {
+        let (wall, id) = (self.server.wall_time(now), shadow_id(name));
+        let change = self
+            .service
+            .set_desired(wall, id, patch, expected_version)?;
+        Ok(self.publish_change(now, name, change))
+    }
+
+    /// Changes the reported part in the device's place. As [`ShadowService::set_reported`]; returns
+    /// the version now.
+    ///
+    /// # Errors
+    /// As [`ShadowService::set_reported`].
+    pub fn set_reported(
+        &mut self,
+        now: Instant,
+        name: &ShadowName,
+        patch: &str,
+        expected_version: Option<u64>,
+    ) -> Result<u64, ChangeError> {
+        let (wall, id) = (self.server.wall_time(now), shadow_id(name));
+        let change = self
+            .service
+            .set_reported(wall, id, patch, expected_version)?;
+        Ok(self.publish_change(now, name, change))
+    }
+
+    /// Resets the shadow to what it was seeded with, and the device is sent the delta if there is
+    /// one. As [`ShadowService::reset`]; returns the version now.
+    pub fn reset(&mut self, now: Instant, name: &ShadowName) -> u64 {
+        let change = self
+            .service
+            .reset(self.server.wall_time(now), shadow_id(name));
+        self.publish_change(now, name, change)
+    }
+
+    /// Begins a shadow at a given point. As [`ShadowService::seed`]; nothing is sent.
+    ///
+    /// # Errors
+    /// As [`ShadowService::seed`].
+    pub fn seed(
+        &mut self,
+        name: &ShadowName,
+        state: &str,
+        version: u64,
+        last_change: WallTime,
+    ) -> Result<(), ChangeError> {
+        let id = shadow_id(name);
+        self.service.seed(id, state, version, last_change)
+    }
+
+    fn answer(&mut self, now: Instant, message: &Message) {
+        let wall = self.server.wall_time(now);
+        for response in dispatch(&mut self.service, wall, &message.topic, &message.payload) {
+            self.send(now, response);
+        }
+    }
+
+    fn publish_change(&mut self, now: Instant, name: &ShadowName, change: Change) -> u64 {
+        if let Some(payload) = change.push {
+            let topic = name.result_topic();
+            self.send(now, Response { topic, payload });
+        }
+        change.version
+    }
+
+    fn send(&mut self, now: Instant, Response { topic, payload }: Response) {
+        let message = Message {
+            topic,
+            payload,
+            qos: QoS::AtLeastOnce,
+        };
+        let published = self.server.publish(now, &message);
+        debug_assert!(published, "a shadow's topics are valid topic names");
+    }
+}

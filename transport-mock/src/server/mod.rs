@@ -1,0 +1,444 @@
+//! A small MQTT server as a state machine: bytes of many clients in, packets for them out.
+//!
+//! [`Server`] speaks MQTT 3.1 and 3.1.1, each client's by its CONNECT. It opens no socket and reads
+//! no clock, so it runs in a test under virtual time as well as behind a real listener.
+//!
+//! ```
+//! use shadow_core::{Instant, WallTime};
+//! use transport_mock::server::{Server, ServerConfig, ServerTransmit};
+//!
+//! let now = Instant::ZERO;
+//! let mut server = Server::new(ServerConfig::default(), now, WallTime::from_unix_millis(0));
+//! let connection = server.accept(now);
+//! server.handle_bytes(now, connection, b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02me");
+//!
+//! let mut bytes = Vec::new();
+//! let (to, transmit) = server.poll_transmit(now, &mut bytes).unwrap();
+//! assert_eq!(to, connection);
+//! assert!(matches!(transmit, ServerTransmit::Packet { len: 4, .. }));
+//! assert_eq!(bytes, b"\x20\x02\x00\x00"); // CONNACK, accepted
+//! ```
+//!
+//! # What it does as the vendor's server does
+//!
+//! * Messages are delivered with QoS 0 or 1. A subscription to QoS 2 is granted QoS 1; a message
+//!   published with QoS 2 gets its whole handshake, so that no client waits for ever, and is
+//!   delivered with QoS 1.
+//! * No message is retained: the flag of a PUBLISH is ignored.
+//! * A will is ignored, and said so by [`ServerEvent::Connected`]. The vendor's documentation says
+//!   only that there are none (634/46346); a refusal would keep a device out that works without.
+//! * A persistent session keeps the subscriptions and the QoS 1 messages; QoS 0 messages that come
+//!   while the client is away are lost.
+//! * A second connection with the same client id ends the first.
+//!
+//! # Where it differs
+//!
+//! * SUBACK in MQTT 3.1 cannot say that a topic is forbidden. Such a client is told the QoS that it
+//!   asked for and gets nothing, as mosquitto does.
+//! * There is no rate limit: not the vendor's one connection per five seconds, nor one topic per
+//!   SUBSCRIBE, nor the number of messages. A subscription works at once.
+
+mod authorization;
+mod config;
+mod connection;
+mod event;
+mod packets;
+mod session;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use shadow_core::mqtt::{
+    Connect, Incoming, Oversized, PacketKind, ProtocolVersion, Publish, QoS, StreamDecoder, topic,
+};
+use shadow_core::{Instant, WallTime};
+
+use crate::wall_clock::WallClock;
+use connection::{Connection, Phase};
+use event::Events;
+use session::Session;
+
+pub use config::{Credentials, KnownDevice, ServerConfig};
+pub use event::{Departure, Message, Refusal, ServerEvent};
+
+/// Names one connection from [`Server::accept`] on. Never used again by the same server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+/// The number of the connection, from 0.
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What to do on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerTransmit {
+    /// Write the packet whose bytes were appended to the buffer.
+    Packet {
+        /// Which it is.
+        kind: PacketKind,
+        /// How many bytes.
+        len: usize,
+    },
+    /// Close the connection: all that goes before has been polled. Nothing follows, and the
+    /// server has forgotten the connection.
+    Close,
+}
+
+/// The server's half of MQTT for any number of clients.
+///
+/// Inputs are [`accept`](Self::accept), [`handle_bytes`](Self::handle_bytes),
+/// [`handle_closed`](Self::handle_closed), [`handle_tick`](Self::handle_tick) and
+/// [`publish`](Self::publish). After each, poll [`poll_transmit`](Self::poll_transmit) (or
+/// [`poll_transmit_to`](Self::poll_transmit_to), where each connection is written at its own pace)
+/// and [`poll_event`](Self::poll_event) until they give nothing, in any order, then wait for bytes or for
+/// [`poll_deadline`](Self::poll_deadline). Time never runs back inside: an earlier `now` counts as
+/// the latest.
+///
+/// No input fails on account of a client: what a client does wrong ends its connection, and an
+/// event says why. Memory is bounded by [`ServerConfig`].
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    clock: WallClock,
+    now: Instant,
+    connections: BTreeMap<ConnectionId, Connection>,
+    sessions: BTreeMap<String, Session>,
+    next_connection: u64,
+    /// For clients that leave their client id to the server.
+    next_client: u64,
+    events: Events,
+}
+
+/// What came of taking one packet off the bytes of a connection.
+pub(crate) enum Step {
+    /// There is no whole packet left, or nothing is read any more.
+    Exhausted,
+    /// It was handled.
+    Handled,
+    /// It was a new message, which has been handed to its subscribers.
+    Published(Message),
+}
+
+impl Server {
+    /// A server without clients, at `now` on its monotonic clock and `wall` on its wall clock. The
+    /// wall clock runs with the monotonic one; it decides whether a login has expired.
+    #[must_use]
+    pub fn new(config: ServerConfig, now: Instant, wall: WallTime) -> Server {
+        Server {
+            config,
+            clock: WallClock::new(now, wall),
+            now,
+            connections: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            next_connection: 0,
+            next_client: 0,
+            events: Events::default(),
+        }
+    }
+
+    /// Sets the wall clock.
+    pub fn handle_wall_time(&mut self, now: Instant, wall: WallTime) {
+        let now = self.advance(now);
+        self.clock = WallClock::new(now, wall);
+    }
+
+    /// The wall time at `now`.
+    #[must_use]
+    pub fn wall_time(&self, now: Instant) -> WallTime {
+        self.clock.at(now.max(self.now))
+    }
+
+    /// A client has connected. Beyond [`ServerConfig::maximum_connections`] the connection is
+    /// closed at once.
+    pub fn accept(&mut self, now: Instant) -> ConnectionId {
+        let now = self.advance(now);
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let decoder = StreamDecoder::new(
+            ProtocolVersion::V311,
+            self.config.maximum_packet_size,
+            Oversized::Refuse,
+        );
+        let connection = Connection::new(decoder, now + self.config.connect_timeout);
+        self.connections.insert(id, connection);
+        if self.connections.len() > self.config.maximum_connections {
+            self.refuse(id, None, Refusal::TooManyConnections);
+        }
+        id
+    }
+
+    /// Bytes of a client have come, in any cutting. Ignored for a connection that is closed.
+    pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
+        let mut input = bytes;
+        while !matches!(self.step(now, id, &mut input), Step::Exhausted) {}
+    }
+
+    /// A client has closed its connection, or the connection broke. Ignored for one that is closed.
+    pub fn handle_closed(&mut self, now: Instant, id: ConnectionId) {
+        self.advance(now);
+        self.end(id, Departure::ClosedByPeer, Refusal::ClosedByPeer);
+        self.connections.remove(&id);
+    }
+
+    /// Time has passed: ends the connections that were silent for too long.
+    pub fn handle_tick(&mut self, now: Instant) {
+        let now = self.advance(now);
+        let due = |connection: &Connection| connection.deadline().is_some_and(|at| at <= now);
+        let overdue: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter_map(|(id, connection)| due(connection).then_some(*id))
+            .collect();
+        for id in overdue {
+            self.end(id, Departure::KeepAlive, Refusal::NoConnect);
+        }
+    }
+
+    /// Publishes a message of the server's own. False if its topic is no valid topic name; then
+    /// nothing happened.
+    #[must_use = "a message on an invalid topic goes nowhere"]
+    pub fn publish(&mut self, now: Instant, message: &Message) -> bool {
+        self.advance(now);
+        let valid = topic::validate_name(&message.topic).is_ok();
+        if valid {
+            self.deliver(message);
+        }
+        valid
+    }
+
+    /// Cuts off the client that is logged in as `client_id`; whether there was one. Its session
+    /// stays if it is persistent.
+    pub fn disconnect(&mut self, now: Instant, client_id: &str) -> bool {
+        self.advance(now);
+        let connection = self.sessions.get(client_id).and_then(|s| s.connection);
+        if let Some(id) = connection {
+            self.end(id, Departure::Stopped, Refusal::Stopped);
+        }
+        connection.is_some()
+    }
+
+    /// Cuts off every connection, as a server does that is restarted. Persistent sessions stay.
+    pub fn disconnect_all(&mut self, now: Instant) {
+        self.advance(now);
+        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in all {
+            self.end(id, Departure::Stopped, Refusal::Stopped);
+        }
+    }
+
+    /// The next thing to do on any connection, the oldest connection first. A packet's bytes are
+    /// appended to `buffer`, one whole packet a call.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(ConnectionId, ServerTransmit)> {
+        let (id, _) = self
+            .connections
+            .iter()
+            .find(|(_, connection)| !connection.outbox.is_empty())?;
+        let id = *id;
+        Some((id, self.poll_transmit_to(now, id, buffer)?))
+    }
+
+    /// The next thing to do on one connection. What its peer does not take in time stays here, where
+    /// it is bounded.
+    pub fn poll_transmit_to(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        buffer: &mut Vec<u8>,
+    ) -> Option<ServerTransmit> {
+        self.advance(now);
+        let connection = self.connections.get_mut(&id)?;
+        let transmit = connection.outbox.pop(buffer)?;
+        if transmit == ServerTransmit::Close {
+            self.connections.remove(&id);
+        } else if let Some(online) = connection.online() {
+            let client_id = online.client_id.clone();
+            self.send_waiting(&client_id);
+        }
+        Some(transmit)
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.events.pop()
+    }
+
+    /// When to call [`handle_tick`](Self::handle_tick) at the latest.
+    #[must_use]
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        self.connections
+            .values()
+            .filter_map(Connection::deadline)
+            .min()
+    }
+
+    /// Whether `poll_transmit` or `poll_event` would give something.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        let waits = |connection: &Connection| !connection.outbox.is_empty();
+        self.connections.values().any(waits) || !self.events.is_empty()
+    }
+
+    /// The client ids that are logged in, sorted.
+    pub fn clients(&self) -> impl Iterator<Item = &str> {
+        self.sessions
+            .iter()
+            .filter(|(_, session)| session.connection.is_some())
+            .map(|(client_id, _)| client_id.as_str())
+    }
+
+    /// Takes one packet off `input`, the bytes that a connection received.
+    pub(crate) fn step(&mut self, now: Instant, id: ConnectionId, input: &mut &[u8]) -> Step {
+        let now = self.advance(now);
+        let connection = self.connections.get_mut(&id);
+        let Some(mut decoder) = connection.and_then(|connection| connection.decoder.take()) else {
+            return Step::Exhausted;
+        };
+        let step = match decoder.next(input) {
+            Ok(None) => Step::Exhausted,
+            Ok(Some(Incoming::Packet(packet))) => self.handle_packet(now, id, packet),
+            // It does not happen, as the decoder refuses what is oversized.
+            Ok(Some(Incoming::Skipped(_))) => Step::Handled,
+            Err(error) => {
+                self.end(id, Departure::Malformed(error), Refusal::Malformed(error));
+                Step::Exhausted
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            if let Phase::Online(online) = &connection.phase {
+                decoder.set_version(online.version);
+            }
+            if !matches!(connection.phase, Phase::Closing) {
+                connection.decoder = Some(decoder);
+            }
+        }
+        step
+    }
+
+    /// Hands a message to everyone who subscribed to it.
+    fn deliver(&mut self, message: &Message) {
+        let recipients: Vec<(String, QoS)> = self
+            .sessions
+            .iter()
+            .filter_map(|(client_id, s)| Some((client_id.clone(), s.qos_for(message)?)))
+            .collect();
+        for (client_id, qos) in recipients {
+            let delivered = match qos {
+                QoS::AtMostOnce => self.deliver_at_most_once(&client_id, message),
+                QoS::AtLeastOnce | QoS::ExactlyOnce => self.enqueue(&client_id, message),
+            };
+            if !delivered {
+                let topic = message.topic.clone();
+                self.tell(ServerEvent::Dropped {
+                    client_id,
+                    topic,
+                    qos,
+                });
+            }
+        }
+    }
+
+    /// False if too much is waiting already. To a client that is away it counts as done.
+    fn deliver_at_most_once(&mut self, client_id: &str, message: &Message) -> bool {
+        let connection = self.sessions.get(client_id).and_then(|s| s.connection);
+        let Some(connection) = connection.and_then(|id| self.connections.get_mut(&id)) else {
+            return true;
+        };
+        let publish = Publish {
+            dup: false,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            topic: &message.topic,
+            packet_id: None,
+            payload: &message.payload,
+        };
+        let outbox = &mut connection.outbox;
+        outbox.bytes() < self.config.maximum_outgoing_bytes
+            && outbox
+                .push(PacketKind::Publish, |out| publish.encode(out))
+                .is_ok()
+    }
+
+    fn enqueue(&mut self, client_id: &str, message: &Message) -> bool {
+        let maximum = self.config.maximum_queued_messages.max(1);
+        let Some(session) = self.sessions.get_mut(client_id) else {
+            return true;
+        };
+        let queued = session.enqueue(message.clone(), maximum);
+        self.send_waiting(client_id);
+        queued
+    }
+
+    fn send_waiting(&mut self, client_id: &str) {
+        let ServerConfig {
+            maximum_in_flight,
+            maximum_outgoing_bytes,
+            ..
+        } = self.config;
+        if let Some(session) = self.sessions.get_mut(client_id)
+            && let Some(id) = session.connection
+            && let Some(connection) = self.connections.get_mut(&id)
+        {
+            session.send_waiting(
+                &mut connection.outbox,
+                maximum_in_flight.max(1),
+                maximum_outgoing_bytes.max(1),
+            );
+        }
+    }
+
+    /// Ends a connection: `departure` if it was logged in, `refusal` if it was not.
+    fn end(&mut self, id: ConnectionId, departure: Departure, refusal: Refusal) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let online = match &connection.phase {
+            Phase::Closing => return,
+            Phase::Opening { .. } => return self.refuse(id, None, refusal),
+            Phase::Online(online) => online.clone(),
+        };
+        connection.close();
+        if online.clean_session {
+            self.sessions.remove(&online.client_id);
+        } else if let Some(session) = self.sessions.get_mut(&online.client_id) {
+            session.connection = None;
+        }
+        self.tell(ServerEvent::Disconnected {
+            connection: id,
+            client_id: online.client_id,
+            departure,
+        });
+    }
+
+    /// Ends a connection that is not logged in, with the CONNACK that the refusal asks for.
+    fn refuse(&mut self, id: ConnectionId, connect: Option<&Connect<'_>>, refusal: Refusal) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            if let Some(code) = refusal.code() {
+                let version = connect.map_or(ProtocolVersion::V311, |connect| connect.version);
+                packets::push_connack(&mut connection.outbox, version, false, code);
+            }
+            connection.close();
+            self.tell(ServerEvent::Refused {
+                connection: id,
+                client_id: connect.map(|connect| connect.client_id.to_owned()),
+                refusal,
+            });
+        }
+    }
+
+    fn tell(&mut self, event: ServerEvent) {
+        self.events.push(event, self.config.maximum_events);
+    }
+
+    /// The latest time seen, which `now` cannot undercut.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+}

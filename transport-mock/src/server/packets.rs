@@ -1,0 +1,290 @@
+//! What the server does about each packet of a client.
+
+use std::time::Duration;
+
+use shadow_core::Instant;
+use shadow_core::mqtt::{
+    ConnAck, Connect, ConnectReturnCode, EncodeError, Entries, Packet, PacketId, PacketKind,
+    ProtocolVersion, PubAck, PubComp, PubRec, Publish, QoS, SubAck, Subscribe, SubscribeReturnCode,
+    UnsubAck, Unsubscribe,
+};
+
+use super::authorization::authorize;
+use super::connection::{Online, Outbox, Phase};
+use super::session::Session;
+use super::{ConnectionId, Departure, Message, Refusal, Server, ServerEvent, Step};
+
+impl Server {
+    pub(super) fn handle_packet(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        packet: Packet<'_>,
+    ) -> Step {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return Step::Exhausted;
+        };
+        let online = match (&mut connection.phase, packet) {
+            (Phase::Opening { .. }, Packet::Connect(connect)) => {
+                self.log_in(now, id, &connect);
+                return Step::Handled;
+            }
+            (Phase::Opening { .. }, _) => {
+                self.refuse(id, None, Refusal::NotConnect);
+                return Step::Exhausted;
+            }
+            (Phase::Online(online), _) => {
+                online.heard = now;
+                online.clone()
+            }
+            (Phase::Closing, _) => return Step::Exhausted,
+        };
+        match self.handle_online(id, &online, packet) {
+            Ok(step) => step,
+            Err(departure) => {
+                self.end(id, departure, Refusal::NotConnect);
+                Step::Exhausted
+            }
+        }
+    }
+
+    fn handle_online(
+        &mut self,
+        id: ConnectionId,
+        online: &Online,
+        packet: Packet<'_>,
+    ) -> Result<Step, Departure> {
+        match packet {
+            Packet::Publish(publish) => return self.handle_publish(id, online, &publish),
+            Packet::Subscribe(subscribe) => self.handle_subscribe(id, online, &subscribe)?,
+            Packet::Unsubscribe(unsubscribe) => {
+                self.handle_unsubscribe(id, online, &unsubscribe)?;
+            }
+            Packet::PubAck(PubAck { packet_id }) => {
+                self.session(&online.client_id)?.acknowledge(packet_id);
+                self.send_waiting(&online.client_id);
+            }
+            Packet::PubRel(released) => {
+                let packet_id = released.packet_id;
+                self.session(&online.client_id)?.release(packet_id);
+                let complete = PubComp { packet_id };
+                self.answer(id, PacketKind::PubComp, |out| Ok(complete.encode(out)))?;
+            }
+            Packet::PingReq => {
+                let version = online.version;
+                self.answer(id, PacketKind::PingResp, |out| {
+                    Packet::PingResp.encode(version, out)
+                })?;
+            }
+            Packet::Disconnect => return Err(Departure::Disconnect),
+            Packet::Connect(_) => {
+                return Err(Departure::Violation("[MQTT-3.1.0-2] a second CONNECT"));
+            }
+            Packet::PubRec(_) | Packet::PubComp(_) => {
+                let clause = "section 4.3.3: an acknowledgement of QoS 2, which was never sent";
+                return Err(Departure::Violation(clause));
+            }
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                let clause = "section 2.2.1: a packet that only servers send";
+                return Err(Departure::Violation(clause));
+            }
+        }
+        Ok(Step::Handled)
+    }
+
+    fn log_in(&mut self, now: Instant, id: ConnectionId, connect: &Connect<'_>) {
+        let role = match authorize(&self.config, self.clock.at(now), connect) {
+            Ok(role) => role,
+            Err(refusal) => return self.refuse(id, Some(connect), refusal),
+        };
+        let client_id = match connect.client_id {
+            "" => self.unused_client_id(),
+            client_id => client_id.to_owned(),
+        };
+        if let Some(session) = self.sessions.get(&client_id)
+            && let Some(other) = session.connection
+        {
+            self.end(other, Departure::Replaced, Refusal::Stopped);
+        }
+        if connect.clean_session {
+            self.sessions.remove(&client_id);
+        }
+        let session_present = self.sessions.contains_key(&client_id);
+        if !session_present && self.sessions.len() >= self.config.maximum_sessions {
+            return self.refuse(id, Some(connect), Refusal::TooManySessions);
+        }
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let session = self.sessions.entry(client_id.clone()).or_default();
+        session.connection = Some(id);
+        let accepted = ConnectReturnCode::Accepted;
+        push_connack(
+            &mut connection.outbox,
+            connect.version,
+            session_present,
+            accepted,
+        );
+        session.resend(&mut connection.outbox);
+        let keep_alive = Duration::from_secs(connect.keep_alive.into());
+        connection.phase = Phase::Online(Online {
+            client_id: client_id.clone(),
+            role,
+            version: connect.version,
+            clean_session: connect.clean_session,
+            silence: (!keep_alive.is_zero()).then(|| keep_alive * 3 / 2),
+            heard: now,
+        });
+        self.tell(ServerEvent::Connected {
+            connection: id,
+            client_id: client_id.clone(),
+            version: connect.version,
+            clean_session: connect.clean_session,
+            session_present,
+            will_ignored: connect.will.is_some(),
+        });
+        self.send_waiting(&client_id);
+    }
+
+    /// For a client that leaves the choice to the server [MQTT-3.1.3-6].
+    fn unused_client_id(&mut self) -> String {
+        loop {
+            let client_id = format!("auto-{}", self.next_client);
+            self.next_client += 1;
+            if !self.sessions.contains_key(&client_id) {
+                return client_id;
+            }
+        }
+    }
+
+    fn handle_publish(
+        &mut self,
+        id: ConnectionId,
+        online: &Online,
+        publish: &Publish<'_>,
+    ) -> Result<Step, Departure> {
+        let mut new = true;
+        match (publish.qos, publish.packet_id) {
+            (QoS::AtLeastOnce, Some(packet_id)) => {
+                let answer = PubAck { packet_id };
+                self.answer(id, PacketKind::PubAck, |out| Ok(answer.encode(out)))?;
+            }
+            (QoS::ExactlyOnce, Some(packet_id)) => {
+                let clause = "section 4.3.3: too many QoS 2 messages without PUBREL";
+                let received = self.session(&online.client_id)?.receive(packet_id);
+                new = received.ok_or(Departure::Violation(clause))?;
+                let answer = PubRec { packet_id };
+                self.answer(id, PacketKind::PubRec, |out| Ok(answer.encode(out)))?;
+            }
+            (QoS::AtMostOnce, _) | (_, None) => {}
+        }
+        if !new {
+            return Ok(Step::Handled);
+        }
+        let client_id = online.client_id.clone();
+        let topic = publish.topic.to_owned();
+        if !online.role.may_publish(publish.topic) {
+            self.tell(ServerEvent::PublishForbidden { client_id, topic });
+            return Ok(Step::Handled);
+        }
+        let message = Message {
+            topic,
+            payload: publish.payload.to_vec(),
+            qos: publish.qos,
+        };
+        self.tell(ServerEvent::Published {
+            client_id,
+            message: message.clone(),
+        });
+        self.deliver(&message);
+        Ok(Step::Published(message))
+    }
+
+    fn handle_subscribe(
+        &mut self,
+        id: ConnectionId,
+        online: &Online,
+        subscribe: &Subscribe<'_>,
+    ) -> Result<(), Departure> {
+        let maximum = self.config.maximum_subscriptions;
+        let mut codes = Vec::new();
+        for (filter, asked) in subscribe.filters {
+            let qos = asked.min(QoS::AtLeastOnce);
+            let client_id = &online.client_id;
+            let granted = online.role.may_subscribe(filter)
+                && self.session(client_id)?.subscribe(filter, qos, maximum);
+            let granted = granted.then_some(qos);
+            codes.push(match (granted, online.version) {
+                (Some(qos), _) => SubscribeReturnCode::Granted(qos),
+                (None, ProtocolVersion::V311) => SubscribeReturnCode::Failure,
+                (None, ProtocolVersion::V31) => SubscribeReturnCode::Granted(asked),
+            });
+            self.tell(ServerEvent::Subscribed {
+                client_id: client_id.clone(),
+                filter: filter.to_owned(),
+                granted,
+            });
+        }
+        let answer = SubAck {
+            packet_id: subscribe.packet_id,
+            return_codes: Entries::from(&codes[..]),
+        };
+        self.answer(id, PacketKind::SubAck, |out| {
+            answer.encode(online.version, out)
+        })
+    }
+
+    fn handle_unsubscribe(
+        &mut self,
+        id: ConnectionId,
+        online: &Online,
+        unsubscribe: &Unsubscribe<'_>,
+    ) -> Result<(), Departure> {
+        for filter in unsubscribe.filters {
+            self.session(&online.client_id)?.unsubscribe(filter);
+            self.tell(ServerEvent::Unsubscribed {
+                client_id: online.client_id.clone(),
+                filter: filter.to_owned(),
+            });
+        }
+        let packet_id: PacketId = unsubscribe.packet_id;
+        let answer = UnsubAck { packet_id };
+        self.answer(id, PacketKind::UnsubAck, |out| Ok(answer.encode(out)))
+    }
+
+    /// The session of a client that is online.
+    fn session(&mut self, client_id: &str) -> Result<&mut Session, Departure> {
+        self.sessions.get_mut(client_id).ok_or(Departure::Stopped)
+    }
+
+    /// Queues an acknowledgement, unless its client lets too much lie around.
+    fn answer(
+        &mut self,
+        id: ConnectionId,
+        kind: PacketKind,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<(), Departure> {
+        let maximum = self.config.maximum_outgoing_bytes;
+        let full = Departure::OutgoingQueueFull;
+        let connection = self.connections.get_mut(&id).ok_or(Departure::Stopped)?;
+        // Not at `maximum` itself: messages may fill the queue up to it, and beyond by one.
+        if connection.outbox.bytes() >= maximum.saturating_mul(2) {
+            return Err(full);
+        }
+        connection.outbox.push(kind, write).map_err(|_| full)
+    }
+}
+
+pub(super) fn push_connack(
+    outbox: &mut Outbox,
+    version: ProtocolVersion,
+    session_present: bool,
+    code: ConnectReturnCode,
+) {
+    let answer = ConnAck {
+        session_present,
+        code,
+    };
+    let pushed = outbox.push(PacketKind::ConnAck, |out| answer.encode(version, out));
+    debug_assert!(pushed.is_ok(), "a refusal never reports a session");
+}
