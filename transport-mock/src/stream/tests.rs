@@ -1,0 +1,193 @@
+use std::io::ErrorKind;
+
+use futures_lite::future::{block_on, poll_once};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use transport_tcp::Connector;
+
+use super::*;
+
+fn to_server(fault: Fault) -> Faults {
+    Faults {
+        to_server: vec![fault],
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn bytes_arrive_in_order_and_a_full_buffer_makes_the_writer_wait() {
+    let (mut client, mut server) = memory_pair(4);
+    block_on(async {
+        let mut writing = Box::pin(client.write_all(b"abcdefgh"));
+        assert!(poll_once(&mut writing).await.is_none(), "4 of 8 bytes fit");
+        let mut buffer = [0; 3];
+        server.read_exact(&mut buffer).await.unwrap();
+        assert_eq!(&buffer, b"abc");
+        assert!(poll_once(&mut writing).await.is_none(), "7 of 8 bytes fit");
+        server.read_exact(&mut buffer).await.unwrap();
+        assert_eq!(&buffer, b"def");
+        assert!(poll_once(&mut writing).await.unwrap().is_ok());
+    });
+}
+
+/// Both sides run at once, so a waker that is not woken hangs this test.
+#[test]
+fn reader_and_writer_wake_each_other() {
+    let (mut client, mut server) = memory_pair(1);
+    let sent: Vec<u8> = (0..=255).collect();
+    let mut received = Vec::new();
+    block_on(futures_lite::future::zip(
+        async {
+            client.write_all(&sent).await.unwrap();
+            client.close().await.unwrap();
+        },
+        async {
+            server.read_to_end(&mut received).await.unwrap();
+        },
+    ));
+    assert_eq!(received, sent);
+}
+
+#[test]
+fn closing_ends_one_direction_and_dropping_both() {
+    let (mut client, mut server) = memory_pair(16);
+    block_on(async {
+        client.write_all(b"bye").await.unwrap();
+        client.close().await.unwrap();
+        let mut received = Vec::new();
+        server.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"bye");
+        let error = client.write_all(b"x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+
+        server.write_all(b"ok").await.unwrap();
+        drop(server);
+        received.clear();
+        client.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"ok");
+    });
+    let (client, mut server) = memory_pair(16);
+    drop(client);
+    let error = block_on(server.write_all(b"x")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn cut_breaks_both_directions_after_its_byte() {
+    let (mut client, mut server) = memory_pair_with(16, to_server(Fault::CutAfter(3)));
+    block_on(async {
+        server.write_all(b"early").await.unwrap();
+        let error = client.write_all(b"hello").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        let mut received = Vec::new();
+        let error = server.read_to_end(&mut received).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), &received[..]),
+            (ErrorKind::ConnectionReset, &b"hel"[..])
+        );
+        let error = server.write_all(b"late").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        received.clear();
+        let error = client.read_to_end(&mut received).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), &received[..]),
+            (ErrorKind::ConnectionReset, &b"early"[..])
+        );
+    });
+}
+
+#[test]
+fn cut_wakes_who_waits() {
+    let (client, mut server) = memory_pair(16);
+    block_on(async {
+        let mut buffer = [0; 1];
+        let mut reading = Box::pin(server.read(&mut buffer));
+        assert!(poll_once(&mut reading).await.is_none());
+        client.cut();
+        let error = poll_once(&mut reading).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn stall_swallows_bytes_and_tells_nobody() {
+    let (mut client, mut server) = memory_pair_with(16, to_server(Fault::StallAfter(3)));
+    block_on(async {
+        client.write_all(b"hello").await.unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(server.read(&mut buffer).await.unwrap(), 3);
+        assert!(poll_once(server.read(&mut buffer)).await.is_none());
+        drop(client);
+        assert!(
+            poll_once(server.read(&mut buffer)).await.is_none(),
+            "not even the end"
+        );
+    });
+}
+
+#[test]
+fn end_closes_one_direction_after_its_byte() {
+    let (mut client, mut server) = memory_pair_with(16, to_server(Fault::EndAfter(3)));
+    block_on(async {
+        let error = client.write_all(b"hello").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        let mut received = Vec::new();
+        server.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"hel");
+        server.write_all(b"ok").await.unwrap();
+        let mut buffer = [0; 2];
+        client.read_exact(&mut buffer).await.unwrap();
+        assert_eq!(&buffer, b"ok");
+    });
+}
+
+#[test]
+fn splits_cut_reads_and_writes_to_size() {
+    let (mut client, mut server) = memory_pair_with(16, to_server(Fault::SplitReads(vec![1, 3])));
+    let sizes = block_on(async {
+        client.write_all(b"abcdefg").await.unwrap();
+        let mut buffer = [0; 16];
+        let mut sizes = Vec::new();
+        while sizes.iter().sum::<usize>() < 7 {
+            sizes.push(server.read(&mut buffer).await.unwrap());
+        }
+        sizes
+    });
+    assert_eq!(sizes, [1, 3, 1, 2]);
+
+    let (mut client, _server) = memory_pair_with(16, to_server(Fault::SplitWrites(vec![2, 0])));
+    block_on(async {
+        assert_eq!(client.write(b"abcdefg").await.unwrap(), 2);
+        assert_eq!(client.write(b"cdefg").await.unwrap(), 1);
+        assert_eq!(client.write(b"defg").await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn connector_follows_its_script_and_reaches_the_listener() {
+    let (connector, mut listener) = memory_network(16, 1);
+    let mut connector = connector.with_script([
+        Connect::Refused(ErrorKind::HostUnreachable),
+        Connect::Silent,
+        Connect::Accepted(to_server(Fault::EndAfter(1))),
+    ]);
+    block_on(async {
+        let error = connector.connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HostUnreachable);
+        assert!(poll_once(connector.connect()).await.is_none());
+        let mut client = connector.connect().await.unwrap();
+        let error = connector.connect().await.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::ConnectionRefused,
+            "the backlog is full"
+        );
+        let mut server = listener.next().await.unwrap();
+        assert!(client.write_all(b"xy").await.is_err());
+        let mut received = Vec::new();
+        server.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"x");
+        drop(listener);
+        let error = connector.connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "nobody listens");
+    });
+}
