@@ -1,4 +1,6 @@
-//! transport-mock
+//! In-memory streams, a virtual clock and a model of the shadow cloud, for tests of device code.
+
+mod clock;
 
 pub mod application;
 pub mod cloud;
@@ -6,3 +8,5 @@ pub mod server;
 pub mod service;
 pub mod stream;
 mod wall_clock;
+
+pub use clock::VirtualClock;
