@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 mod reader;
 mod serializer;
 
+use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};
 pub use serializer::SerializeError;
 pub(crate) use serializer::write_value;
@@ -183,15 +184,14 @@ pub(crate) fn write_literal(compact: &str, style: JsonStyle, out: &mut Vec<u8>) 
 /// Appends `text` as a JSON string, quotes included.
 pub(crate) fn write_string(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
     out.push(b'"');
-    let plain = |byte: u8| match byte {
-        0x00..0x20 | b'"' | b'\\' => false,
-        0x80.. => style == JsonStyle::Compact,
-        _ => true,
-    };
+    let plain = |byte: u8| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=0x7f);
     let mut rest = text;
     loop {
-        let length = rest.bytes().position(|byte| !plain(byte));
-        let (run, special) = rest.split_at(length.unwrap_or(rest.len()));
+        let length = match style {
+            JsonStyle::Compact => plain_end(rest.as_bytes(), 0),
+            JsonStyle::Python => rest.bytes().take_while(|byte| plain(*byte)).count(),
+        };
+        let (run, special) = rest.split_at(length);
         out.extend_from_slice(run.as_bytes());
         let mut characters = special.chars();
         let Some(character) = characters.next() else {

@@ -1,7 +1,6 @@
 //! Client tokens: written into requests, recognised in replies.
 
 use alloc::string::String;
-use core::fmt::Write as _;
 
 use super::shadows::Shadow;
 use crate::config::TokenStyle;
@@ -36,8 +35,9 @@ pub(super) fn write(
     text: &mut String,
 ) {
     text.clear();
-    let written = write!(text, "{}-{number}", prefix(style, session, shadow));
-    debug_assert!(written.is_ok(), "writing to a String does not fail");
+    text.push_str(prefix(style, session, shadow));
+    text.push('-');
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// The number of a token that this session gave out for `shadow`.

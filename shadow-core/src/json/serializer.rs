@@ -166,10 +166,11 @@ impl Write for Text<'_> {
     }
 }
 
-macro_rules! display {
+macro_rules! integers {
     ($($method:ident: $type:ty),*) => {
         $(fn $method(self, value: $type) -> Written {
-            self.display(value)
+            self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            Ok(())
         })*
     };
 }
@@ -185,8 +186,11 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
     type SerializeStruct = Compound<'s, 'o>;
     type SerializeStructVariant = Compound<'s, 'o>;
 
-    display!(
-        serialize_bool: bool,
+    fn serialize_bool(self, value: bool) -> Written {
+        self.display(value)
+    }
+
+    integers!(
         serialize_i8: i8,
         serialize_i16: i16,
         serialize_i32: i32,
