@@ -1,0 +1,520 @@
+//! The driver loop where the network is not kind.
+
+use std::future::pending;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use async_channel::Sender;
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_lite::{AsyncWriteExt, future};
+use shadow_core::mqtt::ConnectReturnCode;
+use shadow_core::{
+    Config, DisconnectCause, Event, Instant, Publication, RequestError, Session, TransportFailure,
+    WallTime,
+};
+use smol::net::TcpStream;
+use transport_tcp::{
+    ClientError, Clock, Connector, NetworkConnector, Notification, SystemClock, TcpConnector,
+};
+
+use crate::peer::{DOCUMENT, Seen, Server, event_where, lamp_config, next_event, start, within};
+
+fn is_disconnected(event: &Event) -> bool {
+    matches!(event, Event::Disconnected { .. })
+}
+
+fn is_ready(event: &Event) -> bool {
+    matches!(event, Event::Ready { .. })
+}
+
+#[test]
+fn a_lost_link_comes_back_with_its_subscription() {
+    within(async {
+        let server = Server::bind().await;
+        let connector = NetworkConnector::tcp("127.0.0.1", server.port());
+        let (client, mut events, driver) = start(lamp_config(), connector);
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        event_where(&mut events, is_ready).await;
+        let lamp = client.own_shadow().unwrap();
+        let mut open = Box::pin(lamp.get());
+        assert!(future::poll_once(&mut open).await.is_none());
+        assert!(matches!(peer.next().await, Seen::Publish { .. }));
+
+        drop(peer);
+        let maybe_applied = true;
+        assert_eq!(open.await, Err(ClientError::Disconnected { maybe_applied }));
+        let event = event_where(&mut events, is_disconnected).await;
+        let Event::Disconnected { cause, .. } = event else {
+            panic!("{event:?}");
+        };
+        assert_eq!(
+            cause,
+            DisconnectCause::Transport(TransportFailure::ClosedByPeer)
+        );
+
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        event_where(&mut events, is_ready).await;
+        let (got, _) = future::zip(lamp.get(), peer.answer("get", 0, DOCUMENT)).await;
+        assert!(got.is_ok());
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn a_refused_connection_names_the_address() {
+    within(async {
+        let server = Server::bind().await;
+        let port = server.port();
+        drop(server);
+        let (client, mut events, driver) =
+            start(lamp_config(), TcpConnector::new("localhost", port));
+        let event = next_event(&mut events).await;
+        let Event::Disconnected { cause, .. } = event else {
+            panic!("{event:?}");
+        };
+        let text = cause.to_string();
+        assert!(
+            text.starts_with(&format!("cannot connect: localhost:{port}: ")),
+            "{text}"
+        );
+        assert!(text.contains(&format!("127.0.0.1:{port}: ")), "{text}");
+        assert!(text.contains("refused"), "{text}");
+        drop(client);
+        driver.await;
+    });
+}
+
+#[test]
+fn a_name_without_an_address_is_said_so() {
+    // RFC 6761, section 6.4: "invalid" never resolves.
+    let mut connector = TcpConnector::new("device.invalid", 1883);
+    let error = within(connector.connect()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("device.invalid:1883: "), "{text}");
+}
+
+#[test]
+fn a_refused_login_closes_the_connection_and_tries_again() {
+    within(async {
+        let server = Server::bind().await;
+        let connector = TcpConnector::new("127.0.0.1", server.port());
+        let (_client, mut events, driver) = start(lamp_config(), connector);
+        let mut peer = server.accept().await;
+        assert!(matches!(peer.next().await, Seen::Connect { .. }));
+        let code = ConnectReturnCode::BadUserNameOrPassword;
+        peer.answer_connect(code).await;
+        assert_eq!(peer.next().await, Seen::Ended);
+        let event = next_event(&mut events).await;
+        assert!(
+            matches!(&event, Event::Disconnected { cause, .. } if *cause == DisconnectCause::Refused(code))
+        );
+        server.accept().await.welcome().await;
+        event_where(&mut events, is_ready).await;
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn bytes_that_are_no_packet_end_the_link() {
+    within(async {
+        let server = Server::bind().await;
+        let connector = TcpConnector::new("127.0.0.1", server.port());
+        let (_client, mut events, driver) = start(lamp_config(), connector);
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        peer.stream
+            .write_all(b"HTTP/1.1 400\r\n\r\n")
+            .await
+            .unwrap();
+        let event = event_where(&mut events, is_disconnected).await;
+        assert!(
+            matches!(
+                &event,
+                Event::Disconnected {
+                    cause: DisconnectCause::Malformed(_),
+                    ..
+                }
+            ),
+            "{event:?}"
+        );
+        assert_eq!(peer.next().await, Seen::Ended);
+        driver.cancel().await;
+    });
+}
+
+/// The system's clock, a hundred times as fast.
+#[derive(Clone)]
+struct FastClock(SystemClock);
+
+impl Clock for FastClock {
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.0.now().as_micros() * 100)
+    }
+
+    fn wall_time(&self) -> Option<WallTime> {
+        self.0.wall_time()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        let at = Instant::from_micros(at.as_micros().div_ceil(100));
+        self.0.sleep_until(at).await;
+    }
+}
+
+#[test]
+fn a_peer_that_never_reads_stops_nothing() {
+    within(async {
+        let server = Server::bind().await;
+        let mut config = Config::plain("talker");
+        config.request_timeout = Duration::from_secs(5);
+        config.keep_alive = 0;
+        let connector = TcpConnector::new("127.0.0.1", server.port());
+        let clock = FastClock(SystemClock::new());
+        let (client, _events, driver) =
+            transport_tcp::client(config, Session::new(), 1, connector, clock);
+        let driver = smol::spawn(driver.run());
+        let mut peer = server.accept().await;
+        peer.log_in().await;
+
+        // Until the buffers of both ends are full; then messages stay in the engine. One stall may
+        // be the kernel's, which does not say when the last few bytes have room again.
+        let payload = vec![b'x'; 16 * 1024 - 1];
+        let (mut sent, mut stalls) = (0, 0);
+        while stalls < 3 {
+            match client.publish(&Publication::new("a", &payload)).await {
+                Ok(()) => (sent, stalls) = (sent + 1, 0),
+                Err(ClientError::TimedOut) => stalls += 1,
+                Err(other) => panic!("{other}"),
+            }
+            assert!(sent < 10_000, "160 MB do not fit into any socket buffer");
+        }
+        assert!(sent > 0);
+
+        // Commands are taken all the while, and closing does not wait for the peer.
+        assert!(client.session().await.is_ok());
+        client.close().await;
+        driver.await;
+    });
+}
+
+/// A clock that a test moves.
+#[derive(Clone, Default)]
+struct ManualClock(Arc<Mutex<(Instant, Vec<Waker>)>>);
+
+impl ManualClock {
+    fn advance(&self, by: Duration) {
+        let mut state = self.0.lock().unwrap();
+        state.0 = state.0 + by;
+        state.1.drain(..).for_each(Waker::wake);
+    }
+
+    /// Advances as long as it is polled.
+    async fn keep_moving<T>(&self) -> T {
+        loop {
+            self.advance(Duration::from_millis(100));
+            future::yield_now().await;
+        }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Instant {
+        self.0.lock().unwrap().0
+    }
+
+    fn wall_time(&self) -> Option<WallTime> {
+        Some(WallTime::from_unix_millis(1_700_000_000_000))
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        future::poll_fn(|cx| {
+            let mut state = self.0.lock().unwrap();
+            if state.0 >= at {
+                return Poll::Ready(());
+            }
+            state.1.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Streams that take so many bytes and no more.
+struct Jammed {
+    tcp: TcpConnector,
+    room: usize,
+}
+
+struct JammedStream {
+    stream: TcpStream,
+    room: usize,
+}
+
+impl Connector for Jammed {
+    type Stream = JammedStream;
+
+    async fn connect(&mut self) -> io::Result<JammedStream> {
+        let (stream, room) = (self.tcp.connect().await?, self.room);
+        Ok(JammedStream { stream, room })
+    }
+}
+
+impl AsyncRead for JammedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for JammedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.room == 0 {
+            return Poll::Pending;
+        }
+        let bytes = &bytes[..bytes.len().min(self.room)];
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.room -= written;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+#[test]
+fn a_stalled_write_leaves_packets_to_the_engine() {
+    within(async {
+        let server = Server::bind().await;
+        let mut config = Config::plain("talker");
+        config.maximum_queued_bytes = 250;
+        config.request_timeout = Duration::from_secs(5);
+        let tcp = TcpConnector::new("127.0.0.1", server.port());
+        // CONNECT with this client id has 20 bytes.
+        let connector = Jammed { tcp, room: 30 };
+        let clock = ManualClock::default();
+        let (client, mut events, driver) =
+            transport_tcp::client(config, Session::new(), 1, connector, clock.clone());
+        let driver = smol::spawn(driver.run());
+        let mut peer = server.accept().await;
+        peer.log_in().await;
+
+        // The first is on its way, two wait, and there is no room for a fourth.
+        let payload = [b'x'; 100];
+        let publication = Publication::new("a", &payload);
+        assert_eq!(client.publish(&publication).await, Ok(()));
+        let mut open = [(); 2].map(|()| Box::pin(client.publish(&publication)));
+        for publish in &mut open {
+            assert!(future::poll_once(publish).await.is_none());
+        }
+        let full = RequestError::QueueFull { limit: 250 };
+        assert_eq!(client.publish(&publication).await, Err(full.into()));
+
+        // What the server says still comes in.
+        peer.stream.write_all(b"\x30\x05\x00\x01bhi").await.unwrap();
+        event_where(&mut events, |event| matches!(event, Event::Message(_))).await;
+
+        // Deadlines are kept.
+        clock.advance(Duration::from_secs(5));
+        for publish in open {
+            assert_eq!(publish.await, Err(ClientError::TimedOut));
+        }
+
+        // So are those of the link, whose end drops the stalled write.
+        let lost = event_where(&mut events, is_disconnected);
+        let event = future::or(lost, clock.keep_moving()).await;
+        assert!(
+            matches!(
+                &event,
+                Event::Disconnected {
+                    cause: DisconnectCause::PingTimedOut,
+                    ..
+                }
+            ),
+            "{event:?}"
+        );
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn closing_gives_a_stalled_write_a_moment_and_no_more() {
+    within(async {
+        let server = Server::bind().await;
+        let tcp = TcpConnector::new("127.0.0.1", server.port());
+        let connector = Jammed { tcp, room: 20 };
+        let clock = ManualClock::default();
+        let config = Config::plain("talker");
+        let (client, _events, driver) =
+            transport_tcp::client(config, Session::new(), 1, connector, clock.clone());
+        let driver = smol::spawn(driver.run());
+        let mut peer = server.accept().await;
+        peer.log_in().await;
+        let publication = Publication::new("a", b"x");
+        assert_eq!(client.publish(&publication).await, Ok(()));
+
+        let mut close = Box::pin(client.close());
+        assert!(future::poll_once(&mut close).await.is_none());
+        // It still listens.
+        let refused = client.publish(&publication).await;
+        assert_eq!(refused, Err(RequestError::Closed.into()));
+        clock.advance(Duration::from_millis(999));
+        assert!(future::poll_once(&mut close).await.is_none());
+        future::or(close, clock.keep_moving()).await;
+        driver.await;
+        assert_eq!(peer.next().await, Seen::Ended);
+    });
+}
+
+/// A connector that never gets a connection. Tells when a try begins and when it is given up.
+struct Unreachable {
+    tries: Sender<&'static str>,
+}
+
+struct Try(Sender<&'static str>);
+
+impl Drop for Try {
+    fn drop(&mut self) {
+        let _ = self.0.try_send("given up");
+    }
+}
+
+impl Connector for Unreachable {
+    type Stream = TcpStream;
+
+    async fn connect(&mut self) -> io::Result<TcpStream> {
+        let _ = self.tries.try_send("begun");
+        let _try = Try(self.tries.clone());
+        pending().await
+    }
+}
+
+#[test]
+fn deadlines_and_commands_do_not_wait_for_a_connection() {
+    within(async {
+        let (sender, tries) = async_channel::unbounded();
+        let mut config = lamp_config();
+        config.connect_timeout = Duration::from_millis(5);
+        config.request_timeout = Duration::from_millis(20);
+        let (client, mut events, driver) = start(config, Unreachable { tries: sender });
+        let lamp = client.own_shadow().unwrap();
+        assert_eq!(lamp.get().await, Err(ClientError::TimedOut));
+        for _ in 0..2 {
+            let event = next_event(&mut events).await;
+            assert!(
+                matches!(
+                    &event,
+                    Event::Disconnected {
+                        cause: DisconnectCause::ConnectTimedOut,
+                        ..
+                    }
+                ),
+                "{event:?}"
+            );
+        }
+        for expected in ["begun", "given up", "begun", "given up"] {
+            assert_eq!(tries.recv().await, Ok(expected));
+        }
+        client.close().await;
+        driver.await;
+    });
+}
+
+#[test]
+fn closing_does_not_wait_for_a_connection() {
+    within(async {
+        let (sender, tries) = async_channel::unbounded();
+        let (client, mut events, driver) = start(lamp_config(), Unreachable { tries: sender });
+        assert_eq!(tries.recv().await, Ok("begun"));
+        client.close().await;
+        driver.await;
+        assert_eq!(next_event(&mut events).await, Event::Closed);
+        assert_eq!(tries.recv().await, Ok("given up"));
+        assert!(tries.recv().await.is_err());
+    });
+}
+
+/// The system's clock on a device that learns the wall time late.
+#[derive(Clone)]
+struct LateClock {
+    system: SystemClock,
+    set: Arc<AtomicBool>,
+}
+
+impl Clock for LateClock {
+    fn now(&self) -> Instant {
+        self.system.now()
+    }
+
+    fn wall_time(&self) -> Option<WallTime> {
+        let set = self.set.load(Ordering::SeqCst);
+        set.then(|| WallTime::from_unix_millis(1_700_000_000_000))
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        self.system.sleep_until(at).await;
+    }
+}
+
+#[test]
+fn a_login_waits_for_the_wall_time() {
+    within(async {
+        let server = Server::bind().await;
+        let connector = TcpConnector::new("127.0.0.1", server.port());
+        let clock = LateClock {
+            system: SystemClock::new(),
+            set: Arc::new(AtomicBool::new(false)),
+        };
+        let set = Arc::clone(&clock.set);
+        let (client, mut events, driver) =
+            transport_tcp::client(lamp_config(), Session::new(), 1, connector, clock);
+        let driver = smol::spawn(driver.run());
+        assert_eq!(next_event(&mut events).await, Event::WallTimeNeeded);
+        set.store(true, Ordering::SeqCst);
+        client.reconnect().await.unwrap();
+        server.accept().await.welcome().await;
+        event_where(&mut events, is_ready).await;
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn a_reader_that_lags_is_told_what_it_missed() {
+    within(async {
+        let server = Server::bind().await;
+        let connector = TcpConnector::new("127.0.0.1", server.port());
+        let mut config = lamp_config();
+        config.maximum_events = 4;
+        let (client, events, driver) = start(config, connector);
+        for _ in 0..5 {
+            server.accept().await.welcome().await;
+        }
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        client.close().await;
+        driver.await;
+        // Each of the six links gives Connected, ShadowSubscribed, Ready; Disconnected stands
+        // between two links, and Closed behind the last.
+        let all: Vec<_> = futures_lite::StreamExt::collect(events).await;
+        assert_eq!(all.len(), 5, "{all:?}");
+        assert_eq!(all[0], Notification::Lagged { missed: 20 });
+        assert_eq!(all[4], Notification::Event(Event::Closed));
+    });
+}

@@ -1,0 +1,12 @@
+//! The driver, the client and the connectors over loopback sockets, against a peer that a test
+//! scripts packet by packet.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tls;

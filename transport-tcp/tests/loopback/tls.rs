@@ -1,0 +1,362 @@
+//! TLS: whom it trusts, who it is, and what it says when it fails.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_lite::future;
+use futures_rustls::TlsAcceptor;
+use futures_rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use futures_rustls::rustls::crypto::ring;
+use futures_rustls::rustls::server::WebPkiClientVerifier;
+use futures_rustls::rustls::{RootCertStore, ServerConfig};
+use futures_rustls::server::TlsStream;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use shadow_core::{DisconnectCause, Event};
+use smol::net::TcpStream;
+use tempfile::TempDir;
+use transport_tcp::{
+    ClientCertificate, Connector, NetworkConnector, TlsConnector, TlsError, TlsOptions,
+};
+
+use crate::peer::{
+    DOCUMENT, Peer, Seen, Server, event_where, lamp_config, next_event, start, within,
+};
+
+/// A certificate authority of a test.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new(name: &str) -> Authority {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Authority(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    /// A certificate for `name`, with its key, as PEM.
+    fn issue(&self, name: &str) -> (String, KeyPair) {
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key)
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        roots
+    }
+
+    /// A server for "localhost"; with `clients`, it wants a certificate of that authority.
+    fn acceptor(&self, clients: Option<&Authority>) -> TlsAcceptor {
+        let provider = Arc::new(ring::default_provider());
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap().der().clone();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => builder.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(Arc::new(clients.roots()), provider)
+                    .build()
+                    .unwrap(),
+            ),
+        };
+        let config = builder.with_single_cert(vec![certificate], key).unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+async fn accept(server: &Server, acceptor: &TlsAcceptor) -> io::Result<TlsStream<TcpStream>> {
+    acceptor.accept(server.accept_stream().await).await
+}
+
+/// Files of a test, gone with it.
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Files {
+        Files(TempDir::new().unwrap())
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn trusting(&self, authority: &Authority) -> TlsOptions {
+        TlsOptions {
+            ca_file: Some(self.write("ca.pem", &authority.0.pem())),
+            ..TlsOptions::default()
+        }
+    }
+
+    fn client(&self, authority: &Authority) -> ClientCertificate {
+        let (certificate, key) = authority.issue("lamp");
+        ClientCertificate {
+            certificate_file: self.write("client.pem", &certificate),
+            private_key_file: self.write("client.key", &key.serialize_pem()),
+        }
+    }
+}
+
+/// Tries one handshake with a server of `authority`; why it fails.
+fn failure(authority: &Authority, options: &TlsOptions) -> String {
+    within(async {
+        let server = Server::bind().await;
+        let port = server.port();
+        let mut connector = TlsConnector::new("localhost", port, options).unwrap();
+        let acceptor = authority.acceptor(None);
+        let (connected, _) = future::zip(connector.connect(), accept(&server, &acceptor)).await;
+        let text = connected.unwrap_err().to_string();
+        let start = format!("TLS with localhost:{port}: ");
+        text.strip_prefix(&start)
+            .unwrap_or_else(|| panic!("{text}"))
+            .to_owned()
+    })
+}
+
+#[test]
+fn the_driver_runs_over_tls_as_over_tcp() {
+    within(async {
+        let (authority, files) = (Authority::new("ca"), Files::new());
+        let server = Server::bind().await;
+        let options = files.trusting(&authority);
+        let connector = NetworkConnector::tls("localhost", server.port(), &options).unwrap();
+        let (client, mut events, driver) = start(lamp_config(), connector);
+        let acceptor = authority.acceptor(None);
+        let mut peer = Peer::new(accept(&server, &acceptor).await.unwrap());
+        peer.welcome().await;
+        event_where(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+        let lamp = client.own_shadow().unwrap();
+        let (got, _) = future::zip(lamp.get(), peer.answer("get", 0, DOCUMENT)).await;
+        assert!(got.is_ok());
+
+        // The link is lost and comes back.
+        drop(peer);
+        let mut peer = Peer::new(accept(&server, &acceptor).await.unwrap());
+        peer.welcome().await;
+        client.close().await;
+        assert_eq!(peer.next().await, Seen::Disconnect);
+        assert_eq!(peer.next().await, Seen::Ended);
+        driver.await;
+    });
+}
+
+#[test]
+fn another_ca_is_named_as_the_reason() {
+    let files = Files::new();
+    let options = files.trusting(&Authority::new("theirs"));
+    let expected = format!(
+        "the server's certificate was not issued by a CA in {}",
+        options.ca_file.as_deref().unwrap().display()
+    );
+    assert_eq!(failure(&Authority::new("ours"), &options), expected);
+    // One of the same name, but not the same.
+    assert_eq!(failure(&Authority::new("theirs"), &options), expected);
+}
+
+#[test]
+fn a_private_ca_is_not_among_the_system_s() {
+    // A machine without any CA certificates cannot even make the connector.
+    if TlsConnector::new("localhost", 1, &TlsOptions::default()).is_ok() {
+        assert_eq!(
+            failure(&Authority::new("ca"), &TlsOptions::default()),
+            "the server's certificate was not issued by a CA that this system trusts"
+        );
+    }
+}
+
+#[test]
+fn another_name_is_named_as_the_reason() {
+    let (authority, files) = (Authority::new("ca"), Files::new());
+    let options = TlsOptions {
+        server_name: Some("device.example".into()),
+        ..files.trusting(&authority)
+    };
+    let text = failure(&authority, &options);
+    let expected = "the server's certificate is not for the name device.example but for ";
+    assert!(
+        text.starts_with(expected) && text.contains("localhost"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_failed_handshake_is_a_failed_connection() {
+    within(async {
+        let (authority, files) = (Authority::new("ca"), Files::new());
+        let server = Server::bind().await;
+        let options = files.trusting(&Authority::new("other"));
+        let connector = TlsConnector::new("localhost", server.port(), &options).unwrap();
+        let (_client, mut events, driver) = start(lamp_config(), connector);
+        assert!(accept(&server, &authority.acceptor(None)).await.is_err());
+        let event = next_event(&mut events).await;
+        let Event::Disconnected { cause, .. } = event else {
+            panic!("{event:?}");
+        };
+        let start = format!("cannot connect: TLS with localhost:{}: ", server.port());
+        assert!(cause.to_string().starts_with(&start), "{cause}");
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn a_client_certificate_is_shown() {
+    within(async {
+        let (authority, files) = (Authority::new("ca"), Files::new());
+        let server = Server::bind().await;
+        let options = TlsOptions {
+            client: Some(files.client(&authority)),
+            ..files.trusting(&authority)
+        };
+        let connector = TlsConnector::new("localhost", server.port(), &options).unwrap();
+        let (client, _events, driver) = start(lamp_config(), connector);
+        let acceptor = authority.acceptor(Some(&authority));
+        let stream = accept(&server, &acceptor).await.unwrap();
+        assert_eq!(stream.get_ref().1.peer_certificates().unwrap().len(), 1);
+        let mut peer = Peer::new(stream);
+        peer.welcome().await;
+        client.close().await;
+        assert_eq!(peer.next().await, Seen::Disconnect);
+        driver.await;
+    });
+}
+
+#[test]
+fn a_missing_client_certificate_is_told_by_the_server() {
+    within(async {
+        let (authority, files) = (Authority::new("ca"), Files::new());
+        let server = Server::bind().await;
+        let options = files.trusting(&authority);
+        let connector = TlsConnector::new("localhost", server.port(), &options).unwrap();
+        let (_client, mut events, driver) = start(lamp_config(), connector);
+        let acceptor = authority.acceptor(Some(&authority));
+        assert!(accept(&server, &acceptor).await.is_err());
+        let event = next_event(&mut events).await;
+        assert!(
+            matches!(&event, Event::Disconnected { cause: DisconnectCause::Transport(failure), .. }
+                if failure.to_string().contains("CertificateRequired")),
+            "{event:?}"
+        );
+        driver.cancel().await;
+    });
+}
+
+/// What a connector with these options is refused for.
+fn refusal(options: &TlsOptions) -> TlsError {
+    TlsConnector::new("localhost", 8883, options).unwrap_err()
+}
+
+fn with_ca_file(path: &Path) -> TlsOptions {
+    TlsOptions {
+        ca_file: Some(path.into()),
+        ..TlsOptions::default()
+    }
+}
+
+#[test]
+fn errors_name_the_file_and_what_is_wrong_with_it() {
+    let (authority, files) = (Authority::new("ca"), Files::new());
+    let (_, key) = authority.issue("lamp");
+
+    let path = files.0.path().join("missing.pem");
+    let error = refusal(&with_ca_file(&path));
+    let start = format!("cannot read {}: ", path.display());
+    assert!(error.to_string().starts_with(&start), "{error}");
+    assert!(matches!(error, TlsError::Unreadable { error, .. }
+        if error.kind() == io::ErrorKind::NotFound));
+
+    let path = files.write("key-only.pem", &key.serialize_pem());
+    let error = refusal(&with_ca_file(&path)).to_string();
+    assert_eq!(
+        error,
+        format!("there is no certificate in {}", path.display())
+    );
+
+    let path = files.write("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n");
+    let error = refusal(&with_ca_file(&path)).to_string();
+    let expected = "is not a PEM file: a section has no END line";
+    assert_eq!(error, format!("{} {expected}", path.display()));
+
+    let text = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let path = files.write("not-der.pem", text);
+    let error = refusal(&with_ca_file(&path));
+    assert!(
+        matches!(&error, TlsError::Unusable { path: p, .. } if *p == path),
+        "{error}"
+    );
+
+    let name = "no name".to_owned();
+    let options = TlsOptions {
+        server_name: Some(name),
+        ..files.trusting(&authority)
+    };
+    assert_eq!(
+        refusal(&options).to_string(),
+        r#""no name" is neither a DNS name nor an IP address"#
+    );
+}
+
+#[test]
+fn errors_of_a_client_certificate_name_the_file_and_quote_no_key() {
+    let (authority, files) = (Authority::new("ca"), Files::new());
+    let good = files.client(&authority);
+    let refusal = |client: ClientCertificate| {
+        refusal(&TlsOptions {
+            client: Some(client),
+            ..files.trusting(&authority)
+        })
+    };
+    let with_key = |private_key_file: PathBuf| ClientCertificate {
+        private_key_file,
+        ..good.clone()
+    };
+
+    let other = files.write("other.key", &KeyPair::generate().unwrap().serialize_pem());
+    assert_eq!(
+        refusal(with_key(other.clone())).to_string(),
+        format!(
+            "the private key in {} does not belong to the certificate in {}",
+            other.display(),
+            good.certificate_file.display()
+        )
+    );
+
+    let error = refusal(with_key(good.certificate_file.clone()));
+    assert!(matches!(&error, TlsError::NoPrivateKey { path } if *path == good.certificate_file));
+
+    let error = refusal(ClientCertificate {
+        certificate_file: good.private_key_file.clone(),
+        ..good.clone()
+    });
+    assert!(matches!(error, TlsError::NoCertificate { path } if path == good.private_key_file));
+
+    let text = "-----BEGIN PRIVATE KEY-----\nsecret!\n-----END PRIVATE KEY-----\n";
+    let path = files.write("broken.key", text);
+    let error = refusal(with_key(path.clone()));
+    let text = format!("{error} {error:?}");
+    assert!(
+        error.to_string().ends_with("a section is not base64"),
+        "{error}"
+    );
+    assert!(
+        text.contains("broken.key") && !text.contains("secret"),
+        "{text}"
+    );
+
+    let text = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+    let path = files.write("not-der.key", text);
+    let error = refusal(with_key(path.clone()));
+    assert!(
+        matches!(&error, TlsError::Unusable { path: p, .. } if *p == path),
+        "{error}"
+    );
+}
