@@ -1,4 +1,133 @@
-//! smol TCP and TLS for [`shadow_core`]'s engine: thin, all policy stays in the core.
+//! smol TCP and TLS for [`shadow_core`]'s engine, and an async client on top.
+//!
+//! [`client()`] makes three things from a configuration, a [`Connector`] and a [`Clock`]:
+//!
+//! * a [`Driver`], the loop that carries bytes between the engine and the network: spawn its
+//!   [`run`](Driver::run) on any executor;
+//! * a [`Client`] and its [`Shadow`]s, to ask for things and await how they end;
+//! * the [`Events`]: deltas, connection states and whatever else comes unasked.
+//!
+//! Everything that is a decision (when to connect again, what to subscribe, how long to wait) is the
+//! engine's, and set in [`shadow_core::Config`].
+//!
+//! ```
+//! use futures_lite::StreamExt;
+//! use serde::Serialize;
+//! use shadow_core::tencent::DeviceInfo;
+//! use shadow_core::{Config, Event, Session};
+//! use transport_tcp::{NetworkConnector, Notification, SystemClock};
+//!
+//! #[derive(Serialize)]
+//! struct Lamp {
+//!     power: bool,
+//! }
+//!
+//! # let (host, port) = ("127.0.0.1", cloud::start());
+//! # smol::block_on(async {
+//! let device = DeviceInfo::with_key("PRODUCT001", "lamp", "c2VjcmV0")?;
+//! let connector = NetworkConnector::tcp(host, port);
+//! let clock = SystemClock::new();
+//! let seed = 42; // random numbers of the system, in earnest
+//! let (client, mut events, driver) =
+//!     transport_tcp::client(Config::new(&device), Session::new(), seed, connector, clock);
+//! let driver = smol::spawn(driver.run());
+//!
+//! // Ask. Requests wait for the connection themselves.
+//! let lamp = client.own_shadow().ok_or("the configuration names one")?;
+//! let document = lamp.get().await?;
+//! assert_eq!(document.desired(), Some(r#"{"power":true}"#));
+//!
+//! // Listen. What was desired while the device was away comes as a delta too.
+//! while let Some(notification) = events.next().await {
+//!     match notification {
+//!         Notification::Event(Event::Delta(delta)) => {
+//!             println!("to do: {}", delta.state);
+//!             lamp.report(&Lamp { power: true }).await?;
+//!             lamp.clear_desired().await?;
+//!             break;
+//!         }
+//!         Notification::Event(event) => println!("{event:?}"),
+//!         Notification::Lagged { missed } => println!("{missed} events were dropped"),
+//!     }
+//! }
+//!
+//! // End: DISCONNECT is sent, and the driver gives back what a later run should begin with.
+//! client.close().await;
+//! let session = driver.await;
+//! # assert_ne!(session, Session::new());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! #
+//! # /// A cloud with one document and one device, on a thread of its own.
+//! # mod cloud {
+//! #     use std::io::{Read, Write};
+//! #     use std::net::TcpListener;
+//! #
+//! #     use shadow_core::mqtt::{Incoming, Oversized, Packet, ProtocolVersion, Publish, QoS};
+//! #     use shadow_core::mqtt::StreamDecoder;
+//! #     use shadow_core::tencent::request::parse_request;
+//! #
+//! #     pub fn start() -> u16 {
+//! #         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+//! #         let port = listener.local_addr().unwrap().port();
+//! #         std::thread::spawn(move || serve(&listener));
+//! #         port
+//! #     }
+//! #
+//! #     fn serve(listener: &TcpListener) {
+//! #         let (mut stream, _) = listener.accept().unwrap();
+//! #         let mut decoder = StreamDecoder::new(ProtocolVersion::V311, 4096, Oversized::Refuse);
+//! #         let mut buffer = [0; 512];
+//! #         while let Ok(len @ 1..) = stream.read(&mut buffer) {
+//! #             let mut input = &buffer[..len];
+//! #             while let Some(Incoming::Packet(packet)) = decoder.next(&mut input).unwrap() {
+//! #                 stream.write_all(&answer(&packet)).unwrap();
+//! #             }
+//! #         }
+//! #     }
+//! #
+//! #     fn answer(packet: &Packet<'_>) -> Vec<u8> {
+//! #         match packet {
+//! #             Packet::Connect(_) => vec![0x20, 2, 0, 0],
+//! #             Packet::Subscribe(subscribe) => {
+//! #                 let id = subscribe.packet_id.get().to_be_bytes();
+//! #                 vec![0x90, 3, id[0], id[1], 0]
+//! #             }
+//! #             Packet::Publish(publish) => {
+//! #                 let request = parse_request(publish.payload).unwrap();
+//! #                 let payload = format!(
+//! #                     r#"{{"type":"{}","clientToken":{},"result":0,"payload":{{"state":{{
+//! #                         "desired":{{"power":true}},"delta":{{"power":true}}}},"version":3}}}}"#,
+//! #                     request.operation, request.token.unwrap()
+//! #                 );
+//! #                 let mut bytes = Vec::new();
+//! #                 let publish = Publish {
+//! #                     dup: false,
+//! #                     qos: QoS::AtMostOnce,
+//! #                     retain: false,
+//! #                     topic: "$shadow/operation/result/PRODUCT001/lamp",
+//! #                     packet_id: None,
+//! #                     payload: payload.as_bytes(),
+//! #                 };
+//! #                 publish.encode(&mut bytes).unwrap();
+//! #                 bytes
+//! #             }
+//! #             _ => Vec::new(),
+//! #         }
+//! #     }
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! For TLS, [`NetworkConnector::tls`] takes a CA file, and the certificate and key of a device that
+//! has them. For anything else, implement [`Connector`]: the same driver runs over every stream.
+//!
+//! # Logs
+//!
+//! The driver speaks through [`tracing`]. Each record has a field `event`: `connecting`, `connected`,
+//! `disconnected` (with `cause` and `retry_in`), `closing`, `closed` and `close_failed` at level
+//! debug; `wall_time_needed` and `events_lost` at warn; `sending` (with `kind` and `len`) and
+//! `received` (with `len`) at trace. No payload and no secret is ever written.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -136,3 +136,94 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A stream that always has a byte to read, and takes what `room` says.
+    struct Chatty {
+        room: usize,
+        flushed: bool,
+    }
+
+    impl AsyncRead for Chatty {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buffer.len()))
+        }
+    }
+
+    impl AsyncWrite for Chatty {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let len = bytes.len().min(self.room);
+            self.room -= len;
+            if len == 0 {
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(len))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.flushed {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_for_a_while_when_writing_does_not() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut link = Link::new(Chatty {
+            room: 3,
+            flushed: true,
+        });
+        let mut outgoing = Outgoing::default();
+        outgoing.bytes().extend(b"12345");
+        let mut read = 0;
+        while let Poll::Ready(progress) = link.poll(&mut cx, &mut outgoing) {
+            let Ok(Progress::Received(len)) = progress else {
+                panic!("{progress:?}");
+            };
+            read += len;
+            assert!(read <= READ_AHEAD);
+        }
+        assert_eq!(read, READ_AHEAD);
+        // Room for the rest lets it read again.
+        link.stream.room = 2;
+        assert!(link.poll(&mut cx, &mut outgoing).is_ready());
+        assert!(outgoing.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_flushed_has_not_left() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut stream = Chatty {
+            room: 10,
+            flushed: false,
+        };
+        let mut outgoing = Outgoing::default();
+        outgoing.bytes().extend(b"12345");
+        assert!(outgoing.poll_write(&mut cx, &mut stream).is_pending());
+        assert!(!outgoing.is_empty());
+        stream.flushed = true;
+        assert!(outgoing.poll_write(&mut cx, &mut stream).is_ready());
+        assert!(outgoing.is_empty());
+        assert_eq!(stream.room, 5, "nothing was written twice");
+    }
+}

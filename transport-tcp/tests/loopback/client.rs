@@ -264,7 +264,7 @@ fn client_futures_and_the_driver_may_change_threads() {
     sendable(&run);
     drop((client, lamp));
     // Nothing is connected yet, so closing takes a few turns and no waiting.
-    let ended = within(future::poll_fn(|cx| match run.as_mut().poll(cx) {
+    let ended = within(future::poll_fn(move |cx| match run.as_mut().poll(cx) {
         Poll::Ready(_) => Poll::Ready(true),
         Poll::Pending => Poll::Pending,
     }));

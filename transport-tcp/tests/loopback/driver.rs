@@ -94,7 +94,7 @@ fn a_refused_connection_names_the_address() {
 fn a_name_without_an_address_is_said_so() {
     // RFC 6761, section 6.4: "invalid" never resolves.
     let mut connector = TcpConnector::new("device.invalid", 1883);
-    let error = within(connector.connect()).unwrap_err();
+    let error = within(async move { connector.connect().await }).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("device.invalid:1883: "), "{text}");
 }
@@ -350,6 +350,8 @@ fn a_stalled_write_leaves_packets_to_the_engine() {
             ),
             "{event:?}"
         );
+        let ended = async { assert_eq!(peer.next().await, Seen::Ended) };
+        future::or(ended, clock.keep_moving()).await;
         driver.cancel().await;
     });
 }
@@ -516,5 +518,75 @@ fn a_reader_that_lags_is_told_what_it_missed() {
         assert_eq!(all.len(), 5, "{all:?}");
         assert_eq!(all[0], Notification::Lagged { missed: 20 });
         assert_eq!(all[4], Notification::Event(Event::Closed));
+    });
+}
+
+/// A server that accepts the login and never stops talking nor makes anyone wait.
+struct Flood {
+    accepted: bool,
+}
+
+impl Connector for Flood {
+    type Stream = Flood;
+
+    async fn connect(&mut self) -> io::Result<Flood> {
+        Ok(Flood { accepted: false })
+    }
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let bytes: &[u8] = if self.accepted {
+            b"\x30\x05\x00\x01bhi"
+        } else {
+            b"\x20\x02\x00\x00"
+        };
+        self.accepted = true;
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_server_that_never_stops_talking_starves_nobody() {
+    // All on one thread, so the driver must let others run, and hear them.
+    within(async {
+        let flood = Flood { accepted: false };
+        let (client, mut events, driver) = transport_tcp::client(
+            Config::plain("listener"),
+            Session::new(),
+            1,
+            flood,
+            SystemClock::new(),
+        );
+        let application = async {
+            event_where(&mut events, |event| matches!(event, Event::Message(_))).await;
+            let publication = Publication::new("a", b"x");
+            assert_eq!(client.publish(&publication).await, Ok(()));
+            client.close().await;
+        };
+        future::zip(driver.run(), application).await;
     });
 }

@@ -1,11 +1,13 @@
 //! The server's end of a connection, as a test wants it to be.
 
 use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
-use async_io::Timer;
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt, future};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use shadow_core::mqtt::{
     ConnAck, ConnectReturnCode, EncodeError, Entries, Incoming, Oversized, Packet, PacketId,
     ProtocolVersion, Publish, QoS, StreamDecoder, SubAck, SubscribeReturnCode,
@@ -19,13 +21,18 @@ use transport_tcp::{Client, Connector, Driver, Events, Notification, SystemClock
 /// What the peer answers to a get.
 pub(crate) const DOCUMENT: &str = r#"{"state":{"reported":{"power":false}},"version":3}"#;
 
-/// Runs a test that must not hang.
-pub(crate) fn within<T>(test: impl Future<Output = T>) -> T {
-    let guard = async {
-        Timer::after(Duration::from_secs(30)).await;
+/// Runs a test that must not hang, not even if it never lets its thread go.
+pub(crate) fn within<T: Send + 'static>(test: impl Future<Output = T> + Send + 'static) -> T {
+    let (ending, ended) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        // Dropped when the test ends, with or without a panic.
+        let _ending: mpsc::Sender<()> = ending;
+        smol::block_on(test)
+    });
+    if ended.recv_timeout(Duration::from_secs(30)) == Err(RecvTimeoutError::Timeout) {
         panic!("the test hangs");
-    };
-    smol::block_on(future::or(test, guard))
+    }
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// A device with a shadow that connects again at once.

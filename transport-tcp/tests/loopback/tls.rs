@@ -108,11 +108,11 @@ impl Files {
 }
 
 /// Tries one handshake with a server of `authority`; why it fails.
-fn failure(authority: &Authority, options: &TlsOptions) -> String {
-    within(async {
+fn failure(authority: Authority, options: TlsOptions) -> String {
+    within(async move {
         let server = Server::bind().await;
         let port = server.port();
-        let mut connector = TlsConnector::new("localhost", port, options).unwrap();
+        let mut connector = TlsConnector::new("localhost", port, &options).unwrap();
         let acceptor = authority.acceptor(None);
         let (connected, _) = future::zip(connector.connect(), accept(&server, &acceptor)).await;
         let text = connected.unwrap_err().to_string();
@@ -158,9 +158,9 @@ fn another_ca_is_named_as_the_reason() {
         "the server's certificate was not issued by a CA in {}",
         options.ca_file.as_deref().unwrap().display()
     );
-    assert_eq!(failure(&Authority::new("ours"), &options), expected);
+    assert_eq!(failure(Authority::new("ours"), options.clone()), expected);
     // One of the same name, but not the same.
-    assert_eq!(failure(&Authority::new("theirs"), &options), expected);
+    assert_eq!(failure(Authority::new("theirs"), options), expected);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_private_ca_is_not_among_the_system_s() {
     // A machine without any CA certificates cannot even make the connector.
     if TlsConnector::new("localhost", 1, &TlsOptions::default()).is_ok() {
         assert_eq!(
-            failure(&Authority::new("ca"), &TlsOptions::default()),
+            failure(Authority::new("ca"), TlsOptions::default()),
             "the server's certificate was not issued by a CA that this system trusts"
         );
     }
@@ -181,7 +181,7 @@ fn another_name_is_named_as_the_reason() {
         server_name: Some("device.example".into()),
         ..files.trusting(&authority)
     };
-    let text = failure(&authority, &options);
+    let text = failure(authority, options);
     let expected = "the server's certificate is not for the name device.example but for ";
     assert!(
         text.starts_with(expected) && text.contains("localhost"),
