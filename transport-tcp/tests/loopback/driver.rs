@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -357,6 +357,26 @@ fn a_stalled_write_leaves_packets_to_the_engine() {
 }
 
 #[test]
+fn what_a_lost_link_did_not_take_is_not_for_the_next() {
+    within(async {
+        let server = Server::bind().await;
+        let tcp = TcpConnector::new("127.0.0.1", server.port());
+        let connector = Jammed { tcp, room: 30 };
+        let mut config = Config::plain("talker");
+        config.backoff = lamp_config().backoff;
+        let (client, _events, driver) = start(config, connector);
+        let mut peer = server.accept().await;
+        peer.log_in().await;
+        let publication = Publication::new("a", &[b'x'; 100]);
+        assert_eq!(client.publish(&publication).await, Ok(()));
+        drop(peer);
+        // Anything before CONNECT would fail here.
+        server.accept().await.log_in().await;
+        driver.cancel().await;
+    });
+}
+
+#[test]
 fn closing_gives_a_stalled_write_a_moment_and_no_more() {
     within(async {
         let server = Server::bind().await;
@@ -453,11 +473,11 @@ fn closing_does_not_wait_for_a_connection() {
     });
 }
 
-/// The system's clock on a device that learns the wall time late.
+/// The system's clock on a device whose wall clock is set late: milliseconds, 0 before.
 #[derive(Clone)]
 struct LateClock {
     system: SystemClock,
-    set: Arc<AtomicBool>,
+    wall: Arc<AtomicU64>,
 }
 
 impl Clock for LateClock {
@@ -466,8 +486,10 @@ impl Clock for LateClock {
     }
 
     fn wall_time(&self) -> Option<WallTime> {
-        let set = self.set.load(Ordering::SeqCst);
-        set.then(|| WallTime::from_unix_millis(1_700_000_000_000))
+        match self.wall.load(Ordering::SeqCst) {
+            0 => None,
+            millis => Some(WallTime::from_unix_millis(millis)),
+        }
     }
 
     async fn sleep_until(&self, at: Instant) {
@@ -476,23 +498,34 @@ impl Clock for LateClock {
 }
 
 #[test]
-fn a_login_waits_for_the_wall_time() {
+fn every_login_is_signed_for_the_wall_time_of_its_own() {
     within(async {
         let server = Server::bind().await;
         let connector = TcpConnector::new("127.0.0.1", server.port());
+        let wall = Arc::new(AtomicU64::new(0));
         let clock = LateClock {
             system: SystemClock::new(),
-            set: Arc::new(AtomicBool::new(false)),
+            wall: Arc::clone(&wall),
         };
-        let set = Arc::clone(&clock.set);
         let (client, mut events, driver) =
             transport_tcp::client(lamp_config(), Session::new(), 1, connector, clock);
         let driver = smol::spawn(driver.run());
         assert_eq!(next_event(&mut events).await, Event::WallTimeNeeded);
-        set.store(true, Ordering::SeqCst);
+        let user_name = |seen| match seen {
+            Seen::Connect { user_name } => user_name,
+            other => panic!("no CONNECT but {other:?}"),
+        };
+        // 2023-11-14, and a login that is good for an hour.
+        wall.store(1_700_000_000_000, Ordering::SeqCst);
         client.reconnect().await.unwrap();
-        server.accept().await.welcome().await;
-        event_where(&mut events, is_ready).await;
+        let mut peer = server.accept().await;
+        let first = user_name(peer.next().await);
+        assert!(first.ends_with(";1700003600"), "{first}");
+        // Somebody sets the clock forward by a day.
+        wall.store(1_700_086_400_000, Ordering::SeqCst);
+        drop(peer);
+        let second = user_name(server.accept().await.next().await);
+        assert!(second.ends_with(";1700090000"), "{second}");
         driver.cancel().await;
     });
 }

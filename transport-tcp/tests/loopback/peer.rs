@@ -103,7 +103,7 @@ impl Server {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Seen {
     Connect {
-        client_id: String,
+        user_name: String,
     },
     Subscribe {
         packet_id: PacketId,
@@ -240,7 +240,7 @@ fn seen(incoming: &Incoming<'_>) -> Seen {
     };
     match packet {
         Packet::Connect(connect) => Seen::Connect {
-            client_id: connect.client_id.into(),
+            user_name: connect.user_name.unwrap_or_default().into(),
         },
         Packet::Subscribe(subscribe) => Seen::Subscribe {
             packet_id: subscribe.packet_id,
