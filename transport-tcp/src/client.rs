@@ -135,21 +135,17 @@ impl Client {
     /// [`ClientError::Disconnected`], [`ClientError::Cancelled`] or
     /// [`ClientError::DriverStopped`].
     pub async fn publish(&self, publication: &Publication<'_>) -> Result<(), ClientError> {
-        let Publication {
-            topic,
-            payload,
-            qos,
-            retain,
-        } = *publication;
-        let (topic, payload) = (topic.to_owned(), payload.to_vec());
+        let (topic, payload) = (publication.topic.to_owned(), publication.payload.to_vec());
+        let (qos, retain) = (publication.qos, publication.retain);
         let start = move |engine: &mut Engine, now| {
-            let publication = Publication {
-                topic: &topic,
-                payload: &payload,
-                qos,
-                retain,
-            };
-            engine.publish(now, &publication)
+            let publication = Publication::new(&topic, &payload).qos(qos);
+            engine.publish(
+                now,
+                &Publication {
+                    retain,
+                    ..publication
+                },
+            )
         };
         match self.request(start).await? {
             Outcome::Published => Ok(()),

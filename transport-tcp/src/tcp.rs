@@ -40,6 +40,29 @@ impl TcpConnector {
         &self.host
     }
 
+    async fn connect_to_any(&mut self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let mut kind = io::ErrorKind::NotFound;
+        let mut failures = Vec::new();
+        let round = addresses.iter().enumerate().cycle().skip(self.first);
+        for (index, address) in round.take(addresses.len()) {
+            self.first = index + 1;
+            match open(*address).await {
+                Ok(stream) => {
+                    self.first = index;
+                    return Ok(stream);
+                }
+                Err(error) => {
+                    kind = error.kind();
+                    failures.push(format!("{address}: {error}"));
+                }
+            }
+        }
+        if failures.is_empty() {
+            failures.push("the name has no address".into());
+        }
+        Err(self.failure(kind, failures.join(", ")))
+    }
+
     fn failure(&self, kind: io::ErrorKind, why: impl fmt::Display) -> io::Error {
         io::Error::new(kind, format!("{self}: {why}"))
     }
@@ -67,27 +90,7 @@ impl Connector for TcpConnector {
         let addresses = smol::net::resolve((self.host.as_str(), self.port))
             .await
             .map_err(|error| self.failure(error.kind(), error))?;
-        let mut kind = io::ErrorKind::NotFound;
-        let mut failures = Vec::new();
-        let first = self.first.checked_rem(addresses.len()).unwrap_or(0);
-        let order = (first..addresses.len()).chain(0..first);
-        for (index, address) in order.filter_map(|index| Some((index, addresses.get(index)?))) {
-            self.first = index + 1;
-            match open(*address).await {
-                Ok(stream) => {
-                    self.first = index;
-                    return Ok(stream);
-                }
-                Err(error) => {
-                    kind = error.kind();
-                    failures.push(format!("{address}: {error}"));
-                }
-            }
-        }
-        if failures.is_empty() {
-            failures.push("the name has no address".into());
-        }
-        Err(self.failure(kind, failures.join(", ")))
+        self.connect_to_any(&addresses).await
     }
 }
 
@@ -95,4 +98,60 @@ async fn open(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use futures_lite::future;
+
+    use super::*;
+
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[test]
+    fn every_address_is_tried() {
+        let (closed, refused) = listener();
+        drop(closed);
+        let (_listening, open) = listener();
+        let mut connector = TcpConnector::new("device.example", 1883);
+        smol::block_on(async {
+            // The second time it begins with the one that was good.
+            for _ in 0..2 {
+                let stream = connector.connect_to_any(&[refused, open]).await.unwrap();
+                assert_eq!(stream.peer_addr().unwrap(), open);
+                assert_eq!(connector.first, 1);
+            }
+            let error = connector.connect_to_any(&[refused]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            let start = format!("device.example:1883: {refused}: ");
+            assert!(error.to_string().starts_with(&start), "{error}");
+            let error = connector.connect_to_any(&[]).await.unwrap_err();
+            let expected = "device.example:1883: the name has no address";
+            assert_eq!(error.to_string(), expected);
+        });
+    }
+
+    #[test]
+    fn a_try_that_was_given_up_makes_the_next_address_the_first() {
+        let (_first, first) = listener();
+        let (_second, second) = listener();
+        let mut connector = TcpConnector::new("device.example", 1883);
+        smol::block_on(async {
+            let given_up = future::poll_once(connector.connect_to_any(&[first, second])).await;
+            assert!(given_up.is_none(), "a connection takes at least one wait");
+            let stream = connector.connect_to_any(&[first, second]).await.unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), second);
+        });
+    }
+
+    #[test]
+    fn an_ipv6_address_is_shown_in_brackets() {
+        assert_eq!(TcpConnector::new("::1", 1883).to_string(), "[::1]:1883");
+    }
 }

@@ -8,5 +8,7 @@ mod driver;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod stall;
+#[cfg(test)]
 #[cfg(feature = "tls")]
 mod tls;

@@ -15,8 +15,9 @@ use shadow_core::mqtt::{
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::tencent::request::parse_request;
 use shadow_core::{Backoff, Config, Event, Session};
+use smol::Task;
 use smol::net::{TcpListener, TcpStream};
-use transport_tcp::{Client, Connector, Driver, Events, Notification, SystemClock};
+use transport_tcp::{Client, Clock, Connector, Events, Notification, SystemClock, TcpConnector};
 
 /// What the peer answers to a get.
 pub(crate) const DOCUMENT: &str = r#"{"state":{"reported":{"power":false}},"version":3}"#;
@@ -47,14 +48,23 @@ pub(crate) fn lamp_config() -> Config {
     config
 }
 
+/// A client with a driver that runs.
+pub(crate) fn start_by<C: Connector + 'static>(
+    clock: impl Clock,
+    config: Config,
+    connector: C,
+) -> (Client, Events, Task<Session>) {
+    let (client, events, driver) =
+        transport_tcp::client(config, Session::new(), 1, connector, clock);
+    (client, events, smol::spawn(driver.run()))
+}
+
 /// A client with a driver that runs by the system's clock.
 pub(crate) fn start<C: Connector + 'static>(
     config: Config,
     connector: C,
-) -> (Client, Events, smol::Task<Session>) {
-    let (client, events, driver): (_, _, Driver<C, SystemClock>) =
-        transport_tcp::client(config, Session::new(), 1, connector, SystemClock::new());
-    (client, events, smol::spawn(driver.run()))
+) -> (Client, Events, Task<Session>) {
+    start_by(SystemClock::new(), config, connector)
 }
 
 /// The next event; there must be one.
@@ -96,6 +106,18 @@ impl Server {
 
     pub(crate) async fn accept(&self) -> Peer<TcpStream> {
         Peer::new(self.accept_stream().await)
+    }
+
+    pub(crate) fn connector(&self) -> TcpConnector {
+        TcpConnector::new("127.0.0.1", self.port())
+    }
+
+    /// A lamp that has connected and is ready.
+    pub(crate) async fn lamp(&self) -> (Client, Events, Task<Session>, Peer<TcpStream>) {
+        let (client, events, driver) = start(lamp_config(), self.connector());
+        let mut peer = self.accept().await;
+        peer.welcome().await;
+        (client, events, driver, peer)
     }
 }
 
