@@ -1,6 +1,7 @@
 //! In-memory streams, a virtual clock and a model of the shadow cloud, for tests of device code.
 
 mod clock;
+mod mock;
 
 pub mod application;
 pub mod cloud;
@@ -10,3 +11,6 @@ pub mod stream;
 mod wall_clock;
 
 pub use clock::VirtualClock;
+pub use mock::MockConnector;
+/// The crate that [`MockConnector`] is made with, for its sequences and predicates.
+pub use mockall;
