@@ -2,6 +2,7 @@
 
 mod clock;
 mod mock;
+mod serve;
 
 pub mod application;
 pub mod cloud;
@@ -14,3 +15,4 @@ pub use clock::VirtualClock;
 pub use mock::MockConnector;
 /// The crate that [`MockConnector`] is made with, for its sequences and predicates.
 pub use mockall;
+pub use serve::{SharedCloud, serve};

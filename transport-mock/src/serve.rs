@@ -1,0 +1,363 @@
+//! Serving a cloud over byte streams.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_lite::Stream;
+use shadow_core::Instant;
+use transport_tcp::Clock;
+
+use crate::cloud::Cloud;
+use crate::server::{ConnectionId, ServerEvent, ServerTransmit};
+
+/// A [`Cloud`] that [`serve`] runs while a test or a command plays the application. All clones are
+/// the same cloud.
+#[derive(Clone)]
+pub struct SharedCloud {
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    cloud: Cloud,
+    /// Who serves it.
+    waker: Option<Waker>,
+}
+
+impl SharedCloud {
+    /// Shares a cloud.
+    #[must_use]
+    pub fn new(cloud: Cloud) -> SharedCloud {
+        let shared = Shared { cloud, waker: None };
+        SharedCloud {
+            shared: Arc::new(Mutex::new(shared)),
+        }
+    }
+
+    /// Looks at the cloud or changes it; what that gives to send is sent. Its events go to
+    /// [`serve`]'s caller, so do not poll them here.
+    ///
+    /// Do not call it from within itself: it would wait for itself.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Cloud) -> T) -> T {
+        let mut shared = self.lock();
+        let result = work(&mut shared.cloud);
+        if let Some(waker) = shared.waker.take() {
+            waker.wake();
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // If the caller's code panicked the cloud is at worst between two of its inputs.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SharedCloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCloud").finish_non_exhaustive()
+    }
+}
+
+/// Serves a cloud to every connection that comes in, and hands its events on.
+///
+/// `incoming` gives for each connection a future of its byte stream: for plain TCP one that is ready
+/// (`std::future::ready(Some(stream))`), for TLS the handshake, so that a slow one holds up nobody
+/// else. `None` is a connection that did not come about; who makes the future knows why and can tell.
+/// The streams may be of any kind, and the clock is the one that the cloud's instants are of.
+///
+/// Ends when `incoming` has ended and every connection too. Dropping the future closes all
+/// connections. It spawns nothing and needs no particular executor.
+///
+/// ```
+/// use std::future::ready;
+///
+/// use futures_lite::StreamExt;
+/// use shadow_core::{Config, Session, WallTime};
+/// use smol::LocalExecutor;
+/// use transport_mock::cloud::{Cloud, example_device, example_name};
+/// use transport_mock::stream::memory_network;
+/// use transport_mock::{SharedCloud, VirtualClock, serve};
+/// use transport_tcp::{Clock, client};
+///
+/// let wall = WallTime::from_unix_millis(1_626_770_697_670);
+/// let clock = VirtualClock::new(wall);
+/// let cloud = SharedCloud::new(Cloud::example(clock.now(), wall));
+/// let (connector, listener) = memory_network(1024, 8);
+/// let executor = LocalExecutor::new();
+/// let incoming = listener.map(|stream| ready(Some(stream)));
+/// executor.spawn(serve(cloud.clone(), incoming, clock.clone(), |_event| {})).detach();
+///
+/// let config = Config::new(&example_device());
+/// let (device, _events, driver) = client(config, Session::new(), 1, connector, clock.clone());
+/// executor.spawn(driver.run()).detach();
+/// clock.run(&executor, async {
+///     let shadow = device.own_shadow().unwrap();
+///     shadow.report(&serde_json::json!({"updateCount": 12})).await.unwrap();
+/// });
+/// assert_eq!(cloud.with(|cloud| cloud.shadow(&example_name()).unwrap().version()), 9);
+/// ```
+pub async fn serve<I, F, S, K>(
+    cloud: SharedCloud,
+    incoming: I,
+    clock: K,
+    on_event: impl FnMut(ServerEvent),
+) where
+    I: Stream<Item = F>,
+    F: Future<Output = Option<S>>,
+    S: AsyncRead + AsyncWrite + Unpin,
+    K: Clock,
+{
+    let mut incoming = pin!(incoming);
+    let mut serving = Serving {
+        cloud,
+        clock,
+        on_event,
+        listening: true,
+        handshakes: Vec::new(),
+        connections: Vec::new(),
+        alarm: None,
+    };
+    poll_fn(|cx| serving.poll(cx, incoming.as_mut())).await;
+}
+
+/// How many bytes are read, and about how many are collected to be written, at a time.
+const CHUNK: usize = 4 * 1024;
+
+/// How many connections may be in their handshake; more wait to be accepted.
+const MAXIMUM_HANDSHAKES: usize = 64;
+
+/// How long the last bytes of a connection may take to leave before they are dropped.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// After how many rounds that found something to do the other tasks get a turn.
+const ROUNDS_PER_POLL: usize = 32;
+
+struct Serving<F, S, K, E> {
+    cloud: SharedCloud,
+    clock: K,
+    on_event: E,
+    /// Whether more connections can come.
+    listening: bool,
+    handshakes: Vec<Pin<Box<F>>>,
+    connections: Vec<Carrier<S>>,
+    /// The sleep until the next deadline.
+    alarm: Option<Alarm>,
+}
+
+struct Alarm {
+    at: Instant,
+    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// A connection's stream and the bytes on their way out.
+struct Carrier<S> {
+    id: ConnectionId,
+    stream: S,
+    outgoing: Vec<u8>,
+    written: usize,
+    /// Until when what is left must have been written, once the cloud has closed the connection.
+    close_by: Option<Instant>,
+}
+
+/// How it stands with a connection.
+enum Carried {
+    /// Nothing can be done before something happens.
+    Idle,
+    /// Something was done.
+    Busy,
+    /// The connection is over.
+    Over,
+}
+
+impl<F, S, K, E> Serving<F, S, K, E>
+where
+    F: Future<Output = Option<S>>,
+    S: AsyncRead + AsyncWrite + Unpin,
+    K: Clock,
+    E: FnMut(ServerEvent),
+{
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut incoming: Pin<&mut impl Stream<Item = F>>,
+    ) -> Poll<()> {
+        self.cloud.lock().waker = Some(cx.waker().clone());
+        for _ in 0..ROUNDS_PER_POLL {
+            let mut busy = self.accept(cx, incoming.as_mut());
+            busy |= self.carry(cx);
+            busy |= self.tick(cx);
+            self.tell();
+            if !busy {
+                let over =
+                    !self.listening && self.handshakes.is_empty() && self.connections.is_empty();
+                return if over { Poll::Ready(()) } else { Poll::Pending };
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut incoming: Pin<&mut impl Stream<Item = F>>,
+    ) -> bool {
+        let mut busy = false;
+        while self.listening && self.handshakes.len() < MAXIMUM_HANDSHAKES {
+            match incoming.as_mut().poll_next(cx) {
+                Poll::Ready(Some(handshake)) => self.handshakes.push(Box::pin(handshake)),
+                Poll::Ready(None) => self.listening = false,
+                Poll::Pending => break,
+            }
+            busy = true;
+        }
+        let now = self.clock.now();
+        let (cloud, connections) = (&self.cloud, &mut self.connections);
+        self.handshakes.retain_mut(|handshake| {
+            let Poll::Ready(stream) = handshake.as_mut().poll(cx) else {
+                return true;
+            };
+            if let Some(stream) = stream {
+                let id = cloud.lock().cloud.accept(now);
+                connections.push(Carrier::new(id, stream));
+            }
+            busy = true;
+            false
+        });
+        busy
+    }
+
+    fn carry(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut busy = false;
+        let now = self.clock.now();
+        let cloud = &self.cloud;
+        self.connections.retain_mut(|connection| {
+            let carried = connection.carry(cx, now, &mut cloud.lock().cloud);
+            busy |= !matches!(carried, Carried::Idle);
+            !matches!(carried, Carried::Over)
+        });
+        busy
+    }
+
+    /// Ticks if a deadline is due, and sees to being woken at the next one.
+    fn tick(&mut self, cx: &mut Context<'_>) -> bool {
+        let next = self.cloud.lock().cloud.poll_deadline();
+        let closing = self.connections.iter().filter_map(|c| c.close_by);
+        let Some(at) = next.into_iter().chain(closing).min() else {
+            self.alarm = None;
+            return false;
+        };
+        let clock = &self.clock;
+        let alarm = match &mut self.alarm {
+            Some(alarm) if alarm.at == at => alarm,
+            alarm => {
+                let clock = clock.clone();
+                let sleep = Box::pin(async move { clock.sleep_until(at).await });
+                alarm.insert(Alarm { at, sleep })
+            }
+        };
+        let due = alarm.sleep.as_mut().poll(cx).is_ready();
+        if due {
+            self.alarm = None;
+            let now = self.clock.now();
+            self.cloud.lock().cloud.handle_tick(now);
+        }
+        due
+    }
+
+    fn tell(&mut self) {
+        loop {
+            let event = self.cloud.lock().cloud.poll_event();
+            match event {
+                Some(event) => (self.on_event)(event),
+                None => break,
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
+    fn new(id: ConnectionId, stream: S) -> Carrier<S> {
+        Carrier {
+            id,
+            stream,
+            outgoing: Vec::new(),
+            written: 0,
+            close_by: None,
+        }
+    }
+
+    /// Reads once and writes what there is to write.
+    fn carry(&mut self, cx: &mut Context<'_>, now: Instant, cloud: &mut Cloud) -> Carried {
+        let mut busy = false;
+        if self.close_by.is_none() {
+            let mut chunk = [0; CHUNK];
+            match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
+                Poll::Ready(Ok(len)) if len > 0 => {
+                    let received = chunk.get(..len).unwrap_or_default();
+                    cloud.handle_bytes(now, self.id, received);
+                    busy = true;
+                }
+                Poll::Ready(Ok(_) | Err(_)) => return self.lost(now, cloud),
+                Poll::Pending => {}
+            }
+        }
+        loop {
+            if self.written == self.outgoing.len() {
+                self.collect(now, cloud);
+            }
+            let left = self.outgoing.get(self.written..).unwrap_or_default();
+            if left.is_empty() {
+                break;
+            }
+            match Pin::new(&mut self.stream).poll_write(cx, left) {
+                Poll::Ready(Ok(len)) if len > 0 => {
+                    self.written += len;
+                    busy = true;
+                }
+                Poll::Ready(Ok(_) | Err(_)) => return self.lost(now, cloud),
+                Poll::Pending => return self.waiting(now, busy),
+            }
+        }
+        let closed = match self.close_by {
+            None => Pin::new(&mut self.stream).poll_flush(cx),
+            Some(_) => Pin::new(&mut self.stream).poll_close(cx),
+        };
+        match (closed, self.close_by) {
+            (Poll::Ready(Err(_)), _) => self.lost(now, cloud),
+            (Poll::Ready(Ok(())), Some(_)) => Carried::Over,
+            (Poll::Ready(Ok(())), None) | (Poll::Pending, _) => self.waiting(now, busy),
+        }
+    }
+
+    /// Takes the next packets from the cloud.
+    fn collect(&mut self, now: Instant, cloud: &mut Cloud) {
+        self.outgoing.clear();
+        self.written = 0;
+        while self.outgoing.len() < CHUNK {
+            match cloud.poll_transmit_to(now, self.id, &mut self.outgoing) {
+                Some(ServerTransmit::Packet { .. }) => {}
+                Some(ServerTransmit::Close) => self.close_by = Some(now + CLOSE_GRACE),
+                None => break,
+            }
+        }
+    }
+
+    fn waiting(&self, now: Instant, busy: bool) -> Carried {
+        match self.close_by {
+            Some(close_by) if close_by <= now => Carried::Over,
+            _ if busy => Carried::Busy,
+            _ => Carried::Idle,
+        }
+    }
+
+    fn lost(&self, now: Instant, cloud: &mut Cloud) -> Carried {
+        cloud.handle_closed(now, self.id);
+        Carried::Over
+    }
+}
