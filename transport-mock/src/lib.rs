@@ -8,6 +8,7 @@ pub mod application;
 pub mod cloud;
 pub mod server;
 pub mod service;
+pub mod simulation;
 pub mod stream;
 mod wall_clock;
 
