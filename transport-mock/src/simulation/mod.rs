@@ -271,7 +271,7 @@ impl Simulation {
         while let Some(next) = self.next_instant().filter(|next| *next <= at) {
             self.move_to(next);
         }
-        self.now = self.now.max(at);
+        self.pass_to(at);
     }
 
     /// Runs for a while: [`run_until`](Self::run_until) as long after now.
@@ -296,7 +296,7 @@ impl Simulation {
             }
             let next = self.next_instant().filter(|next| *next <= end);
             let Some(next) = next else {
-                self.now = self.now.max(end);
+                self.pass_to(end);
                 return None;
             };
             self.move_to(next);
@@ -322,10 +322,7 @@ impl Simulation {
             self.devices.iter().all(|d| !d.engine.has_output()) && !self.cloud.has_output(),
             "nothing that is queued may wait for a deadline"
         );
-        if at > self.now {
-            self.now = at;
-            self.rounds = 0;
-        }
+        self.pass_to(at);
         self.settle();
         // Only what no input has changed is due by now.
         let now = self.now;
@@ -339,6 +336,13 @@ impl Simulation {
             self.cloud.handle_tick(now);
         }
         self.settle();
+    }
+
+    fn pass_to(&mut self, at: Instant) {
+        if at > self.now {
+            self.now = at;
+            self.rounds = 0;
+        }
     }
 
     /// Carries everything that is due, until nothing is.

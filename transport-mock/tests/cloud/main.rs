@@ -1,0 +1,18 @@
+//! The cloud model through its public interface: bytes in, bytes out, and whole sessions.
+
+#[cfg(test)]
+mod applications;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod packets;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod support;
