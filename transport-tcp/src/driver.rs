@@ -52,7 +52,6 @@ impl<C: Connector, K: Clock> Driver<C, K> {
         let core = Core {
             engine,
             clock,
-            wall_known: false,
             commands,
             command: None,
             closed: false,
@@ -171,8 +170,6 @@ enum Step {
 struct Core<K> {
     engine: Engine,
     clock: K,
-    /// Whether the engine was told the wall time.
-    wall_known: bool,
     commands: Commands,
     /// A command that ended the last wait.
     command: Option<Command>,
@@ -295,8 +292,6 @@ impl<K: Clock> Core<K> {
         while let Some(event) = self.engine.poll_event() {
             match event {
                 Event::Ended { request, outcome } => self.answer(request, outcome),
-                // Asked when the engine was made, before anyone could have told it.
-                Event::WallTimeNeeded if self.wall_known => {}
                 event => {
                     trace(&event);
                     self.events.send(event);
@@ -316,7 +311,6 @@ impl<K: Clock> Core<K> {
     fn read_wall_clock(&mut self) {
         if let Some(wall) = self.clock.wall_time() {
             self.engine.handle_wall_time(self.clock.now(), wall);
-            self.wall_known = true;
         }
     }
 
