@@ -282,6 +282,10 @@ fn a_reader_that_lags_is_told_what_it_missed() {
         }
         let mut peer = server.accept().await;
         peer.welcome().await;
+        // Once this is answered, everything before it was read.
+        let lamp = client.own_shadow().unwrap();
+        let (got, _) = future::zip(lamp.get(), peer.answer("get", 0, DOCUMENT)).await;
+        assert!(got.is_ok());
         client.close().await;
         driver.await;
         // Each of the six links gives Connected, ShadowSubscribed, Ready; Disconnected stands
