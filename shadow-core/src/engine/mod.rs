@@ -321,6 +321,10 @@ impl Engine {
 
     /// The next thing to do on the transport. A packet's bytes are appended to `buffer`, one whole
     /// packet a call; a driver may collect several before it writes.
+    ///
+    /// A driver whose write is stalled may leave packets here, where they are bounded and can still
+    /// be taken back. It should go on polling once [`is_online`](Engine::is_online) is false: a link
+    /// that was given up leaves nothing behind but [`Transmit::Close`], which must come through.
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.advance(now);
         let (transmit, ticket) = self.connection.poll_transmit(now, buffer)?;
