@@ -67,7 +67,7 @@ fn first_demonstration_gets_the_cached_status() {
         matches!(event, Event::Ready { .. })
     });
     let Event::Ready { document, .. } = ready else {
-        unreachable!()
+        panic!("no such event")
     };
     let printed = r#"{"state":{"reported":{"updateCount":0,"updateCount11":"shadow"}},"timestamp":1626770626087,"version":8}"#;
     assert_eq!(document.as_json(), printed);
@@ -137,7 +137,7 @@ fn delta_is_pushed_to_a_device_that_is_there() {
         ..
     }) = event
     else {
-        unreachable!()
+        panic!("no such event")
     };
     assert_eq!(
         (origin, version, state.as_str()),
@@ -169,7 +169,7 @@ fn delta_of_an_absence_is_fetched() {
         matches!(event, Event::Delta(_))
     });
     let Event::Delta(Delta { origin, state, .. }) = event else {
-        unreachable!()
+        panic!("no such event")
     };
     assert_eq!(
         (origin, state.as_str()),
