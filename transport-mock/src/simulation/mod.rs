@@ -32,7 +32,7 @@
 mod network;
 mod trace;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use shadow_core::tencent::ShadowName;
@@ -74,7 +74,8 @@ pub enum Reachability {
     /// Connections are refused at once. Those that exist are not touched: see
     /// [`Simulation::cut`].
     Refused,
-    /// Whatever is sent either way vanishes and nobody is told, connections that exist included.
+    /// Whatever is sent either way vanishes and nobody is told, on connections that exist too. One
+    /// that has lost something stays silent for ever, as a byte stream has no gaps.
     Silent,
 }
 
@@ -105,6 +106,8 @@ struct Device {
     /// Counts the connections that it asked for. What belongs to an earlier one is dropped.
     attempt: u64,
     connection: Option<ConnectionId>,
+    /// Connections on which something was lost, so that nothing arrives any more.
+    silenced: BTreeSet<ConnectionId>,
 }
 
 /// How many times something may happen at one instant before it counts as an endless loop.
@@ -154,6 +157,7 @@ impl Simulation {
             reachability: Reachability::Up,
             attempt: 0,
             connection: None,
+            silenced: BTreeSet::new(),
         });
         DeviceId(self.devices.len() - 1)
     }

@@ -1,11 +1,12 @@
 //! What is on its way, and what happens when it arrives.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use shadow_core::mqtt::PacketKind;
 use shadow_core::{Instant, TransportFailure};
 
-use super::{DeviceId, Latency, Reachability, Simulation};
+use super::{Device, DeviceId, Latency, Reachability, Simulation};
 use crate::server::ConnectionId;
 
 /// Something on its way.
@@ -76,6 +77,16 @@ impl Network {
     }
 }
 
+impl Device {
+    /// Whether what is on its way over a connection is lost, as then is all that follows.
+    fn loses(&mut self, connection: ConnectionId) -> bool {
+        if self.reachability == Reachability::Silent {
+            self.silenced.insert(connection);
+        }
+        self.silenced.contains(&connection)
+    }
+}
+
 impl Simulation {
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         let now = self.now;
@@ -87,7 +98,7 @@ impl Simulation {
                 connection,
             } => {
                 let this = self.device_mut(device);
-                if this.reachability == Reachability::Silent {
+                if this.loses(connection) {
                     // Neither end learns of the other.
                 } else if this.attempt == attempt {
                     this.connection = Some(connection);
@@ -110,7 +121,7 @@ impl Simulation {
                 connection,
                 bytes,
             } => {
-                if self.arrives(device, self.latency.to_cloud, ">>", &bytes) {
+                if self.arrives(device, connection, self.latency.to_cloud, ">>", &bytes) {
                     self.cloud.handle_bytes(now, connection, &bytes);
                 }
             }
@@ -120,20 +131,19 @@ impl Simulation {
                 bytes,
             } => {
                 if self.device(device).connection == Some(connection)
-                    && self.arrives(device, self.latency.to_device, "<<", &bytes)
+                    && self.arrives(device, connection, self.latency.to_device, "<<", &bytes)
                 {
                     self.device_mut(device).engine.handle_bytes(now, &bytes);
                 }
             }
             Delivery::CloseAtCloud { device, connection } => {
-                if self.device(device).reachability != Reachability::Silent {
+                if !self.device_mut(device).loses(connection) {
                     self.cloud.handle_closed(now, connection);
                 }
             }
             Delivery::CloseAtDevice { device, connection } => {
                 let this = self.device_mut(device);
-                let silent = this.reachability == Reachability::Silent;
-                if this.connection == Some(connection) && !silent {
+                if !this.loses(connection) && this.connection == Some(connection) {
                     this.connection = None;
                     let failure = TransportFailure::ClosedByPeer;
                     this.engine.handle_disconnected(now, failure);
@@ -165,12 +175,13 @@ impl Simulation {
     fn arrives(
         &mut self,
         device: DeviceId,
-        latency: std::time::Duration,
+        connection: ConnectionId,
+        latency: Duration,
         arrow: &str,
         packet: &[u8],
     ) -> bool {
-        let this = self.device(device);
-        if this.reachability == Reachability::Silent {
+        let this = self.device_mut(device);
+        if this.loses(connection) {
             let text = format!(
                 "{} {arrow} nothing, {} bytes are lost",
                 this.label,

@@ -11,6 +11,8 @@ mod login;
 #[cfg(test)]
 mod packets;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod scenarios;
