@@ -10,6 +10,7 @@ pub mod server;
 pub mod service;
 pub mod simulation;
 pub mod stream;
+pub mod trace;
 mod wall_clock;
 
 pub use clock::VirtualClock;

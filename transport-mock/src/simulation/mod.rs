@@ -30,7 +30,6 @@
 //! ```
 
 mod network;
-mod trace;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -41,8 +40,8 @@ use shadow_core::{Config, Engine, Event, Instant, Session, Transmit, TransportFa
 use crate::cloud::Cloud;
 use crate::server::{ConnectionId, ServerTransmit};
 use crate::service::ChangeError;
+use crate::trace::{Trace, describe};
 use network::{Delivery, Network};
-use trace::{Trace, describe};
 
 /// Names a device of a [`Simulation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

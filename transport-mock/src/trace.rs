@@ -1,0 +1,363 @@
+//! What goes over a connection, in words: one line a packet, for snapshots and for people.
+//!
+//! A [`Simulation`](crate::simulation::Simulation) writes its trace itself. For a driver, put a
+//! [`TracingConnector`] between it and its connector:
+//!
+//! ```
+//! use shadow_core::{Config, Session, WallTime};
+//! use smol::LocalExecutor;
+//! use transport_mock::cloud::{Cloud, example_device};
+//! use transport_mock::stream::memory_network;
+//! use transport_mock::trace::{SharedTrace, TracingConnector};
+//! use transport_mock::{SharedCloud, VirtualClock, serve};
+//! use transport_tcp::{Clock, client};
+//! use futures_lite::StreamExt;
+//!
+//! let wall = WallTime::from_unix_millis(1_626_770_697_670);
+//! let clock = VirtualClock::new(wall);
+//! let (memory, listener) = memory_network(1024, 8);
+//! let executor = LocalExecutor::new();
+//! let incoming = listener.map(|stream| std::future::ready(Some(stream)));
+//! let cloud = SharedCloud::new(Cloud::example(clock.now(), wall));
+//! executor.spawn(serve(cloud, incoming, clock.clone(), |_event| {})).detach();
+//!
+//! let trace = SharedTrace::new(clock.now());
+//! let connector = TracingConnector::new("device", memory, clock.clone(), trace.clone());
+//! let config = Config::new(&example_device());
+//! let (device, _events, driver) = client(config, Session::new(), 1, connector, clock.clone());
+//! executor.spawn(driver.run()).detach();
+//! clock.run(&executor, async { device.own_shadow().unwrap().get().await }).unwrap();
+//! assert_eq!(trace.lines()[2], "    0.000000 device < CONNACK accepted");
+//! ```
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use shadow_core::Instant;
+use shadow_core::mqtt::{
+    Connect, Incoming, MAXIMUM_REMAINING_LENGTH, Oversized, Packet, ProtocolVersion, Publish,
+    StreamDecoder, Subscribe, SubscribeReturnCode,
+};
+use transport_tcp::{Clock, Connector};
+
+/// Lines of text, each with its time since the start: seconds, `{:>5}.{:06}`.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    start: Instant,
+    lines: Vec<String>,
+}
+
+impl Trace {
+    pub(crate) fn new(start: Instant) -> Trace {
+        let lines = Vec::new();
+        Trace { start, lines }
+    }
+
+    pub(crate) fn push(&mut self, now: Instant, text: &str) {
+        let at = now.saturating_since(self.start);
+        let (seconds, micros) = (at.as_secs(), at.subsec_micros());
+        self.lines.push(format!("{seconds:>5}.{micros:06} {text}"));
+    }
+
+    pub(crate) fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lines)
+    }
+}
+
+/// A trace that several writers share; all clones are the same one. Not bounded: it is for tests.
+#[derive(Clone, Debug)]
+pub struct SharedTrace {
+    trace: Arc<Mutex<Trace>>,
+}
+
+impl SharedTrace {
+    /// An empty trace whose times count from `start`.
+    #[must_use]
+    pub fn new(start: Instant) -> SharedTrace {
+        let trace = Arc::new(Mutex::new(Trace::new(start)));
+        SharedTrace { trace }
+    }
+
+    /// Adds a line.
+    pub fn push(&self, now: Instant, text: &str) {
+        self.lock().push(now, text);
+    }
+
+    /// The lines so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.lock().lines().to_vec()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Trace> {
+        // No code of others runs while it is held, so it is never left half changed.
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connector that writes into a trace what its connections do: `{label} connects`,
+/// `{label} > {packet}` for a packet sent, `{label} < {packet}` for one received,
+/// `{label} is refused: {why}`, `{label} closes`, `{label} is closed`.
+#[derive(Debug)]
+pub struct TracingConnector<C, K> {
+    label: String,
+    inner: C,
+    clock: K,
+    trace: SharedTrace,
+}
+
+impl<C: Connector, K: Clock> TracingConnector<C, K> {
+    /// Traces the connections of `inner`.
+    pub fn new(label: &str, inner: C, clock: K, trace: SharedTrace) -> TracingConnector<C, K> {
+        let label = label.to_owned();
+        TracingConnector {
+            label,
+            inner,
+            clock,
+            trace,
+        }
+    }
+}
+
+impl<C: Connector, K: Clock> Connector for TracingConnector<C, K> {
+    type Stream = TracingStream<C::Stream, K>;
+
+    /// # Errors
+    ///
+    /// Those of the connector inside.
+    fn connect(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send {
+        let observer = Observer {
+            label: self.label.clone(),
+            clock: self.clock.clone(),
+            trace: self.trace.clone(),
+        };
+        let connecting = self.inner.connect();
+        async move {
+            observer.note("connects");
+            match connecting.await {
+                Ok(inner) => Ok(TracingStream {
+                    inner,
+                    observer,
+                    sent: decoder(),
+                    received: decoder(),
+                }),
+                Err(error) => {
+                    observer.note(&format!("is refused: {error}"));
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+/// A stream of a [`TracingConnector`].
+#[derive(Debug)]
+pub struct TracingStream<S, K> {
+    inner: S,
+    observer: Observer<K>,
+    sent: StreamDecoder,
+    received: StreamDecoder,
+}
+
+// Only the stream is ever pinned.
+impl<S: Unpin, K> Unpin for TracingStream<S, K> {}
+
+#[derive(Debug)]
+struct Observer<K> {
+    label: String,
+    clock: K,
+    trace: SharedTrace,
+}
+
+impl<K: Clock> Observer<K> {
+    fn note(&self, what: &str) {
+        let text = format!("{} {what}", self.label);
+        self.trace.push(self.clock.now(), &text);
+    }
+}
+
+/// The version of a link is known from its CONNECT.
+fn decoder() -> StreamDecoder {
+    let version = ProtocolVersion::V311;
+    StreamDecoder::new(version, MAXIMUM_REMAINING_LENGTH, Oversized::Refuse)
+}
+
+impl<S, K: Clock> TracingStream<S, K> {
+    fn observe_sent(&mut self, mut bytes: &[u8]) {
+        loop {
+            let version = match self.sent.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Incoming::Packet(packet))) => {
+                    self.observer
+                        .note(&format!("> {}", describe_packet(&packet)));
+                    match packet {
+                        Packet::Connect(connect) => connect.version,
+                        _ => continue,
+                    }
+                }
+                Ok(Some(Incoming::Skipped(_))) => continue,
+                Err(error) => return self.observer.note(&format!("> bytes: {error}")),
+            };
+            self.sent.set_version(version);
+            self.received.set_version(version);
+        }
+    }
+
+    fn observe_received(&mut self, mut bytes: &[u8]) {
+        loop {
+            match self.received.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Incoming::Packet(packet))) => {
+                    self.observer
+                        .note(&format!("< {}", describe_packet(&packet)));
+                }
+                Ok(Some(Incoming::Skipped(_))) => {}
+                Err(error) => return self.observer.note(&format!("< bytes: {error}")),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin, K: Clock> AsyncRead for TracingStream<S, K> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let read = Pin::new(&mut this.inner).poll_read(cx, buffer);
+        match read {
+            Poll::Ready(Ok(0)) if !buffer.is_empty() => this.observer.note("is closed"),
+            Poll::Ready(Ok(len)) => this.observe_received(buffer.get(..len).unwrap_or_default()),
+            Poll::Ready(Err(_)) | Poll::Pending => {}
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin, K: Clock> AsyncWrite for TracingStream<S, K> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(len)) = written {
+            this.observe_sent(bytes.get(..len).unwrap_or_default());
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let closed = Pin::new(&mut this.inner).poll_close(cx);
+        if closed.is_ready() {
+            this.observer.note("closes");
+        }
+        closed
+    }
+}
+
+/// One line about a packet, without its password: `PUBLISH QoS 1, id 7, a/b: {"on":true}`.
+pub(crate) fn describe(packet: &[u8], version: ProtocolVersion) -> String {
+    match Packet::decode(packet, version) {
+        Ok(packet) => describe_packet(&packet),
+        Err(error) => format!("{} bytes: {error}", packet.len()),
+    }
+}
+
+fn describe_packet(packet: &Packet<'_>) -> String {
+    let kind = packet.kind();
+    match packet {
+        Packet::Connect(connect) => describe_connect(connect),
+        Packet::ConnAck(answer) => {
+            let present = if answer.session_present {
+                ", session present"
+            } else {
+                ""
+            };
+            format!("{kind} {}{present}", answer.code)
+        }
+        Packet::Publish(publish) => describe_publish(publish),
+        Packet::Subscribe(Subscribe {
+            packet_id, filters, ..
+        }) => {
+            let filters: Vec<String> = filters
+                .iter()
+                .map(|(filter, qos)| format!("{filter} {qos}"))
+                .collect();
+            format!("{kind} id {packet_id}, {}", filters.join(", "))
+        }
+        Packet::SubAck(answer) => {
+            let codes: Vec<String> = answer
+                .return_codes
+                .iter()
+                .map(|code| match code {
+                    SubscribeReturnCode::Granted(qos) => format!("granted {qos}"),
+                    SubscribeReturnCode::Failure => "refused".to_owned(),
+                })
+                .collect();
+            format!("{kind} id {}, {}", answer.packet_id, codes.join(", "))
+        }
+        Packet::Unsubscribe(request) => {
+            let filters: Vec<&str> = request.filters.iter().collect();
+            format!("{kind} id {}, {}", request.packet_id, filters.join(", "))
+        }
+        Packet::PubAck(answer) => format!("{kind} id {}", answer.packet_id),
+        Packet::PubRec(answer) => format!("{kind} id {}", answer.packet_id),
+        Packet::PubRel(answer) => format!("{kind} id {}", answer.packet_id),
+        Packet::PubComp(answer) => format!("{kind} id {}", answer.packet_id),
+        Packet::UnsubAck(answer) => format!("{kind} id {}", answer.packet_id),
+        Packet::PingReq | Packet::PingResp | Packet::Disconnect => kind.to_string(),
+    }
+}
+
+fn describe_connect(connect: &Connect<'_>) -> String {
+    let mut text = format!(
+        "CONNECT {}, client {}, keep alive {} s",
+        connect.version, connect.client_id, connect.keep_alive
+    );
+    if connect.clean_session {
+        text.push_str(", clean session");
+    }
+    if let Some(user_name) = connect.user_name {
+        text.push_str(", user ");
+        text.push_str(user_name);
+    }
+    if let Some(will) = &connect.will {
+        text.push_str(", will ");
+        text.push_str(will.topic);
+    }
+    text
+}
+
+fn describe_publish(publish: &Publish<'_>) -> String {
+    let mut text = format!("PUBLISH {}", publish.qos);
+    if let Some(packet_id) = publish.packet_id {
+        text.push_str(&format!(", id {packet_id}"));
+    }
+    for (set, word) in [(publish.dup, ", dup"), (publish.retain, ", retain")] {
+        if set {
+            text.push_str(word);
+        }
+    }
+    let payload = String::from_utf8_lossy(publish.payload);
+    // Made visible, as the cloud's payloads end in a newline.
+    let shown = payload.trim_end();
+    let white_space = payload.get(shown.len()..).unwrap_or_default();
+    let topic = publish.topic;
+    format!("{text}, {topic}: {shown}{}", white_space.escape_debug())
+}
