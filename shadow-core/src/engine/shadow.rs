@@ -211,7 +211,9 @@ impl Engine {
             .get_mut(id)
             .ok_or(RequestError::UnknownShadow(id))?;
         let token = token::take(style, &mut self.session, shadow);
-        let held = self.requests.has_held_for(id);
+        // The engine's own get goes first: a request that waited, such as clearing `desired`, must
+        // not do away with a change that nobody was told of.
+        let held = owner == Owner::Application && self.requests.has_held_for(id);
         let task = |payload| Task::Shadow {
             shadow: id,
             operation,

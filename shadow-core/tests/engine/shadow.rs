@@ -42,6 +42,21 @@ fn a_get_follows_the_subscription_and_ends_in_ready() {
 }
 
 #[test]
+fn the_first_get_goes_before_what_waited() {
+    let mut device = Device::online(config());
+    let shadow = device.shadow();
+    device.engine.clear_desired(device.now, shadow).unwrap();
+    device.subscribe_own();
+    let out = device.poll();
+    let [Out::Packet(first), Out::Packet(second)] = &out[..] else {
+        panic!("{out:?}")
+    };
+    let contains = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+    assert!(contains(first, br#""type":"get""#));
+    assert!(contains(second, br#""desired":null"#));
+}
+
+#[test]
 fn an_unanswered_first_get_is_sent_again() {
     let mut device = Device::online(config());
     device.subscribe_own();
