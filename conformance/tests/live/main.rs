@@ -5,7 +5,6 @@
 //! asserted beside, from the document; its versions are matched by seeding the shadow.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that meets the unexpected should stop there"
 )]
 
