@@ -161,7 +161,7 @@ impl Engine {
             (_, Owner::Application) => request.progress != Progress::Held,
         };
         while let Some(request) = self.requests.remove_first(lost) {
-            self.session.mqtt.abandon(request.id.0);
+            self.withdraw(&request);
             let maybe_applied = request.progress == Progress::Sent;
             self.end(&request, Outcome::Disconnected { maybe_applied });
         }
@@ -230,14 +230,11 @@ impl Engine {
 
     /// Takes a request's packet back if it has not left, and forgets who waits for it otherwise.
     pub(super) fn withdraw(&mut self, request: &Request) {
-        self.session.mqtt.abandon(request.id.0);
-        let message_qos = match &request.task {
-            Task::Shadow { .. } => self.config.shadow_qos,
-            Task::Publish { qos, .. } => *qos,
-            Task::Attach { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => return,
-        };
-        if message_qos == QoS::AtMostOnce && request.progress == Progress::Queued {
-            self.connection.withdraw(request.id.0);
+        let (mqtt, ticket) = (&mut self.session.mqtt, request.id.0);
+        match request.progress {
+            Progress::Held => {}
+            Progress::Queued => self.connection.withdraw(mqtt, ticket),
+            Progress::Sent => mqtt.abandon(ticket),
         }
     }
 

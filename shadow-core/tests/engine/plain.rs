@@ -417,6 +417,31 @@ fn a_message_that_did_not_leave_is_cancelled_for_good() {
 }
 
 #[test]
+fn what_did_not_leave_is_cancelled_for_good_whatever_it_is() {
+    let mut device = kept();
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let publication = Publication::new("t", b"x").qos(qos);
+        let request = device.engine.publish(device.now, &publication).unwrap();
+        device.engine.cancel(device.now, request).unwrap();
+        assert_eq!(device.outcome(request), Outcome::Cancelled);
+    }
+    let subscribe = device.engine.subscribe(device.now, "t", QoS::AtMostOnce);
+    let unsubscribe = device.engine.unsubscribe(device.now, "t");
+    for request in [subscribe.unwrap(), unsubscribe.unwrap()] {
+        device.engine.cancel(device.now, request).unwrap();
+        assert_eq!(device.outcome(request), Outcome::Cancelled);
+    }
+    device.silent();
+    // No SUBACK or UNSUBACK is waited for either.
+    device.tick(Timer::KeepAlive, Duration::from_secs(60));
+    device.packet();
+    device.bytes(&[0xD0, 0]);
+    cut(&mut device);
+    device.connect(true);
+    device.silent();
+}
+
+#[test]
 fn bounds_refuse_and_change_nothing() {
     let mut config = Config::plain("tool");
     config.maximum_payload_size = 10;

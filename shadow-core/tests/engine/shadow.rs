@@ -245,6 +245,38 @@ fn shadow_requests_of_qos_1_wait_for_reply_and_acknowledgement_apart() {
 }
 
 #[test]
+fn a_lost_link_tells_of_qos_1_requests_too_whether_they_had_left() {
+    let mut config = config();
+    config.shadow_qos = QoS::AtLeastOnce;
+    config.clean_session = false;
+    config.behaviour.get_on_subscribe = false;
+    let mut device = Device::online(config);
+    device.subscribe_own();
+    let shadow = device.shadow();
+    let sent = device.engine.clear_desired(device.now, shadow).unwrap();
+    let bytes = device.packet();
+    let queued = device.engine.clear_reported(device.now, shadow).unwrap();
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+    let ended = |request, maybe_applied| Event::Ended {
+        request,
+        outcome: Outcome::Disconnected { maybe_applied },
+    };
+    let events = device.events();
+    assert_eq!(events[1..], [ended(sent, true), ended(queued, false)]);
+    // The one goes out again, as its packet id is in use [MQTT-4.4.0-1]; the other is not applied
+    // behind the back of the application.
+    device.tick_until(Timer::Reconnect);
+    device.connect(true);
+    let out = device.poll();
+    let mut again = bytes;
+    again[0] |= 8;
+    assert_eq!(out[0], Out::Packet(again));
+    assert!(matches!(&out[1..], [Out::Packet(subscribe)] if subscribe[0] == 0x82));
+}
+
+#[test]
 fn an_application_that_does_not_drain_loses_messages_but_no_ends() {
     let mut config = config();
     config.maximum_events = 4;

@@ -314,10 +314,8 @@ impl Connection {
             packet_id,
             payload,
         };
-        // A QoS 0 message is done when it leaves; that of another QoS, when it is acknowledged.
-        let leaving = stage.is_none().then_some(ticket);
         self.outbox
-            .push_packet(PacketKind::Publish, Some(id), leaving, |out| {
+            .push_packet(PacketKind::Publish, Some(id), Some(ticket), |out| {
                 publish.encode(out)
             })?;
         if let Some(stage) = stage {
@@ -386,7 +384,7 @@ impl Connection {
         write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EncodeError> {
         self.outbox
-            .push_packet(kind, Some(packet_id), None, write)?;
+            .push_packet(kind, Some(packet_id), Some(ticket), write)?;
         if let State::Online(online) = &mut self.state {
             let deadline = now + self.settings.acknowledgement_timeout;
             online.awaiting.push(Awaiting {
@@ -426,7 +424,7 @@ impl Connection {
                     })
             } else {
                 self.outbox
-                    .push_packet(PacketKind::Publish, id, None, |out| {
+                    .push_packet(PacketKind::Publish, id, message.ticket, |out| {
                         let start = out.len();
                         out.extend_from_slice(&message.packet);
                         if let Some(first) = out.get_mut(start).filter(|_| session_present) {
@@ -440,9 +438,15 @@ impl Connection {
         done
     }
 
-    /// Takes a QoS 0 message back that has not left yet.
-    pub(crate) fn withdraw(&mut self, ticket: u64) -> bool {
-        self.outbox.withdraw(ticket)
+    /// Takes back a message, SUBSCRIBE or UNSUBSCRIBE that never left, as if it had not been sent.
+    pub(crate) fn withdraw(&mut self, session: &mut SessionState, ticket: u64) {
+        self.outbox.withdraw(ticket);
+        session
+            .outgoing
+            .retain(|message| message.ticket != Some(ticket));
+        if let State::Online(online) = &mut self.state {
+            online.awaiting.retain(|awaiting| awaiting.ticket != ticket);
+        }
     }
 
     /// Sends DISCONNECT if online, and closes for good.
@@ -527,7 +531,7 @@ impl Connection {
         }
     }
 
-    /// The next thing for the transport, and the ticket of a QoS 0 message that now leaves.
+    /// The next thing for the transport, and the ticket of what now leaves.
     pub(crate) fn poll_transmit(
         &mut self,
         now: Instant,
