@@ -50,14 +50,18 @@ pub struct Config {
     /// Largest inbound packet in bytes, all told. A larger PUBLISH is skipped and reported; another
     /// packet of that size ends the link. Default 32 KiB.
     pub maximum_packet_size: usize,
-    /// Largest payload of an outbound PUBLISH in bytes. Default 16 KiB (vendor doc 634/15241).
+    /// Largest payload of an outbound PUBLISH in bytes. Default 16 KiB (vendor doc 634/15241); at
+    /// most what MQTT has room for, 256 MB less a topic.
     pub maximum_payload_size: usize,
     /// How many requests may be open at a time; one more is refused. Default 64.
     pub maximum_requests: usize,
     /// How many bytes may wait for [`Engine::poll_transmit`](crate::Engine::poll_transmit), and
-    /// how many payload bytes may wait for the link; a request beyond is refused. Default 64 KiB.
+    /// how many payload bytes may wait for the link; a request beyond is refused. As many bytes of
+    /// acknowledgements may wait beside them, at least 256; a server that makes them more without
+    /// reading them loses the link. Default 64 KiB.
     pub maximum_queued_bytes: usize,
-    /// How many QoS 1 and 2 messages may be unacknowledged; more wait. Default 16, at least 1.
+    /// How many QoS 1 and 2 messages may be unacknowledged; more wait. Default 16, at least 1, at
+    /// most 32,768.
     pub maximum_in_flight: usize,
     /// How many events may wait for [`Engine::poll_event`](crate::Engine::poll_event) before
     /// messages are dropped, which [`Event::EventsLost`](crate::Event::EventsLost) counts. Ends of

@@ -260,7 +260,7 @@ impl Engine {
     fn subscribe_shadows(&mut self, now: Instant) {
         let qos = self.config.shadow_qos;
         for shadow in self.shadows.iter_mut() {
-            if shadow.subscription != Subscribed::No {
+            if shadow.subscription != Subscribed::No || !self.connection.may_ask() {
                 continue;
             }
             let task = Task::Attach { shadow: shadow.id };
@@ -331,6 +331,9 @@ impl Engine {
                     let sent = self.connection.publish(mqtt, &publication, id).map(drop);
                     *payload = Vec::new();
                     sent
+                }
+                Task::Subscribe { .. } | Task::Unsubscribe { .. } if !self.connection.may_ask() => {
+                    continue;
                 }
                 Task::Subscribe { filter, qos } => {
                     self.connection.subscribe(now, mqtt, filter, *qos, id)

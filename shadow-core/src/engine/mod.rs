@@ -25,7 +25,7 @@ use crate::mqtt::link::Transmit;
 use crate::mqtt::link::{
     Connection, ConnectionTimer, DisconnectCause, Settings, Signal, TransportFailure,
 };
-use crate::mqtt::{QoS, StreamDecoder};
+use crate::mqtt::{self, QoS, StreamDecoder};
 use crate::random::Random;
 use crate::request::{RequestError, RequestId, ShadowId};
 use crate::session::Session;
@@ -129,6 +129,12 @@ impl From<ConnectionTimer> for Timer {
 /// Buffers of at most this many bytes are kept between requests; larger ones are given back.
 const KEPT_BYTES: usize = 256;
 
+/// Room for the acknowledgements of what may come in one piece, however small the queue.
+const LEAST_ACKNOWLEDGEMENTS: usize = 256;
+
+/// Largest payload that fits into a PUBLISH with any topic.
+const LARGEST_PAYLOAD: usize = mqtt::MAXIMUM_REMAINING_LENGTH - 2 - mqtt::topic::MAXIMUM_LENGTH - 2;
+
 impl Engine {
     /// An engine that wants to connect at once: pass in the wall time, if there is one, and tick.
     ///
@@ -147,6 +153,7 @@ impl Engine {
             connect_timeout: config.connect_timeout,
             acknowledgement_timeout: config.request_timeout,
             maximum_in_flight: config.maximum_in_flight,
+            maximum_acknowledgements: config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS),
             backoff: config.backoff,
         };
         let mut shadows = Shadows::default();
@@ -430,11 +437,9 @@ impl Engine {
         if self.connection.is_closed() {
             return Err(RequestError::Closed);
         }
-        if size > maximum_payload_size {
-            return Err(RequestError::PayloadTooLarge {
-                size,
-                limit: maximum_payload_size,
-            });
+        let limit = maximum_payload_size.min(LARGEST_PAYLOAD);
+        if size > limit {
+            return Err(RequestError::PayloadTooLarge { size, limit });
         }
         if self.requests.of_application() + self.events.ends() >= maximum_requests {
             return Err(RequestError::TooManyRequests {

@@ -31,14 +31,12 @@ impl Engine {
         } = *publication;
         topic::validate_name(topic)
             .map_err(|error| RequestError::InvalidTopic(error.to_string()))?;
-        let payload = payload.into();
-        let task = Task::Publish {
+        self.take(now, topic, payload.len(), || Task::Publish {
             topic: topic.into(),
-            payload,
+            payload: payload.into(),
             qos,
             retain,
-        };
-        self.take(now, topic, publication.payload.len(), task)
+        })
     }
 
     /// Subscribes a topic filter, on this link and every later one. Its messages are
@@ -55,15 +53,10 @@ impl Engine {
     ) -> Result<RequestId, RequestError> {
         validate_filter(filter)?;
         self.admit_subscription()?;
-        self.take(
-            now,
-            filter,
-            0,
-            Task::Subscribe {
-                filter: filter.into(),
-                qos,
-            },
-        )
+        self.take(now, filter, 0, || Task::Subscribe {
+            filter: filter.into(),
+            qos,
+        })
     }
 
     /// Unsubscribes a topic filter.
@@ -73,22 +66,20 @@ impl Engine {
     /// Those of [`Engine::publish`].
     pub fn unsubscribe(&mut self, now: Instant, filter: &str) -> Result<RequestId, RequestError> {
         validate_filter(filter)?;
-        let request = self.take(
-            now,
-            filter,
-            0,
-            Task::Unsubscribe {
-                filter: filter.into(),
-            },
-        )?;
+        let request = self.take(now, filter, 0, || Task::Unsubscribe {
+            filter: filter.into(),
+        })?;
         self.session.forget_subscription(filter);
         Ok(request)
     }
 
-    /// Whether one more subscription fits.
+    /// Whether one more subscription fits. Those on their way count, and so do those that end with
+    /// a detached shadow, until the server has said so.
     pub(super) fn admit_subscription(&self) -> Result<(), RequestError> {
         let limit = self.config.maximum_subscriptions;
-        let subscriptions = self.shadows.len() + self.session.subscriptions.len();
+        let subscriptions = self.shadows.len()
+            + self.session.subscriptions.len()
+            + self.requests.open_subscriptions();
         if subscriptions >= limit {
             return Err(RequestError::TooManySubscriptions { limit });
         }
@@ -100,7 +91,7 @@ impl Engine {
         now: Instant,
         topic: &str,
         size: usize,
-        task: Task,
+        task: impl FnOnce() -> Task,
     ) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
         self.admit(size)?;
@@ -110,7 +101,7 @@ impl Engine {
         let deadline = self.request_deadline(now);
         let request = self
             .requests
-            .register(Owner::Application, deadline, Progress::Held, task);
+            .register(Owner::Application, deadline, Progress::Held, task());
         self.flush(now);
         Ok(request)
     }

@@ -243,6 +243,19 @@ impl Requests {
         })
     }
 
+    /// How many subscriptions are under way that nothing else counts: those that the application
+    /// has begun, and those of detached shadows that end.
+    pub(super) fn open_subscriptions(&self) -> usize {
+        let counts = |request: &&Request| {
+            matches!(
+                (&request.task, request.owner),
+                (Task::Subscribe { .. }, Owner::Application)
+                    | (Task::Unsubscribe { .. }, Owner::Engine)
+            )
+        };
+        self.open.iter().filter(counts).count()
+    }
+
     /// Whether the token belongs to an open request.
     pub(super) fn is_open(&self, shadow: ShadowId, token: u64) -> bool {
         self.open.iter().any(|request| {

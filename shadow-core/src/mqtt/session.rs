@@ -63,7 +63,7 @@ impl SessionState {
     /// The next packet id: one more than the last, but never 0 and never one that an
     /// unacknowledged message or anything in `also_used` holds [MQTT-2.3.1-2].
     ///
-    /// Both lists are bounded far below 65,535, so there is always a free one.
+    /// The caller bounds both lists far below 65,535 together, so there is always a free one.
     pub(crate) fn next_packet_id(&mut self, also_used: impl Fn(PacketId) -> bool) -> PacketId {
         loop {
             self.last_packet_id = self.last_packet_id.wrapping_add(1);

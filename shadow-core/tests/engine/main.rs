@@ -7,6 +7,7 @@
 )]
 
 mod device;
+mod hostile;
 mod link;
 mod login;
 mod memory;

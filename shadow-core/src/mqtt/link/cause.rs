@@ -19,6 +19,10 @@ pub enum DisconnectCause {
     PingTimedOut,
     /// No SUBACK or UNSUBACK within the configured `request_timeout`.
     SubscribeTimedOut,
+    /// As many acknowledgements wait for the transport as the configured `maximum_queued_bytes`
+    /// allows: the server sends what has to be acknowledged, and does not read the
+    /// acknowledgements.
+    AcknowledgementsUnread,
     /// The configured login, will or client id does not fit into a CONNECT.
     InvalidConnect(EncodeError),
     /// The server sent bytes that are no MQTT packet.
@@ -41,6 +45,9 @@ impl fmt::Display for DisconnectCause {
             DisconnectCause::ConnectTimedOut => write!(f, "no answer to CONNECT in time"),
             DisconnectCause::PingTimedOut => write!(f, "no answer to PINGREQ in time"),
             DisconnectCause::SubscribeTimedOut => write!(f, "no answer to SUBSCRIBE in time"),
+            DisconnectCause::AcknowledgementsUnread => {
+                write!(f, "the server does not read its acknowledgements")
+            }
             DisconnectCause::InvalidConnect(error) => write!(f, "cannot make a CONNECT: {error}"),
             DisconnectCause::Malformed(error) => write!(f, "malformed packet: {error}"),
             DisconnectCause::Violation(clause) => write!(f, "protocol violation: {clause}"),

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) acknowledgement_timeout: Duration,
     pub(crate) maximum_in_flight: usize,
+    /// Bytes of acknowledgements that may wait for the transport.
+    pub(crate) maximum_acknowledgements: usize,
     pub(crate) backoff: Backoff,
 }
 
@@ -244,6 +246,12 @@ impl Connection {
         incoming: Incoming<'a>,
         random: &mut Random,
     ) -> Option<Signal<'a>> {
+        if self.is_online()
+            && self.outbox.acknowledgements() >= self.settings.maximum_acknowledgements
+        {
+            let cause = DisconnectCause::AcknowledgementsUnread;
+            return Some(Signal::Notice(self.fail(now, cause, random)));
+        }
         let handled = match (&mut self.state, incoming) {
             (State::Handshake { activity, .. }, Incoming::Packet(Packet::ConnAck(answer))) => {
                 if answer.code != ConnectReturnCode::Accepted {
@@ -286,7 +294,16 @@ impl Connection {
 
     /// Whether another QoS 1 or 2 message may be sent.
     pub(crate) fn has_window(&self, session: &SessionState) -> bool {
-        session.outgoing.len() < self.settings.maximum_in_flight.max(1)
+        let maximum = self.settings.maximum_in_flight.clamp(1, MAXIMUM_IN_FLIGHT);
+        session.outgoing.len() < maximum
+    }
+
+    /// Whether another SUBSCRIBE or UNSUBSCRIBE may be sent.
+    pub(crate) fn may_ask(&self) -> bool {
+        match &self.state {
+            State::Online(online) => online.awaiting.len() < MAXIMUM_AWAITING,
+            _ => false,
+        }
     }
 
     /// Sends a message; only while online. A QoS 1 or 2 message is kept in `session` until it is
@@ -499,6 +516,9 @@ impl Connection {
         } = self.settings;
         if let State::Online(online) = &mut self.state {
             online.ping_response_by = Some(now + ping_timeout.min(keep_alive));
+            if self.outbox.has(PacketKind::PingReq) {
+                return; // One that the transport has not taken yet will do.
+            }
             let pushed = self
                 .outbox
                 .push_packet(PacketKind::PingReq, None, None, |out| {
@@ -585,6 +605,11 @@ impl Connection {
 
 /// The DUP flag in the first byte of a PUBLISH (section 3.3.1.1).
 const DUP: u8 = 0b1000;
+
+/// How many QoS 1 and 2 messages may be unacknowledged, whatever is configured, and how many
+/// SUBSCRIBE and UNSUBSCRIBE: far fewer together than there are packet ids.
+const MAXIMUM_IN_FLIGHT: usize = 32_768;
+const MAXIMUM_AWAITING: usize = 1_024;
 
 /// How many inbound QoS 2 messages may be unreleased at a time. More is refused: a server that
 /// needs this many does not release what it was told to.

@@ -43,6 +43,8 @@ pub(crate) struct Outbox {
     bytes: Vec<u8>,
     taken: usize,
     items: VecDeque<Item>,
+    /// Bytes of waiting packets that answer one of the peer's.
+    acknowledgements: usize,
 }
 
 /// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
@@ -56,6 +58,18 @@ impl Outbox {
     /// Bytes waiting.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.taken
+    }
+
+    /// Bytes waiting in PUBACK, PUBREC, PUBREL and PUBCOMP, of which the peer decides how many are
+    /// pushed.
+    pub(crate) fn acknowledgements(&self) -> usize {
+        self.acknowledgements
+    }
+
+    /// Whether a packet of this kind waits.
+    pub(crate) fn has(&self, wanted: PacketKind) -> bool {
+        let is_wanted = |item: &Item| matches!(item, Item::Packet { kind, .. } if *kind == wanted);
+        self.items.iter().any(is_wanted)
     }
 
     pub(crate) fn push_connect(&mut self) {
@@ -76,6 +90,9 @@ impl Outbox {
         write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EncodeError> {
         let len = write(&mut self.bytes)?;
+        if is_acknowledgement(kind) {
+            self.acknowledgements += len;
+        }
         self.items.push_back(Item::Packet {
             kind,
             packet_id,
@@ -122,6 +139,9 @@ impl Outbox {
                 let end = self.taken + len;
                 buffer.extend_from_slice(self.bytes.get(self.taken..end).unwrap_or_default());
                 self.taken = end;
+                if is_acknowledgement(kind) {
+                    self.acknowledgements -= len;
+                }
                 (
                     Transmit::Packet {
                         kind,
@@ -141,6 +161,11 @@ impl Outbox {
         }
         Some((transmit, ticket))
     }
+}
+
+fn is_acknowledgement(kind: PacketKind) -> bool {
+    use PacketKind::{PubAck, PubComp, PubRec, PubRel};
+    matches!(kind, PubAck | PubRec | PubRel | PubComp)
 }
 
 #[cfg(test)]

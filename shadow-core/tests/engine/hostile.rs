@@ -1,0 +1,137 @@
+//! Peers, applications and configurations that mean no good: what they must not bring about.
+
+use shadow_core::mqtt::QoS;
+use shadow_core::{Config, DisconnectCause, Event, Outcome, Publication, RequestError, Timer};
+
+use crate::device::{Device, Out, info};
+
+/// Whether the link was ended, and why.
+fn disconnected(events: &[Event]) -> Option<&DisconnectCause> {
+    events.iter().find_map(|event| match event {
+        Event::Disconnected { cause, .. } => Some(cause),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_server_that_does_not_read_its_acknowledgements_loses_the_link() {
+    for (qos, answer) in [(QoS::AtLeastOnce, 0x40), (QoS::ExactlyOnce, 0x50)] {
+        let mut config = Config::plain("tool");
+        config.maximum_queued_bytes = 400; // of four bytes each
+        let mut device = Device::online(config);
+        for id in 1..=100 {
+            device.message("t", b"", qos, Some(id));
+        }
+        assert_eq!(disconnected(&device.events()), None);
+        device.message("t", b"", qos, Some(101));
+        let events = device.events();
+        let cause = disconnected(&events).expect("the queue is full");
+        assert_eq!(*cause, DisconnectCause::AcknowledgementsUnread);
+        assert_eq!(device.poll(), [Out::Close]);
+
+        // One that reads may send on and on.
+        device.tick_until(Timer::Reconnect);
+        device.connect(false);
+        for id in 1..=200 {
+            device.message("t", b"", qos, Some(id));
+            assert_eq!(device.packet()[0], answer);
+        }
+        assert_eq!(disconnected(&device.events()), None);
+    }
+}
+
+#[test]
+fn pubrel_and_pubrec_that_answer_nothing_are_bounded_too() {
+    for first in [0x62, 0x50] {
+        let mut config = Config::plain("tool");
+        config.maximum_queued_bytes = 400;
+        let mut device = Device::online(config);
+        let flood = [first, 2, 0, 9].repeat(1_000);
+        device.bytes(&flood);
+        assert!(disconnected(&device.events()).is_some());
+    }
+}
+
+#[test]
+fn pings_do_not_pile_up_before_a_transport_that_takes_nothing() {
+    let mut device = Device::online(Config::plain("tool"));
+    for _ in 0..10 {
+        device.tick_until(Timer::KeepAlive);
+        device.bytes(&[0xD0, 0]); // an answer to nothing
+    }
+    assert_eq!(device.packet(), [0xC0, 0]);
+}
+
+#[test]
+fn attaching_and_detaching_without_end_is_refused_at_the_bound() {
+    let mut config = Config::plain("tool");
+    config.maximum_subscriptions = 8;
+    let mut device = Device::online(config);
+    let limit = RequestError::TooManySubscriptions { limit: 8 };
+    for round in 0.. {
+        match device.engine.attach(device.now, &info().name) {
+            Ok(shadow) => device.engine.detach(device.now, shadow).unwrap(),
+            Err(error) => {
+                assert_eq!(error, limit);
+                break;
+            }
+        }
+        assert!(round < 8, "UNSUBSCRIBE after UNSUBSCRIBE is queued");
+    }
+}
+
+#[test]
+fn subscriptions_on_their_way_count() {
+    let mut config = Config::plain("tool");
+    config.maximum_subscriptions = 2;
+    let mut device = Device::online(config);
+    let subscribe = |device: &mut Device, filter| {
+        let subscribed = device.engine.subscribe(device.now, filter, QoS::AtMostOnce);
+        subscribed.map(drop)
+    };
+    subscribe(&mut device, "a").unwrap();
+    subscribe(&mut device, "b").unwrap();
+    let limit = RequestError::TooManySubscriptions { limit: 2 };
+    assert_eq!(subscribe(&mut device, "c"), Err(limit));
+}
+
+/// Each SUBSCRIBE holds a packet id until its SUBACK, and there are 65,535.
+#[test]
+fn a_server_that_answers_no_subscribe_gets_a_bounded_number() {
+    let mut device = Device::online(Config::plain("tool"));
+    let mut sent = 0;
+    for _ in 0..1_100 {
+        let request = device
+            .engine
+            .subscribe(device.now, "t", QoS::AtMostOnce)
+            .unwrap();
+        sent += device.poll().len();
+        device.engine.cancel(device.now, request).unwrap();
+        device.events();
+    }
+    assert_eq!(sent, 1_024);
+    // What waits leaves as soon as one is answered.
+    let waiting = device
+        .engine
+        .subscribe(device.now, "t", QoS::AtMostOnce)
+        .unwrap();
+    device.silent();
+    device.bytes(&[0x90, 3, 0, 1, 0]);
+    let subscribe = device.packet();
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+    let granted = QoS::AtMostOnce;
+    assert_eq!(device.outcome(waiting), Outcome::Subscribed { granted });
+}
+
+#[test]
+fn a_payload_that_no_packet_can_hold_is_refused_whatever_is_configured() {
+    let mut config = Config::plain("tool");
+    config.maximum_payload_size = usize::MAX;
+    config.maximum_queued_bytes = usize::MAX;
+    let mut device = Device::online(config);
+    let payload = vec![0; 268_435_456]; // one more than a remaining length can say
+    let refused = device
+        .engine
+        .publish(device.now, &Publication::new("t", &payload));
+    assert!(matches!(refused, Err(RequestError::PayloadTooLarge { .. })));
+}
