@@ -54,7 +54,8 @@ pub enum Event {
         document: Document,
     },
     /// The get that follows a subscription was rejected. It is sent again, one
-    /// [`Config::request_timeout`](crate::Config) after the last, until it is accepted.
+    /// [`Config::request_timeout`](crate::Config) after the last but at least a second, until it is
+    /// accepted.
     GetRejected {
         /// Which shadow.
         shadow: ShadowId,

@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 
 use super::events::Events;
-use super::requests::{Fate, Owner, Request, Requests};
+use super::requests::{Fate, Owner, Progress, Request, Requests, Task};
 use super::shadows::{Shadow, Shadows};
 use super::token;
 use crate::config::TokenStyle;
@@ -70,7 +70,7 @@ impl Inbound<'_> {
                 let answered =
                     number.and_then(|number| requests.answer(shadow.id, reply.operation, number));
                 match answered {
-                    Some(request) => answer(shadow, request, &reply, requests, events),
+                    Some(request) => answer(shadow, &request, &reply, requests, events),
                     None => unmatched(shadow, number, &reply, requests, events),
                 }
             }
@@ -87,7 +87,7 @@ struct Reply<'a> {
 
 fn answer(
     shadow: &mut Shadow,
-    request: Request,
+    request: &Request,
     reply: &Reply<'_>,
     requests: &mut Requests,
     events: &mut Events,
@@ -107,7 +107,8 @@ fn answer(
                 code: reply.code,
                 document,
             });
-            requests.put_back(request);
+            let task = Task::Retry { shadow: shadow.id };
+            requests.register(Owner::Engine, request.deadline, Progress::Sent, task);
         }
         Owner::Engine => {
             if let Some(state) = document.delta().filter(|state| *state != "null") {

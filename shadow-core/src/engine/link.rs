@@ -11,7 +11,6 @@ use crate::event::{Event, Outcome};
 use crate::mqtt::link::Notice;
 use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
 use crate::request::{Publication, RequestId, ShadowId};
-use crate::tencent::Operation;
 use crate::time::Instant;
 
 /// A decoder for one link.
@@ -186,7 +185,13 @@ impl Engine {
                     });
                 }
             }
-            (Task::Shadow { .. } | Task::Publish { .. } | Task::Unsubscribe { .. }, _) => {}
+            (
+                Task::Shadow { .. }
+                | Task::Retry { .. }
+                | Task::Publish { .. }
+                | Task::Unsubscribe { .. },
+                _,
+            ) => {}
         }
     }
 
@@ -215,14 +220,8 @@ impl Engine {
         self.end(request, Outcome::TimedOut);
         // The vendor's server may take seconds before a subscription works (vendor doc 634/15241),
         // so the first get can go unanswered; without it no delta is known to be complete.
-        if let (
-            Owner::Engine,
-            Task::Shadow {
-                shadow,
-                operation: Operation::Get,
-                ..
-            },
-        ) = (request.owner, &request.task)
+        if let (Owner::Engine, Task::Shadow { shadow, .. } | Task::Retry { shadow }) =
+            (request.owner, &request.task)
         {
             self.get_after_subscription(now, *shadow);
         }
@@ -339,7 +338,7 @@ impl Engine {
                     self.connection.subscribe(now, mqtt, filter, *qos, id)
                 }
                 Task::Unsubscribe { filter } => self.connection.unsubscribe(now, mqtt, filter, id),
-                Task::Attach { .. } => continue,
+                Task::Attach { .. } | Task::Retry { .. } => continue,
             };
             debug_assert!(
                 sent.is_ok(),

@@ -132,6 +132,9 @@ const KEPT_BYTES: usize = 256;
 /// Room for the acknowledgements of what may come in one piece, however small the queue.
 const LEAST_ACKNOWLEDGEMENTS: usize = 256;
 
+/// The least time between two gets that the engine sends of its own accord.
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+
 /// Largest payload that fits into a PUBLISH with any topic.
 const LARGEST_PAYLOAD: usize = mqtt::MAXIMUM_REMAINING_LENGTH - 2 - mqtt::topic::MAXIMUM_LENGTH - 2;
 
@@ -255,7 +258,11 @@ impl Engine {
         if let Some(notice) = self.connection.handle_tick(now, &mut self.random) {
             self.handle_notice(now, notice);
         }
-        let overdue = |request: &Request| request.deadline.is_some_and(|deadline| deadline <= now);
+        // What a timeout puts in its place is for a later tick, or this one might never end.
+        let newest = self.requests.next_id();
+        let overdue = |request: &Request| {
+            request.id < newest && request.deadline.is_some_and(|deadline| deadline <= now)
+        };
         while let Some(request) = self.requests.remove_first(overdue) {
             self.time_out(now, &request);
         }
@@ -455,8 +462,12 @@ impl Engine {
         Ok(())
     }
 
-    fn request_deadline(&self, now: Instant) -> Option<Instant> {
-        Some(now + self.config.request_timeout)
+    fn request_deadline(&self, now: Instant, owner: Owner) -> Option<Instant> {
+        let timeout = self.config.request_timeout;
+        Some(match owner {
+            Owner::Application => now + timeout,
+            Owner::Engine => now + timeout.max(SHORTEST_RETRY),
+        })
     }
 
     fn attached(&self, shadow: ShadowId) -> Result<&shadows::Shadow, RequestError> {

@@ -98,7 +98,7 @@ impl Engine {
         if self.shadows.own(topic) {
             return Err(RequestError::ShadowTopic);
         }
-        let deadline = self.request_deadline(now);
+        let deadline = self.request_deadline(now, Owner::Application);
         let request = self
             .requests
             .register(Owner::Application, deadline, Progress::Held, task());

@@ -50,6 +50,8 @@ pub(super) enum Task {
     },
     /// Subscribing a shadow's result topic.
     Attach { shadow: ShadowId },
+    /// The pause before a get that was rejected is sent again.
+    Retry { shadow: ShadowId },
     /// A plain message. `payload` is empty once it is queued.
     Publish {
         topic: String,
@@ -66,7 +68,9 @@ pub(super) enum Task {
 impl Task {
     pub(super) fn shadow(&self) -> Option<ShadowId> {
         match self {
-            Task::Shadow { shadow, .. } | Task::Attach { shadow } => Some(*shadow),
+            Task::Shadow { shadow, .. } | Task::Attach { shadow } | Task::Retry { shadow } => {
+                Some(*shadow)
+            }
             Task::Publish { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => None,
         }
     }
@@ -75,7 +79,10 @@ impl Task {
     fn held_bytes(&self) -> usize {
         match self {
             Task::Shadow { payload, .. } | Task::Publish { payload, .. } => payload.len(),
-            Task::Attach { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => 0,
+            Task::Attach { .. }
+            | Task::Retry { .. }
+            | Task::Subscribe { .. }
+            | Task::Unsubscribe { .. } => 0,
         }
     }
 }
@@ -121,9 +128,14 @@ impl Requests {
         progress: Progress,
         task: Task,
     ) -> RequestId {
-        let id = RequestId(self.next_id);
+        let id = self.next_id();
         self.next_id += 1;
-        self.put_back(Request {
+        self.of_application += usize::from(owner == Owner::Application);
+        if progress == Progress::Held {
+            self.held.requests += 1;
+            self.held.bytes += task.held_bytes();
+        }
+        self.open.push(Request {
             id,
             owner,
             deadline,
@@ -131,6 +143,11 @@ impl Requests {
             task,
         });
         id
+    }
+
+    /// The id of the next request.
+    pub(super) fn next_id(&self) -> RequestId {
+        RequestId(self.next_id)
     }
 
     /// Sums up again what waits.
@@ -186,16 +203,6 @@ impl Requests {
         Some(self.take(index, Fate::Answered))
     }
 
-    /// Puts back a request that its answer did not end; it is open until its deadline.
-    pub(super) fn put_back(&mut self, request: Request) {
-        self.of_application += usize::from(request.owner == Owner::Application);
-        if request.progress == Progress::Held {
-            self.held.requests += 1;
-            self.held.bytes += request.task.held_bytes();
-        }
-        self.open.push(request);
-    }
-
     fn take(&mut self, index: usize, fate: Fate) -> Request {
         let request = self.open.remove(index);
         self.of_application -= usize::from(request.owner == Owner::Application);
@@ -239,7 +246,10 @@ impl Requests {
             Task::Subscribe { filter, .. } | Task::Unsubscribe { filter } => {
                 request.progress == Progress::Held && filter == wanted
             }
-            Task::Shadow { .. } | Task::Attach { .. } | Task::Publish { .. } => false,
+            Task::Shadow { .. }
+            | Task::Attach { .. }
+            | Task::Retry { .. }
+            | Task::Publish { .. } => false,
         })
     }
 

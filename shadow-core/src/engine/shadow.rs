@@ -205,7 +205,7 @@ impl Engine {
         if owner == Owner::Application {
             self.admit(self.payload.len())?;
         }
-        let deadline = self.request_deadline(now);
+        let deadline = self.request_deadline(now, owner);
         let shadow = self
             .shadows
             .get_mut(id)

@@ -1,9 +1,13 @@
 //! Peers, applications and configurations that mean no good: what they must not bring about.
 
-use shadow_core::mqtt::QoS;
-use shadow_core::{Config, DisconnectCause, Event, Outcome, Publication, RequestError, Timer};
+use core::time::Duration;
 
-use crate::device::{Device, Out, info};
+use shadow_core::mqtt::QoS;
+use shadow_core::{
+    Config, DisconnectCause, Event, Instant, Outcome, Publication, RequestError, Timer,
+};
+
+use crate::device::{Device, Out, config, info};
 
 /// Whether the link was ended, and why.
 fn disconnected(events: &[Event]) -> Option<&DisconnectCause> {
@@ -60,6 +64,38 @@ fn pings_do_not_pile_up_before_a_transport_that_takes_nothing() {
         device.bytes(&[0xD0, 0]); // an answer to nothing
     }
     assert_eq!(device.packet(), [0xC0, 0]);
+}
+
+#[test]
+fn a_request_timeout_of_zero_ends_in_finite_time() {
+    let mut config = config();
+    config.request_timeout = Duration::ZERO;
+    let mut device = Device::online(config);
+    device.subscribe_own();
+    device.published();
+    // The get that follows the subscription is sent again, but not without end.
+    let deadline = device.engine.poll_deadline().unwrap();
+    assert_eq!(deadline.timer, Timer::Request);
+    assert_eq!(deadline.at, device.now + Duration::from_secs(1));
+    device.now = deadline.at;
+    device.engine.handle_tick(device.now);
+    device.published();
+}
+
+#[test]
+fn the_end_of_time_is_survived() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let shadow = device.shadow();
+    device.engine.get(device.now, shadow).unwrap();
+    device.now = Instant::from_micros(u64::MAX);
+    for _ in 0..10 {
+        device.engine.handle_tick(device.now);
+        device.poll();
+    }
+    let ends = device.events().into_iter();
+    let ends = ends.filter(|event| matches!(event, Event::Ended { .. }));
+    assert_eq!(ends.count(), 1);
 }
 
 #[test]
@@ -134,4 +170,24 @@ fn a_payload_that_no_packet_can_hold_is_refused_whatever_is_configured() {
         .engine
         .publish(device.now, &Publication::new("t", &payload));
     assert!(matches!(refused, Err(RequestError::PayloadTooLarge { .. })));
+}
+
+/// After a rejection the same get is over; a second answer to it is a duplicate.
+#[test]
+fn a_second_answer_to_the_rejected_first_get_is_a_duplicate() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let get = crate::device::token(&device.published());
+    device.reply(&get, "get", 42, r#"{"state":{}}"#);
+    device.event();
+    for code in [42, 0] {
+        device.reply(&get, "get", code, r#"{"state":{}}"#);
+        let Event::Unmatched(unmatched) = device.event() else {
+            panic!("the get was answered");
+        };
+        assert_eq!(
+            unmatched.reason,
+            shadow_core::event::UnmatchedReason::Duplicate
+        );
+    }
 }
