@@ -11,7 +11,7 @@ use crate::event::{Delta, DeltaOrigin, Event, Message, Outcome, Unmatched, Unmat
 use crate::json::Json;
 use crate::mqtt::Publish;
 use crate::session::Session;
-use crate::tencent::{self, Body, Operation};
+use crate::tencent::{self, Body, Operation, ParseError};
 
 /// The parts of the engine that a message can concern. None of them sends anything, so a message
 /// can be handled while its bytes are still borrowed from the decoder.
@@ -51,7 +51,9 @@ impl Inbound<'_> {
                     size,
                 });
             }
-            Ok(tencent::Message::Delta { body }) => push_delta(shadow, &body, events),
+            Ok(tencent::Message::Delta { body }) => {
+                push_delta(shadow, &body, publish.payload.len(), events);
+            }
             Ok(tencent::Message::Reply {
                 operation,
                 token,
@@ -111,7 +113,7 @@ fn answer(
             requests.register(Owner::Engine, request.deadline, Progress::Sent, task);
         }
         Owner::Engine => {
-            if let Some(state) = document.delta().filter(|state| *state != "null") {
+            if let Some(state) = document.delta().filter(|state| is_object(state)) {
                 tell_delta(
                     shadow,
                     DeltaOrigin::Fetched,
@@ -128,9 +130,21 @@ fn answer(
     }
 }
 
-fn push_delta(shadow: &mut Shadow, body: &Body<'_>, events: &mut Events) {
+fn push_delta(shadow: &mut Shadow, body: &Body<'_>, size: usize, events: &mut Events) {
     let document = body.to_document();
-    let state = document.state().unwrap_or("null");
+    let Some(state) = document.delta().filter(|state| is_object(state)) else {
+        let error = ParseError::InvalidField {
+            field: "payload.state",
+            expected: "an object",
+        };
+        let shadow = shadow.id;
+        events.push(Event::InvalidMessage {
+            shadow,
+            error,
+            size,
+        });
+        return;
+    };
     tell_delta(
         shadow,
         DeltaOrigin::Pushed,
@@ -148,17 +162,25 @@ fn tell_delta(
     events: &mut Events,
 ) {
     let state = Json::from_valid(state);
-    let told = (version, state.clone());
-    if shadow.last_delta.as_ref() != Some(&told)
-        && events.push(Event::Delta(Delta {
-            shadow: shadow.id,
-            origin,
-            version,
-            state,
-        }))
-    {
-        shadow.last_delta = Some(told);
+    // Without a version it may as well be a second change to the same value.
+    let told = version.map(|version| (version, state.clone()));
+    if told.is_some() && shadow.last_delta == told {
+        return;
     }
+    let kept = events.push(Event::Delta(Delta {
+        shadow: shadow.id,
+        origin,
+        version,
+        state,
+    }));
+    if kept {
+        shadow.last_delta = told;
+    }
+}
+
+/// Of valid JSON without white space around it.
+fn is_object(text: &str) -> bool {
+    text.starts_with('{')
 }
 
 fn unmatched(

@@ -19,7 +19,7 @@ pub(super) struct Shadow {
     pub(super) next_token: u64,
     /// The last delta that was told on this link, so that a pushed and a fetched copy of one change
     /// are told once.
-    pub(super) last_delta: Option<(Option<u64>, Json)>,
+    pub(super) last_delta: Option<(u64, Json)>,
 }
 
 /// Whether replies can come.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
 use shadow_core::{
     Config, DisconnectCause, Event, Instant, Outcome, Publication, RequestError, Timer,
@@ -170,6 +171,46 @@ fn a_payload_that_no_packet_can_hold_is_refused_whatever_is_configured() {
         .engine
         .publish(device.now, &Publication::new("t", &payload));
     assert!(matches!(refused, Err(RequestError::PayloadTooLarge { .. })));
+}
+
+#[test]
+fn a_delta_that_is_no_object_is_no_delta() {
+    for state in ["null", "7", "[1]", r#""x""#] {
+        let mut device = Device::ready(config());
+        device.result(&format!(
+            r#"{{"type":"delta","payload":{{"state":{state},"version":2}}}}"#
+        ));
+        let event = device.event();
+        assert!(
+            matches!(event, Event::InvalidMessage { .. }),
+            "{state}: {event:?}"
+        );
+
+        let mut device = Device::online(config());
+        device.subscribe_own();
+        let get = crate::device::token(&device.published());
+        device.reply(
+            &get,
+            "get",
+            0,
+            &format!(r#"{{"state":{{"delta":{state}}}}}"#),
+        );
+        let event = device.event();
+        assert!(matches!(event, Event::Ready { .. }), "{state}: {event:?}");
+    }
+}
+
+/// Without a version nothing tells a repeated push from a second change to the same value.
+#[test]
+fn a_delta_without_version_is_told_each_time() {
+    let mut device = Device::ready(config());
+    for _ in 0..2 {
+        device.result(r#"{"type":"delta","payload":{"state":{"on":true}}}"#);
+        let Event::Delta(delta) = device.event() else {
+            panic!("expected a delta");
+        };
+        assert_eq!(delta.state, Json::new(r#"{"on":true}"#).unwrap());
+    }
 }
 
 /// After a rejection the same get is over; a second answer to it is a duplicate.
