@@ -39,8 +39,8 @@ pub enum Event {
         /// Which shadow.
         shadow: ShadowId,
     },
-    /// The server refused the subscription of a shadow's result topic (SUBACK 0x80). Its open
-    /// requests have ended as rejected. It is tried again on the next link.
+    /// The server refused the subscription of a shadow's result topic (SUBACK 0x80). Requests that
+    /// wait for it end as [`Outcome::SubscriptionRefused`]. It is tried again on the next link.
     ShadowRefused {
         /// Which shadow.
         shadow: ShadowId,

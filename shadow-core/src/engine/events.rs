@@ -43,6 +43,15 @@ impl Events {
         self.queue.push_back(Event::Ended { request, outcome });
     }
 
+    /// Adds the last event, which is never dropped; what was lost is told before it.
+    pub(super) fn close(&mut self) {
+        let count = core::mem::take(&mut self.lost);
+        if count > 0 {
+            self.queue.push_back(Event::EventsLost { count });
+        }
+        self.queue.push_back(Event::Closed);
+    }
+
     pub(super) fn pop(&mut self) -> Option<Event> {
         if let Some(event) = self.queue.pop_front() {
             self.ends -= usize::from(matches!(event, Event::Ended { .. }));

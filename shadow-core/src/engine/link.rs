@@ -127,11 +127,11 @@ impl Engine {
         let resubscribe = self.config.behaviour.resubscribe;
         for shadow in self.shadows.iter_mut() {
             shadow.last_delta = None;
-            shadow.subscription = if resubscribe {
-                Subscribed::No
-            } else {
-                Subscribed::Refused
-            };
+            if resubscribe {
+                shadow.subscription = Subscribed::No;
+            } else if shadow.subscription != Subscribed::No {
+                shadow.subscription = Subscribed::Refused;
+            }
         }
         if !resubscribe {
             self.session.subscriptions.clear();

@@ -151,6 +151,7 @@ impl Engine {
         session.mqtt.forget_tickets();
         let settings = Settings {
             version: config.protocol_version,
+            clean_session: config.clean_session,
             keep_alive: Duration::from_secs(config.keep_alive.into()),
             ping_timeout: config.ping_timeout,
             connect_timeout: config.connect_timeout,
@@ -287,7 +288,7 @@ impl Engine {
         while let Some(request) = self.requests.remove_first(|_| true) {
             self.end(&request, Outcome::Cancelled);
         }
-        self.events.push(Event::Closed);
+        self.events.close();
     }
 
     /// Ends an open request as cancelled. What has left cannot be called back.

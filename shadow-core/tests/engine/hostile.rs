@@ -6,9 +6,16 @@ use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
 use shadow_core::{
     Config, DisconnectCause, Event, Instant, Outcome, Publication, RequestError, Timer,
+    TransportFailure,
 };
 
 use crate::device::{Device, Out, config, info};
+
+fn lose(device: &mut Device) {
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+}
 
 /// Whether the link was ended, and why.
 fn disconnected(events: &[Event]) -> Option<&DisconnectCause> {
@@ -174,6 +181,20 @@ fn a_payload_that_no_packet_can_hold_is_refused_whatever_is_configured() {
 }
 
 #[test]
+fn the_last_event_is_closed_even_when_the_application_does_not_drain() {
+    let mut config = Config::plain("tool");
+    config.maximum_events = 2;
+    let mut device = Device::online(config);
+    for _ in 0..5 {
+        device.message("t", b"", QoS::AtMostOnce, None);
+    }
+    device.engine.close(device.now);
+    let events = device.events();
+    let (lost, closed) = (Event::EventsLost { count: 3 }, Event::Closed);
+    assert_eq!(events[2..], [lost, closed]);
+}
+
+#[test]
 fn a_delta_that_is_no_object_is_no_delta() {
     for state in ["null", "7", "[1]", r#""x""#] {
         let mut device = Device::ready(config());
@@ -213,6 +234,20 @@ fn a_delta_without_version_is_told_each_time() {
     }
 }
 
+#[test]
+fn session_present_after_a_clean_session_breaks_the_protocol() {
+    let mut device = Device::new(config());
+    device.poll();
+    device.engine.handle_connected(device.now);
+    device.packet();
+    device.bytes(&[0x20, 2, 1, 0]);
+    let events = device.events();
+    let Some(DisconnectCause::Violation(clause)) = disconnected(&events) else {
+        panic!("expected a violation, got {events:?}");
+    };
+    assert!(clause.contains("[MQTT-3.2.2-1]"), "{clause}");
+}
+
 /// After a rejection the same get is over; a second answer to it is a duplicate.
 #[test]
 fn a_second_answer_to_the_rejected_first_get_is_a_duplicate() {
@@ -231,4 +266,29 @@ fn a_second_answer_to_the_rejected_first_get_is_a_duplicate() {
             shadow_core::event::UnmatchedReason::Duplicate
         );
     }
+}
+
+#[test]
+fn a_shadow_that_was_never_subscribed_is_so_although_the_first_connection_fails() {
+    let mut config = config();
+    config.behaviour.resubscribe = false;
+    let mut device = Device::new(config);
+    device.poll();
+    lose(&mut device);
+    device.events();
+    device.tick_until(Timer::Reconnect);
+    device.connect(false);
+    device.subscribe_own();
+}
+
+/// CONNECT holds the password, and waits in the send queue before it leaves.
+#[test]
+fn the_send_queue_is_not_printed() {
+    let mut device = Device::new(config());
+    device.poll();
+    device.engine.handle_connected(device.now);
+    let printed = format!("{:?}", device.engine);
+    let connect = device.packet();
+    let digits = format!("{connect:?}");
+    assert!(!printed.contains(&digits[1..40]), "{printed}");
 }

@@ -19,6 +19,7 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) version: ProtocolVersion,
+    pub(crate) clean_session: bool,
     pub(crate) keep_alive: Duration,
     pub(crate) ping_timeout: Duration,
     pub(crate) connect_timeout: Duration,
@@ -255,11 +256,13 @@ impl Connection {
         let handled = match (&mut self.state, incoming) {
             (State::Handshake { activity, .. }, Incoming::Packet(Packet::ConnAck(answer))) => {
                 if answer.code != ConnectReturnCode::Accepted {
-                    return Some(Signal::Notice(self.fail(
-                        now,
-                        DisconnectCause::Refused(answer.code),
-                        random,
-                    )));
+                    let cause = DisconnectCause::Refused(answer.code);
+                    return Some(Signal::Notice(self.fail(now, cause, random)));
+                }
+                if answer.session_present && self.settings.clean_session {
+                    let clause = "[MQTT-3.2.2-1] session present after a clean session";
+                    let cause = DisconnectCause::Violation(clause);
+                    return Some(Signal::Notice(self.fail(now, cause, random)));
                 }
                 self.state = State::Online(Online {
                     since: now,

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::mqtt::{EncodeError, PacketId, PacketKind};
 
@@ -38,13 +39,22 @@ enum Item {
 }
 
 /// A queue of packets, encoded one behind the other in one buffer that is used again.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     taken: usize,
     items: VecDeque<Item>,
     /// Bytes of waiting packets that answer one of the peer's.
     acknowledgements: usize,
+}
+
+/// Without the bytes: they may be a CONNECT with its password.
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("items", &self.items)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
