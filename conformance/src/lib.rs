@@ -5,3 +5,8 @@
 
 pub mod capture;
 pub mod log;
+
+/// The code in the README compiles, and what it asserts holds.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
