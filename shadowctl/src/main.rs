@@ -1,3 +1,7 @@
-//! shadowctl
+//! shadowctl: device shadows from the command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shadowctl::run(std::env::args_os())
+}

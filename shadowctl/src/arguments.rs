@@ -1,0 +1,161 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::output::Format;
+pub use crate::serve::ServeArguments;
+use crate::server::ServerOptions;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked
+  1  the operation failed: rejected, timed out, lines unexplained
+  2  the command line is wrong
+  3  the server cannot be reached or trusted, or refused the login
+  4  an input file is missing or wrong: device_info.json, a log, a certificate";
+
+/// Device shadows over MQTT: look at one, change it, watch it, and play the cloud.
+///
+/// A device shadow is the copy of a device's state that the cloud keeps. The device writes its
+/// `reported` part, applications write its `desired` part, and the cloud tells the device the
+/// difference, the delta.
+///
+/// Start with `shadowctl demo`.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "shadowctl", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Form of the results on stdout
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t
+    )]
+    pub output: Format,
+
+    /// Log more to stderr; -vv for every packet. RUST_LOG, if set, counts instead
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Show what a device shadow is, step by step
+    Demo(DemoArguments),
+    /// Print the shadow
+    Get(DeviceArguments),
+    /// Report state as the device does
+    Report(ReportArguments),
+    /// Ask for state as an application does
+    Desire(DesireArguments),
+    /// Delete the whole desired part, as the device does when it has obeyed
+    ClearDesired(DeviceArguments),
+    /// Delete the whole reported part
+    ClearReported(DeviceArguments),
+    /// Print deltas and connection states until Ctrl-C
+    Watch(DeviceArguments),
+    /// Be the cloud: accept devices, or serve those of an MQTT broker
+    Serve(ServeArguments),
+    /// Replay logs of the vendor's Python SDK and account for every line
+    Replay(ReplayArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+}
+
+/// Arguments of the commands that need nothing but a server.
+#[derive(Args, Clone, Debug)]
+pub struct DeviceArguments {
+    /// Which server, and as which device.
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArguments {
+    /// Do not wait: the same in virtual time and over streams in memory
+    #[arg(long, conflicts_with_all = ["device", "host", "port", "tls", "no_tls", "ca"])]
+    pub fast: bool,
+
+    /// Which server, and as which device.
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// Arguments of `report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArguments {
+    /// What to report.
+    #[command(flatten)]
+    pub state: StateArguments,
+
+    /// Which server, and as which device.
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// Arguments of `desire`.
+#[derive(Args, Clone, Debug)]
+pub struct DesireArguments {
+    /// What to desire.
+    #[command(flatten)]
+    pub state: StateArguments,
+
+    /// Only if the shadow is at this version; otherwise it is refused with result 5005
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+
+    /// Which server, and as which device.
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// State, as pairs or as a JSON object.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub struct StateArguments {
+    /// Keys and values
+    #[arg(value_name = "KEY=VALUE")]
+    pub pairs: Vec<String>,
+
+    /// The state as one JSON object
+    #[arg(long, value_name = "OBJECT")]
+    pub json: Option<String>,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArguments {
+    /// Log files; several are excerpts of one session, in order
+    #[arg(value_name = "LOG", required = true)]
+    pub logs: Vec<PathBuf>,
+}
+
+/// Arguments of `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArguments {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,14 @@
+//! `get`.
+
+use crate::arguments::DeviceArguments;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure`], as its kinds say.
+pub fn run(_arguments: &DeviceArguments, _output: &mut Output) -> Result<(), Failure> {
+    Err(Failure::operation("get is not there yet"))
+}

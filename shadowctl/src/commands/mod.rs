@@ -1,0 +1,9 @@
+//! The commands that do one thing each.
+
+pub mod clear;
+pub mod completions;
+pub mod desire;
+pub mod get;
+pub mod replay;
+pub mod report;
+pub mod watch;

@@ -1,0 +1,85 @@
+//! The command line for device shadows, as a library so that tests can call its parts.
+//!
+//! * [`arguments`]: what can be typed.
+//! * [`server`]: which server a command talks to, and how.
+//! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
+//! * [`failure`]: what can go wrong, and the exit code of each.
+//! * [`interrupt`]: Ctrl-C. [`seed`]: what makes one run differ from another.
+//! * [`commands`], [`demo`] and [`serve`]: what the commands do.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod arguments;
+pub mod commands;
+pub mod demo;
+pub mod failure;
+pub mod interrupt;
+pub mod output;
+pub mod seed;
+pub mod serve;
+pub mod server;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+use output::Output;
+
+/// Runs the command that `arguments` ask for, the first of which is the program's name.
+///
+/// Results go to stdout, everything else to stderr; the exit code is that of
+/// [`Failure::exit_code`](failure::Failure::exit_code), or 0.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // There is nowhere left to say that this could not be printed.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut output = Output::standard(arguments.output);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(log_filter(arguments.verbose))
+        .with_writer(anstream::stderr)
+        .finish();
+    // The default of this thread only: nothing global is left behind.
+    let result =
+        tracing::subscriber::with_default(subscriber, || dispatch(&arguments.command, &mut output));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments, output),
+        Command::Get(arguments) => commands::get::run(arguments, output),
+        Command::Report(arguments) => commands::report::run(arguments, output),
+        Command::Desire(arguments) => commands::desire::run(arguments, output),
+        Command::ClearDesired(arguments) => commands::clear::desired(arguments, output),
+        Command::ClearReported(arguments) => commands::clear::reported(arguments, output),
+        Command::Watch(arguments) => commands::watch::run(arguments, output),
+        Command::Serve(arguments) => serve::run(arguments, output),
+        Command::Replay(arguments) => commands::replay::run(arguments, output),
+        Command::Completions(arguments) => commands::completions::run(arguments, output),
+    }
+}
+
+/// `RUST_LOG` if it is set, otherwise what the number of `-v` says.
+fn log_filter(verbose: u8) -> EnvFilter {
+    let default = match verbose {
+        0 => "warn",
+        1 => "warn,shadowctl=debug,transport_tcp=debug",
+        _ => "debug,shadowctl=trace,transport_tcp=trace",
+    };
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+}

@@ -1,0 +1,227 @@
+//! Which server a command talks to, and as which device.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use shadow_core::Config;
+use shadow_core::tencent::{Authentication, DeviceInfo};
+use transport_mock::cloud::example_device;
+use transport_tcp::{ClientCertificate, NetworkConnector, TlsError, TlsOptions};
+
+use crate::failure::{Failure, FailureKind};
+
+/// The port of MQTT over TCP.
+const PORT: u16 = 1883;
+/// The port of MQTT over TLS.
+const TLS_PORT: u16 = 8883;
+
+/// Which server, and as which device.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Server")]
+pub struct ServerOptions {
+    /// The device's device_info.json; without it, the example device of the embedded cloud
+    #[arg(long, value_name = "FILE")]
+    pub device: Option<PathBuf>,
+
+    /// Host to connect to; without it, the vendor's server if there is a --device, otherwise a
+    /// cloud embedded in this command
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+
+    /// Port to connect to [default: 8883 with TLS, 1883 without]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Use TLS, which is the default with --device
+    #[arg(long, conflicts_with = "no_tls")]
+    pub tls: bool,
+
+    /// Use no TLS, which is the default without --device
+    #[arg(long)]
+    pub no_tls: bool,
+
+    /// PEM file with the CAs to trust, instead of those of the system
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// Give up when there is no session with the server within this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+}
+
+/// A device and where its server is.
+#[derive(Debug)]
+pub struct Server {
+    /// Who logs in.
+    pub device: DeviceInfo,
+    /// Where the server is.
+    pub place: Place,
+    /// How long to try.
+    pub timeout: Duration,
+}
+
+/// Where a server is.
+#[derive(Debug)]
+pub enum Place {
+    /// In this process, for the length of the command.
+    Embedded,
+    /// On the network.
+    Network {
+        /// How to get there.
+        connector: NetworkConnector,
+        /// Host and port, for people.
+        address: String,
+        /// Whether it is reached by TLS.
+        tls: bool,
+    },
+}
+
+impl ServerOptions {
+    /// Reads the files that the options name and works out the defaults of the others. Connects to
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// * [`FailureKind::Usage`]: options that contradict each other or the device.
+    /// * [`FailureKind::InputFile`]: a file that is missing or wrong.
+    /// * [`FailureKind::Server`]: the system has no CA certificates.
+    pub fn resolve(&self) -> Result<Server, Failure> {
+        let device = match &self.device {
+            Some(path) => read_device(path)?,
+            None => example_device(),
+        };
+        let place = self.place(&device)?;
+        Ok(Server {
+            device,
+            place,
+            timeout: self.timeout,
+        })
+    }
+
+    fn place(&self, device: &DeviceInfo) -> Result<Place, Failure> {
+        let host = match (&self.host, &self.device) {
+            (Some(host), _) => host.clone(),
+            (None, Some(_)) => device.name.host_name(),
+            (None, None) => return self.embedded(),
+        };
+        let tls = self.tls || (self.device.is_some() && !self.no_tls);
+        let port = self.port.unwrap_or(if tls { TLS_PORT } else { PORT });
+        let connector = if tls {
+            let options = self.tls_options(device);
+            NetworkConnector::tls(&host, port, &options).map_err(|error| tls_failure(&error))?
+        } else {
+            self.check_without_tls(device)?;
+            NetworkConnector::tcp(&host, port)
+        };
+        let address = match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
+        Ok(Place::Network {
+            connector,
+            address,
+            tls,
+        })
+    }
+
+    fn embedded(&self) -> Result<Place, Failure> {
+        let given = [
+            ("--port", self.port.is_some()),
+            ("--tls", self.tls),
+            ("--ca", self.ca.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(Failure::usage(format_args!(
+                "{option} says how to reach a server: give --host or --device with it"
+            ))),
+            None => Ok(Place::Embedded),
+        }
+    }
+
+    fn tls_options(&self, device: &DeviceInfo) -> TlsOptions {
+        let mut options = TlsOptions {
+            ca_file: self.ca.clone(),
+            ..TlsOptions::default()
+        };
+        if let Authentication::Certificate {
+            ca_file,
+            certificate_file,
+            private_key_file,
+        } = &device.authentication
+        {
+            let ca_file = ca_file.as_deref().map(|file| self.beside_device(file));
+            options.ca_file = options.ca_file.or(ca_file);
+            options.client = Some(ClientCertificate {
+                certificate_file: self.beside_device(certificate_file),
+                private_key_file: self.beside_device(private_key_file),
+            });
+        }
+        options
+    }
+
+    fn check_without_tls(&self, device: &DeviceInfo) -> Result<(), Failure> {
+        if self.ca.is_some() {
+            return Err(Failure::usage("--ca needs TLS: add --tls"));
+        }
+        match device.authentication {
+            Authentication::Key { .. } => Ok(()),
+            Authentication::Certificate { .. } => Err(Failure::usage(
+                "a device with auth_mode CERT shows its certificate by TLS: leave --no-tls out",
+            )),
+        }
+    }
+
+    /// A file that device_info.json names, relative to it.
+    fn beside_device(&self, file: &str) -> PathBuf {
+        let device = self.device.as_deref();
+        match device.and_then(Path::parent) {
+            Some(directory) => directory.join(file),
+            None => PathBuf::from(file),
+        }
+    }
+}
+
+impl Server {
+    /// The engine's configuration: the device with its own shadow and the safe defaults.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        Config::new(&self.device)
+    }
+}
+
+/// Reads a device_info.json.
+///
+/// # Errors
+///
+/// [`FailureKind::InputFile`], naming the file and the field.
+pub fn read_device(path: &Path) -> Result<DeviceInfo, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;
+    // Editors of some systems begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    DeviceInfo::from_json(text).map_err(|error| Failure::input_file(path, error))
+}
+
+/// Sorts a TLS configuration that cannot be used.
+#[must_use]
+pub fn tls_failure(error: &TlsError) -> Failure {
+    let kind = match error {
+        TlsError::InvalidServerName { .. } => FailureKind::Usage,
+        TlsError::NoSystemRoots { .. } | TlsError::Unsupported { .. } => FailureKind::Server,
+        _ => FailureKind::InputFile,
+    };
+    Failure::new(kind, error.to_string())
+}
+
+/// A positive number of seconds, at most a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wanted = "a number of seconds above 0 and up to 86400";
+    let seconds: f64 = text.parse().map_err(|_| wanted.to_owned())?;
+    if seconds > 0.0 && seconds <= 86_400.0 {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(wanted.to_owned())
+    }
+}
