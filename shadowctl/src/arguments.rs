@@ -25,7 +25,7 @@ Exit codes:
 ///
 /// Start with `shadowctl demo`.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "shadowctl", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "shadowctl", version, after_help = EXIT_CODES)]
 pub struct Arguments {
     /// Form of the results on stdout
     #[arg(

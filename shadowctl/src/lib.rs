@@ -5,19 +5,28 @@
 //! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
 //! * [`failure`]: what can go wrong, and the exit code of each.
 //! * [`interrupt`]: Ctrl-C. [`seed`]: what makes one run differ from another.
+//! * [`device`] and [`application`]: the two sides of a shadow; [`embedded`]: a cloud for them.
+//! * [`runtime`]: what they run on, in real or virtual time.
+//! * [`state`]: state as it is typed; [`document`]: a shadow as it is printed.
 //! * [`commands`], [`demo`] and [`serve`]: what the commands do.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod application;
 pub mod arguments;
 pub mod commands;
 pub mod demo;
+pub mod device;
+pub mod document;
+pub mod embedded;
 pub mod failure;
 pub mod interrupt;
 pub mod output;
+pub mod runtime;
 pub mod seed;
 pub mod serve;
 pub mod server;
+pub mod state;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -81,6 +81,18 @@ impl Output {
     pub fn result<T: Display + Serialize>(&mut self, result: &T) -> Result<(), Failure> {
         match self.format {
             Format::Text => self.write(format_args!("{result}")),
+            Format::Json => self.json(result),
+        }
+    }
+
+    /// Writes one line of JSON that has no text form; nothing for people.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::output`].
+    pub fn json<T: Serialize>(&mut self, result: &T) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => Ok(()),
             Format::Json => {
                 let json = serde_json::to_string(result).map_err(|error| {
                     Failure::operation(format_args!("cannot write the result as JSON: {error}"))

@@ -1,23 +1,39 @@
 //! `clear-desired` and `clear-reported`.
 
 use crate::arguments::DeviceArguments;
+use crate::device::ask;
+use crate::document::{UpdateReport, finish};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Runs `clear-desired`.
+/// Deletes the desired part, as the device does when it has obeyed.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn desired(_arguments: &DeviceArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("clear-desired is not there yet"))
+/// Those of [`ask`] and [`finish`].
+pub fn desired(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
+    let (_, result) = ask(&arguments.server, output, async |shadow| {
+        shadow.clear_desired().await
+    })?;
+    let document = finish(result, output)?;
+    output.result(&UpdateReport {
+        done: "cleared desired",
+        document: &document,
+    })
 }
 
-/// Runs `clear-reported`.
+/// Deletes the reported part.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn reported(_arguments: &DeviceArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("clear-reported is not there yet"))
+/// Those of [`ask`] and [`finish`].
+pub fn reported(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
+    let (_, result) = ask(&arguments.server, output, async |shadow| {
+        shadow.clear_reported().await
+    })?;
+    let document = finish(result, output)?;
+    output.result(&UpdateReport {
+        done: "cleared reported",
+        document: &document,
+    })
 }

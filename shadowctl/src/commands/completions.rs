@@ -1,14 +1,19 @@
 //! `completions`.
 
-use crate::arguments::CompletionsArguments;
+use clap::CommandFactory;
+
+use crate::arguments::{Arguments, CompletionsArguments};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Runs the command.
+/// Prints a completion script.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn run(_arguments: &CompletionsArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("completions is not there yet"))
+/// [`Failure::output`].
+pub fn run(arguments: &CompletionsArguments, output: &mut Output) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    clap_complete::generate(arguments.shell, &mut command, "shadowctl", &mut script);
+    output.verbatim(&script)
 }

@@ -1,14 +1,52 @@
 //! `desire`.
 
+use transport_mock::application::ApplicationRequest;
+
+use crate::application::{Application, ApplicationError};
 use crate::arguments::DesireArguments;
+use crate::device::Destination;
+use crate::document::{UpdateReport, rejected};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::runtime::block_on;
+use crate::seed::random_seed;
 
-/// Runs the command.
+/// Asks for state as an application does, and prints what changed by it.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn run(_arguments: &DesireArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("desire is not there yet"))
+/// Those of [`StateArguments::to_json`](crate::arguments::StateArguments::to_json),
+/// [`Destination::find`] and [`Application`].
+pub fn run(arguments: &DesireArguments, output: &mut Output) -> Result<(), Failure> {
+    let state = arguments.state.to_json(output)?;
+    let request = ApplicationRequest::Desire {
+        desired: state.as_str(),
+        version: arguments.version,
+    };
+    let result = block_on(async |runtime| {
+        let destination = Destination::find(runtime, &arguments.server, output).await?;
+        let Destination {
+            server,
+            connector,
+            patience,
+        } = destination;
+        let seed = random_seed();
+        let device = &server.device;
+        let mut application =
+            Application::connect(runtime, device, seed, connector, &patience, output).await?;
+        let result = application.ask(runtime.clock, &request, output).await;
+        application.close().await;
+        result
+    });
+    match result {
+        Ok(document) => output.result(&UpdateReport {
+            done: "desired",
+            document: &document,
+        }),
+        Err(ApplicationError::Absent(absence)) => Err(Failure::operation(absence.explain())),
+        Err(ApplicationError::Rejected { code, document }) => {
+            Err(rejected(code, &document, output))
+        }
+        Err(ApplicationError::Failed(failure)) => Err(failure),
+    }
 }

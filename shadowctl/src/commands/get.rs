@@ -1,14 +1,21 @@
 //! `get`.
 
 use crate::arguments::DeviceArguments;
+use crate::device::ask;
+use crate::document::{ShadowReport, finish};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Runs the command.
+/// Asks for the whole shadow and prints it.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn run(_arguments: &DeviceArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("get is not there yet"))
+/// Those of [`ask`] and [`finish`].
+pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
+    let (server, result) = ask(&arguments.server, output, async |shadow| shadow.get().await)?;
+    let document = finish(result, output)?;
+    output.result(&ShadowReport {
+        name: &server.device.name,
+        document: &document,
+    })
 }

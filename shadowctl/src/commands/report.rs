@@ -1,14 +1,25 @@
 //! `report`.
 
 use crate::arguments::ReportArguments;
+use crate::device::ask;
+use crate::document::{UpdateReport, finish};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Runs the command.
+/// Reports state as the device does, and prints what changed by it.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn run(_arguments: &ReportArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("report is not there yet"))
+/// Those of [`StateArguments::to_json`](crate::arguments::StateArguments::to_json), [`ask`] and
+/// [`finish`].
+pub fn run(arguments: &ReportArguments, output: &mut Output) -> Result<(), Failure> {
+    let state = arguments.state.to_json(output)?;
+    let (_, result) = ask(&arguments.server, output, async |shadow| {
+        shadow.report(&state).await
+    })?;
+    let document = finish(result, output)?;
+    output.result(&UpdateReport {
+        done: "reported",
+        document: &document,
+    })
 }

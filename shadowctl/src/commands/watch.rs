@@ -1,14 +1,185 @@
 //! `watch`.
 
-use crate::arguments::DeviceArguments;
-use crate::failure::Failure;
-use crate::output::Output;
+use std::fmt;
 
-/// Runs the command.
+use serde::Serialize;
+use shadow_core::event::DeltaOrigin;
+use shadow_core::{Event, Session};
+use smol::future::or;
+use smol::stream::StreamExt;
+use transport_tcp::{Clock, Notification, client};
+
+use crate::arguments::DeviceArguments;
+use crate::device::Destination;
+use crate::document::{Compact, Printable, UtcTime};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::{ERROR, FAINT, GOOD, Output, RECEIVED};
+use crate::runtime::block_on;
+use crate::seed::random_seed;
+
+/// Prints deltas and connection states until Ctrl-C, and closes the connection in order.
+///
+/// It keeps trying to connect for ever, also after a refused login, and tells each try.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn run(_arguments: &DeviceArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("watch is not there yet"))
+/// Those of [`Destination::find`] and [`Interrupt::new`]; results that cannot be written.
+pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
+    block_on(async |runtime| {
+        let mut interrupt = Interrupt::new()?;
+        let destination = Destination::find(runtime, &arguments.server, output).await?;
+        let config = destination.server.config();
+        let clock = runtime.clock;
+        let (client, mut events, driver) = client(
+            config,
+            Session::new(),
+            random_seed(),
+            destination.connector,
+            *clock,
+        );
+        let driver = runtime.executor.spawn(driver.run());
+        output.remark(format_args!(
+            "watching {} at {}; Ctrl-C ends it",
+            destination.server.device.name, destination.patience.server
+        ));
+        loop {
+            let interrupted = async {
+                interrupt.wait().await;
+                None
+            };
+            let Some(notification) = or(interrupted, events.next()).await else {
+                break;
+            };
+            let sight = Sight {
+                time: clock.wall_time().map_or(0, |time| time.as_unix_millis()),
+                what: What::of(notification),
+            };
+            output.result(&sight)?;
+        }
+        client.close().await;
+        driver.await;
+        Ok(())
+    })
+}
+
+/// One line of what is seen.
+#[derive(Serialize)]
+struct Sight {
+    /// Milliseconds since 1970.
+    time: u64,
+    #[serde(flatten)]
+    what: What,
+}
+
+/// What is seen. The names are the `event` of the JSON form.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum What {
+    Connected {
+        session_present: bool,
+    },
+    Disconnected {
+        cause: String,
+        retry_in_ms: u128,
+    },
+    Subscribed,
+    SubscriptionRefused,
+    Ready {
+        document: Compact,
+        version: Option<u64>,
+    },
+    GetRejected {
+        code: i64,
+    },
+    Delta {
+        origin: &'static str,
+        version: Option<u64>,
+        state: Compact,
+    },
+    Missed {
+        count: u64,
+    },
+    Other {
+        text: String,
+    },
+}
+
+impl What {
+    fn of(notification: Notification) -> What {
+        let event = match notification {
+            Notification::Event(event) => event,
+            Notification::Lagged { missed } => return What::Missed { count: missed },
+        };
+        match event {
+            Event::Connected { session_present } => What::Connected { session_present },
+            Event::Disconnected { cause, retry_in } => What::Disconnected {
+                cause: cause.to_string(),
+                retry_in_ms: retry_in.as_millis(),
+            },
+            Event::ShadowSubscribed { .. } => What::Subscribed,
+            Event::ShadowRefused { .. } => What::SubscriptionRefused,
+            Event::Ready { document, .. } => What::Ready {
+                document: Compact::of(&document),
+                version: document.version(),
+            },
+            Event::GetRejected { code, .. } => What::GetRejected { code },
+            Event::Delta(delta) => What::Delta {
+                origin: match delta.origin {
+                    DeltaOrigin::Pushed => "pushed",
+                    DeltaOrigin::Fetched => "fetched",
+                },
+                version: delta.version,
+                state: Compact::from_text(delta.state.as_str()),
+            },
+            Event::EventsLost { count } => What::Missed { count },
+            other => What::Other {
+                text: format!("{other:?}"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Sight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{FAINT}{}{FAINT:#}  ", UtcTime(self.time))?;
+        match &self.what {
+            What::Connected { .. } => write!(f, "{GOOD}connected{GOOD:#}"),
+            What::Disconnected { cause, retry_in_ms } => {
+                write!(f, "{ERROR}disconnected{ERROR:#}  {}", Printable(cause))?;
+                write!(f, "; trying again in {retry_in_ms} ms")
+            }
+            What::Subscribed => write!(f, "subscribed"),
+            What::SubscriptionRefused => write!(
+                f,
+                "{ERROR}subscription refused{ERROR:#} (SUBACK 0x80): no delta will come"
+            ),
+            What::Ready { document, version } => {
+                write!(f, "{GOOD}up to date{GOOD:#}  ")?;
+                at(f, *version)?;
+                write!(f, "{}", Printable(document.as_str()))
+            }
+            What::GetRejected { code } => {
+                write!(f, "{ERROR}get rejected{ERROR:#} with result {code}")
+            }
+            What::Delta {
+                origin,
+                version,
+                state,
+            } => {
+                write!(f, "{RECEIVED}delta{RECEIVED:#} ({origin})  ")?;
+                at(f, *version)?;
+                write!(f, "{}", Printable(state.as_str()))
+            }
+            What::Missed { count } => write!(f, "{ERROR}missed{ERROR:#} {count} events"),
+            What::Other { text } => write!(f, "{}", Printable(text)),
+        }
+    }
+}
+
+fn at(f: &mut fmt::Formatter<'_>, version: Option<u64>) -> fmt::Result {
+    match version {
+        Some(version) => write!(f, "version {version}  "),
+        None => Ok(()),
+    }
 }

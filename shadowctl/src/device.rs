@@ -1,0 +1,176 @@
+//! The device's side of a shadow, online for the length of a command.
+
+use shadow_core::tencent::Document;
+use shadow_core::{Config, Delta, Event, Session};
+use smol::Task;
+use transport_tcp::{Client, ClientError, Clock, Connector, Events, Shadow, client};
+
+use crate::embedded;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::runtime::{Patience, Runtime, await_event, block_on};
+use crate::seed::random_seed;
+use crate::server::{Place, Server, ServerOptions};
+
+/// A device that is logged in and has its shadow's result topic subscribed.
+#[derive(Debug)]
+pub struct Device {
+    /// Its shadow.
+    pub shadow: Shadow,
+    /// What the engine's own first get brought; `None` if it was configured to send none.
+    pub first_document: Option<Document>,
+    /// The last change of `desired` that it was told of until then.
+    pub first_delta: Option<Delta>,
+    client: Client,
+    _events: Events,
+    driver: Task<Session>,
+}
+
+impl Device {
+    /// Logs in and subscribes.
+    ///
+    /// With [`Behaviour::get_on_subscribe`](shadow_core::config::Behaviour) it also waits for the
+    /// answer to that get.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`await_event`], and [`FailureKind::Operation`](crate::failure::FailureKind) when
+    /// the server refuses the subscription or the get.
+    pub async fn connect<C: Connector + 'static, K: Clock>(
+        runtime: Runtime<'_, K>,
+        config: Config,
+        seed: u64,
+        connector: C,
+        patience: &Patience,
+        output: &mut Output,
+    ) -> Result<Device, Failure> {
+        let gets = config.behaviour.get_on_subscribe;
+        let topic = config.own_shadow.as_ref().map(|name| name.result_topic());
+        let clock = runtime.clock.clone();
+        let (client, mut events, driver) = client(config, Session::new(), seed, connector, clock);
+        let no_shadow = || Failure::operation("the device has no shadow of its own");
+        let shadow = client.own_shadow().ok_or_else(no_shadow)?;
+        let driver = runtime.executor.spawn(driver.run());
+        let mut first_delta = None;
+        let server = &patience.server;
+        let wanted = |event: &Event| match event {
+            Event::ShadowSubscribed { .. } if !gets => Some(Ok(None)),
+            Event::Ready { document, .. } => Some(Ok(Some(document.clone()))),
+            Event::Delta(delta) => {
+                first_delta = Some(delta.clone());
+                None
+            }
+            Event::GetRejected { code, .. } => Some(Err(Failure::operation(format_args!(
+                "{server}: the get was rejected with result {code}"
+            )))),
+            Event::ShadowRefused { .. } => Some(Err(subscription_refused(
+                server,
+                topic.as_deref().unwrap_or_default(),
+            ))),
+            _ => None,
+        };
+        let first_document =
+            await_event(runtime.clock, &mut events, patience, output, wanted).await?;
+        Ok(Device {
+            shadow,
+            first_document,
+            first_delta,
+            client,
+            _events: events,
+            driver,
+        })
+    }
+
+    /// Says goodbye (DISCONNECT) and closes the connection.
+    pub async fn close(self) {
+        self.client.close().await;
+        self.driver.await;
+    }
+}
+
+/// A server of a command: where it is, whether embedded or not, and how long to wait for it.
+#[derive(Debug)]
+pub struct Destination {
+    /// The device and the options' answers.
+    pub server: Server,
+    /// How to get there.
+    pub connector: transport_tcp::NetworkConnector,
+    /// How long to wait, and what it is called.
+    pub patience: Patience,
+}
+
+impl Destination {
+    /// Finds the server that the options mean, and starts the embedded cloud if that is it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ServerOptions::resolve`] and [`embedded::start`].
+    pub async fn find<K: Clock>(
+        runtime: Runtime<'_, K>,
+        options: &ServerOptions,
+        output: &mut Output,
+    ) -> Result<Destination, Failure> {
+        let server = options.resolve()?;
+        let (connector, name) = match &server.place {
+            Place::Network {
+                connector, address, ..
+            } => (connector.clone(), address.clone()),
+            Place::Embedded => {
+                output.remark(
+                    "no --host and no --device: this talks to a cloud of its own, which begins \
+                     anew each time. To keep one, run `shadowctl serve` and add --host 127.0.0.1.",
+                );
+                let (connector, address) = embedded::start(runtime).await?;
+                (connector, format!("the embedded cloud ({address})"))
+            }
+        };
+        let patience = Patience {
+            server: name,
+            timeout: server.timeout,
+        };
+        Ok(Destination {
+            server,
+            connector,
+            patience,
+        })
+    }
+}
+
+/// Runs a command that asks one thing of the device's shadow.
+///
+/// The device sends nothing but what is asked: the engine's own get is left out.
+///
+/// # Errors
+///
+/// Those of [`Destination::find`] and [`Device::connect`], and what [`request_failure`] makes of the
+/// request's error.
+pub fn ask(
+    options: &ServerOptions,
+    output: &mut Output,
+    request: impl AsyncFnOnce(&Shadow) -> Result<Document, ClientError>,
+) -> Result<(Server, Result<Document, ClientError>), Failure> {
+    block_on(async |runtime| {
+        let destination = Destination::find(runtime, options, output).await?;
+        let Destination {
+            server,
+            connector,
+            patience,
+        } = destination;
+        let mut config = server.config();
+        config.behaviour.get_on_subscribe = false;
+        let device =
+            Device::connect(runtime, config, random_seed(), connector, &patience, output).await?;
+        let result = request(&device.shadow).await;
+        device.close().await;
+        Ok((server, result))
+    })
+}
+
+/// A subscription that the server refused.
+#[must_use]
+pub fn subscription_refused(server: &str, topic: &str) -> Failure {
+    Failure::operation(format_args!(
+        "{server}: the server refused the subscription of {topic} (SUBACK 0x80): it does not let \
+         this client read the topic"
+    ))
+}

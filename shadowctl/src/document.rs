@@ -1,0 +1,288 @@
+//! A shadow as it is printed.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use shadow_core::json::{Json, JsonStyle, restyle};
+use shadow_core::tencent::{Document, ShadowName, VERSION_CONFLICT};
+use transport_tcp::ClientError;
+
+use crate::failure::Failure;
+use crate::output::{FAINT, HEADING, Output};
+
+/// A whole shadow: that of a get reply.
+///
+/// Text: the parts with a line for each key. JSON: the reply's `payload` as the cloud sent it,
+/// without white space.
+#[derive(Clone, Debug)]
+pub struct ShadowReport<'a> {
+    /// Whose.
+    pub name: &'a ShadowName,
+    /// The reply's payload.
+    pub document: &'a Document,
+}
+
+/// What an update changed.
+///
+/// Text: a line that says so. JSON: the reply's `payload` as the cloud sent it, without white space.
+#[derive(Clone, Debug)]
+pub struct UpdateReport<'a> {
+    /// What was done, as in `reported`.
+    pub done: &'static str,
+    /// The reply's payload: the keys whose value changed.
+    pub document: &'a Document,
+}
+
+/// A refusal by the cloud, for scripts: `{"rejected":5005,"document":{..}}`.
+#[derive(Clone, Debug, Serialize)]
+struct Rejection {
+    rejected: i64,
+    document: Compact,
+}
+
+impl fmt::Display for ShadowReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let document = self.document;
+        write!(f, "{HEADING}{}{HEADING:#}", self.name)?;
+        match document.version() {
+            Some(0) | None => write!(f, "  version 0: nothing was ever stored")?,
+            Some(version) => write!(f, "  version {version}")?,
+        }
+        if let Some(time) = document.timestamp() {
+            write!(f, ", of {}", UtcTime(time.as_unix_millis()))?;
+        }
+        part(f, "reported", document.reported())?;
+        part(f, "desired", document.desired())?;
+        part(f, "delta", document.delta())
+    }
+}
+
+impl Serialize for ShadowReport<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Compact::of(self.document).serialize(serializer)
+    }
+}
+
+impl fmt::Display for UpdateReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.done)?;
+        if let Some(version) = self.document.version() {
+            write!(f, "; the shadow is at version {version}")?;
+        }
+        match self.document.state() {
+            None | Some("{}" | "null") => write!(f, "; nothing changed by it"),
+            Some(state) => write!(f, "; changed: {}", Printable(state)),
+        }
+    }
+}
+
+impl Serialize for UpdateReport<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Compact::of(self.document).serialize(serializer)
+    }
+}
+
+/// The document of a request of the device's that was accepted.
+///
+/// # Errors
+///
+/// [`FailureKind::Operation`](crate::failure::FailureKind::Operation): how it failed otherwise. For
+/// scripts a refusal by the cloud is printed as well, `{"rejected":5005,"document":{..}}`.
+pub fn finish(
+    result: Result<Document, ClientError>,
+    output: &mut Output,
+) -> Result<Document, Failure> {
+    result.map_err(|error| match error {
+        ClientError::Rejected { code, document } => rejected(code, &document, output),
+        ClientError::TimedOut => Failure::operation(
+            "no answer in time: is there a shadow service at this server? The cloud may have \
+             carried it out all the same",
+        ),
+        error => Failure::operation(error),
+    })
+}
+
+/// The failure that a refusal by the cloud ends with; for scripts, the refusal is printed as well.
+pub fn rejected(code: i64, document: &Document, output: &mut Output) -> Failure {
+    let printed = output.json(&Rejection {
+        rejected: code,
+        document: Compact::of(document),
+    });
+    let error = ClientError::Rejected {
+        code,
+        document: document.clone(),
+    };
+    match (printed, code) {
+        (Err(failure), _) => failure,
+        (Ok(()), VERSION_CONFLICT) => Failure::operation(format_args!(
+            "{error}. Look at it with `get`, then ask again for that version"
+        )),
+        (Ok(()), _) => Failure::operation(error),
+    }
+}
+
+/// One part of the shadow, with a line for each key.
+fn part(f: &mut fmt::Formatter<'_>, name: &str, text: Option<&str>) -> fmt::Result {
+    write!(f, "\n  {name:<8}")?;
+    let text = match text {
+        None | Some("null") => return write!(f, "  {FAINT}none{FAINT:#}"),
+        Some(text) => text,
+    };
+    match serde_json::from_str::<Members<'_>>(text) {
+        Ok(Members(members)) if members.is_empty() => write!(f, "  {FAINT}empty{FAINT:#}"),
+        Ok(Members(members)) => {
+            let keys = members.iter().map(|(key, _)| key.chars().count());
+            let width = keys.max().unwrap_or(0).min(32);
+            for (index, (key, value)) in members.iter().enumerate() {
+                let indent = if index == 0 { "  " } else { "\n            " };
+                let key = Printable(key).to_string();
+                write!(f, "{indent}{key:<width$}  {}", Printable(value.get()))?;
+            }
+            Ok(())
+        }
+        Err(_) => write!(f, "  {}", Printable(text)),
+    }
+}
+
+/// The members of a JSON object in its order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// Text from the network without what could command a terminal: control characters are written as
+/// JSON escapes.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '\n' | '\r' | '\t' => f.write_str(" ")?,
+                control if control.is_control() => write!(f, "\\u{:04x}", u32::from(control))?,
+                other => write!(f, "{other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// JSON on one line.
+#[derive(Clone, Debug)]
+pub struct Compact(Json);
+
+impl Compact {
+    /// A document on one line.
+    #[must_use]
+    pub fn of(document: &Document) -> Compact {
+        Compact::from_text(document.as_json())
+    }
+
+    /// Any JSON text on one line; what is no JSON becomes a JSON string.
+    #[must_use]
+    pub fn from_text(text: &str) -> Compact {
+        let mut bytes = Vec::with_capacity(text.len());
+        restyle(text, JsonStyle::Compact, &mut bytes);
+        let compact = String::from_utf8_lossy(&bytes);
+        let json = Json::new(&*compact).or_else(|_| Json::from_serialize(text));
+        Compact(json.unwrap_or_else(|_| Json::from_serialize(&()).expect("null is JSON")))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl Serialize for Compact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// Milliseconds since 1970, printed as in `2021-07-20 08:43:46.087 UTC`.
+#[derive(Clone, Copy, Debug)]
+pub struct UtcTime(pub u64);
+
+impl fmt::Display for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.0 / 1_000, self.0 % 1_000);
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        let (year, month, day) = civil(days);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{millis:03} UTC",
+            second / 3_600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
+}
+
+/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Count from 0000-03-01: a leap day is then the last day of a year, a cycle of 400 years has
+    // 146,097 days, and the months from March on follow 31, 30, 31, 30, 31 twice and a half.
+    let days = days + 719_468;
+    let (cycle, day_of_cycle) = (days / 146_097, days % 146_097);
+    let leap_days = day_of_cycle / 1_460 - day_of_cycle / 36_524 + day_of_cycle / 146_096;
+    let year_of_cycle = (day_of_cycle - leap_days) / 365;
+    let first_day = year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100;
+    let day_of_year = day_of_cycle - first_day;
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected values are those of `date -u -d @SECONDS`.
+    #[test]
+    fn times_are_utc() {
+        for (millis, text) in [
+            (0, "1970-01-01 00:00:00.000 UTC"),
+            (951_782_399_999, "2000-02-28 23:59:59.999 UTC"),
+            (951_782_400_000, "2000-02-29 00:00:00.000 UTC"),
+            (1_626_770_626_087, "2021-07-20 08:43:46.087 UTC"),
+            (4_107_542_400_000, "2100-03-01 00:00:00.000 UTC"),
+        ] {
+            assert_eq!(UtcTime(millis).to_string(), text);
+        }
+        drop(UtcTime(u64::MAX).to_string());
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(
+            Printable("\u{1b}[2Ja\u{9b}b\nc").to_string(),
+            r"\u001b[2Ja\u009bb c"
+        );
+    }
+}

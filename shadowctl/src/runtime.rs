@@ -1,0 +1,138 @@
+//! What a command runs on, and how it waits for a server.
+
+use std::time::Duration;
+
+use shadow_core::{DisconnectCause, Event, TransportFailure};
+use smol::LocalExecutor;
+use smol::future::or;
+use smol::stream::StreamExt;
+use transport_tcp::{Clock, Events, Notification, SystemClock};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// An executor for what runs beside a command, and the clock that all of it goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Runtime<'e, K> {
+    /// Runs drivers and the embedded cloud; what it still has is dropped with it.
+    pub executor: &'e LocalExecutor<'static>,
+    /// The clock.
+    pub clock: &'e K,
+}
+
+/// Runs `command` in real time, and beside it what it spawns, until it ends.
+pub fn block_on<T>(command: impl AsyncFnOnce(Runtime<'_, SystemClock>) -> T) -> T {
+    let executor = LocalExecutor::new();
+    let clock = SystemClock::new();
+    let runtime = Runtime {
+        executor: &executor,
+        clock: &clock,
+    };
+    smol::block_on(executor.run(command(runtime)))
+}
+
+/// How long to wait for which server.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// Host and port, or what else the server is called in front of people.
+    pub server: String,
+    /// How long.
+    pub timeout: Duration,
+}
+
+/// Reads events until `wanted`, which sees each of them first, finds what it was looking for.
+///
+/// Failed attempts to connect are told as remarks while the engine goes on trying.
+///
+/// # Errors
+///
+/// * What `wanted` returns as one.
+/// * [`FailureKind::Server`](crate::failure::FailureKind::Server): a refused login at once, anything
+///   else after the time is up.
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): the server let the client
+///   in and then did not answer in time.
+pub async fn await_event<K: Clock, T>(
+    clock: &K,
+    events: &mut Events,
+    patience: &Patience,
+    output: &mut Output,
+    mut wanted: impl FnMut(&Event) -> Option<Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let server = &patience.server;
+    let give_up = clock.now() + patience.timeout;
+    let mut progress = Progress::Trying { failure: None };
+    loop {
+        let next = async { Some(events.next().await) };
+        let late = async {
+            clock.sleep_until(give_up).await;
+            None
+        };
+        let event = match or(next, late).await {
+            None => return Err(progress.too_late(patience)),
+            Some(None) => return Err(Failure::operation("the client stopped unexpectedly")),
+            Some(Some(Notification::Event(event))) => event,
+            Some(Some(_)) => continue,
+        };
+        if let Some(result) = wanted(&event) {
+            return result;
+        }
+        match &event {
+            Event::Connected { .. } => progress = Progress::LoggedIn,
+            Event::Disconnected {
+                cause: cause @ DisconnectCause::Refused(_),
+                ..
+            } => return Err(Failure::server(format_args!("{server}: {cause}"))),
+            Event::Disconnected { cause, retry_in } => {
+                let failure = describe(server, cause);
+                output.remark(format_args!(
+                    "{failure}; trying again in {:.1} s",
+                    retry_in.as_secs_f64()
+                ));
+                progress = Progress::Trying {
+                    failure: Some(failure),
+                };
+            }
+            Event::WallTimeNeeded => {
+                return Err(Failure::operation(
+                    "a login is signed with the time, and this machine's clock shows none",
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Why there is no connection, naming the server once.
+fn describe(server: &str, cause: &DisconnectCause) -> String {
+    match cause {
+        // The connector names it.
+        DisconnectCause::Transport(TransportFailure::ConnectFailed(_)) => cause.to_string(),
+        _ => format!("{server}: {cause}"),
+    }
+}
+
+/// How far a client got.
+enum Progress {
+    /// Not logged in; why not, if a try has failed.
+    Trying { failure: Option<String> },
+    /// Logged in.
+    LoggedIn,
+}
+
+impl Progress {
+    fn too_late(self, patience: &Patience) -> Failure {
+        let Patience { server, timeout } = patience;
+        let seconds = timeout.as_secs_f64();
+        match self {
+            Progress::Trying { failure: Some(why) } => Failure::server(format_args!(
+                "{why} (gave up after {seconds} s; --timeout sets how long to try)"
+            )),
+            Progress::Trying { failure: None } => Failure::server(format_args!(
+                "{server}: no answer within {seconds} s; is it an MQTT server, and is TLS right?"
+            )),
+            Progress::LoggedIn => Failure::operation(format_args!(
+                "{server}: logged in, but no answer within {seconds} s"
+            )),
+        }
+    }
+}
