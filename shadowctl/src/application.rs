@@ -214,7 +214,8 @@ fn config(
         Failure::operation("a login is signed with the time, and this machine's clock shows none")
     })?;
     // A name of its own, so that two applications do not put each other out.
-    let client_id = format!("{}@shadowctl-{seed:016x}", device.name.client_id());
+    let number = seed % 100_000;
+    let client_id = format!("{}@shadowctl-{number}", device.name.client_id());
     let signed = sign(
         SignatureMethod::HmacSha256,
         &client_id,

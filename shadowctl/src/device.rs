@@ -108,7 +108,6 @@ impl Destination {
     pub async fn find<K: Clock>(
         runtime: Runtime<'_, K>,
         options: &ServerOptions,
-        output: &mut Output,
     ) -> Result<Destination, Failure> {
         let server = options.resolve()?;
         let (connector, name) = match &server.place {
@@ -116,10 +115,6 @@ impl Destination {
                 connector, address, ..
             } => (connector.clone(), address.clone()),
             Place::Embedded => {
-                output.remark(
-                    "no --host and no --device: this talks to a cloud of its own, which begins \
-                     anew each time. To keep one, run `shadowctl serve` and add --host 127.0.0.1.",
-                );
                 let (connector, address) = embedded::start(runtime).await?;
                 (connector, format!("the embedded cloud ({address})"))
             }
@@ -133,6 +128,26 @@ impl Destination {
             connector,
             patience,
         })
+    }
+
+    /// The same, with a remark where the embedded cloud is it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Destination::find`].
+    pub async fn find_aloud<K: Clock>(
+        runtime: Runtime<'_, K>,
+        options: &ServerOptions,
+        output: &mut Output,
+    ) -> Result<Destination, Failure> {
+        let destination = Destination::find(runtime, options).await?;
+        if matches!(destination.server.place, Place::Embedded) {
+            output.remark(
+                "no --host and no --device: this talks to a cloud of its own, which begins anew \
+                 each time. To keep one, run `shadowctl serve` and add --host 127.0.0.1.",
+            );
+        }
+        Ok(destination)
     }
 }
 
@@ -150,7 +165,7 @@ pub fn ask(
     request: impl AsyncFnOnce(&Shadow) -> Result<Document, ClientError>,
 ) -> Result<(Server, Result<Document, ClientError>), Failure> {
     block_on(async |runtime| {
-        let destination = Destination::find(runtime, options, output).await?;
+        let destination = Destination::find_aloud(runtime, options, output).await?;
         let Destination {
             server,
             connector,

@@ -12,13 +12,22 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 /// An executor for what runs beside a command, and the clock that all of it goes by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Runtime<'e, K> {
     /// Runs drivers and the embedded cloud; what it still has is dropped with it.
     pub executor: &'e LocalExecutor<'static>,
     /// The clock.
     pub clock: &'e K,
 }
+
+impl<K> Clone for Runtime<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+/// Whether or not the clock is: it is borrowed.
+impl<K> Copy for Runtime<'_, K> {}
 
 /// Runs `command` in real time, and beside it what it spawns, until it ends.
 pub fn block_on<T>(command: impl AsyncFnOnce(Runtime<'_, SystemClock>) -> T) -> T {

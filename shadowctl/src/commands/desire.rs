@@ -16,7 +16,7 @@ use crate::seed::random_seed;
 /// # Errors
 ///
 /// Those of [`StateArguments::to_json`](crate::arguments::StateArguments::to_json),
-/// [`Destination::find`] and [`Application`].
+/// [`Destination::find_aloud`] and [`Application`].
 pub fn run(arguments: &DesireArguments, output: &mut Output) -> Result<(), Failure> {
     let state = arguments.state.to_json(output)?;
     let request = ApplicationRequest::Desire {
@@ -24,7 +24,7 @@ pub fn run(arguments: &DesireArguments, output: &mut Output) -> Result<(), Failu
         version: arguments.version,
     };
     let result = block_on(async |runtime| {
-        let destination = Destination::find(runtime, &arguments.server, output).await?;
+        let destination = Destination::find_aloud(runtime, &arguments.server, output).await?;
         let Destination {
             server,
             connector,

@@ -24,11 +24,11 @@ use crate::seed::random_seed;
 ///
 /// # Errors
 ///
-/// Those of [`Destination::find`] and [`Interrupt::new`]; results that cannot be written.
+/// Those of [`Destination::find_aloud`] and [`Interrupt::new`]; results that cannot be written.
 pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
-        let destination = Destination::find(runtime, &arguments.server, output).await?;
+        let destination = Destination::find_aloud(runtime, &arguments.server, output).await?;
         let config = destination.server.config();
         let clock = runtime.clock;
         let (client, mut events, driver) = client(

@@ -1,14 +1,81 @@
-//! `demo`: the story of the vendor's document, told and checked.
+//! `demo`: the story of the vendor's document of the device shadow, told and checked.
+
+mod narrator;
+mod packet;
+mod story;
+mod tap;
+
+use std::future::ready;
+use std::time::Duration;
+
+use shadow_core::WallTime;
+use smol::LocalExecutor;
+use smol::stream::StreamExt;
+use transport_mock::cloud::example_device;
+use transport_mock::stream::memory_network;
+use transport_mock::{SharedCloud, VirtualClock, serve};
 
 use crate::arguments::DemoArguments;
+use crate::device::Destination;
+use crate::embedded::example_cloud;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::runtime::{Patience, Runtime, block_on};
+use crate::seed::random_seed;
+use crate::server::Place;
+use story::{Scene, tell};
 
-/// Runs the command.
+/// When the story takes place in virtual time: when the document's first session did.
+const DOCUMENTED_TIME: WallTime = WallTime::from_unix_millis(1_626_770_696_611);
+
+/// Tells the story: against the embedded cloud or the server of the arguments, or in virtual time.
 ///
 /// # Errors
 ///
-/// [`Failure`], as its kinds say.
-pub fn run(_arguments: &DemoArguments, _output: &mut Output) -> Result<(), Failure> {
-    Err(Failure::operation("demo is not there yet"))
+/// Those of [`Destination::find`], those of a device that cannot connect, and
+/// [`FailureKind::Operation`](crate::failure::FailureKind::Operation) where something comes out
+/// other than the document says.
+pub fn run(arguments: &DemoArguments, output: &mut Output) -> Result<(), Failure> {
+    if arguments.fast {
+        return run_fast(output);
+    }
+    block_on(async |runtime| {
+        let destination = Destination::find(runtime, &arguments.server).await?;
+        let scene = Scene {
+            documented: matches!(destination.server.place, Place::Embedded),
+            device: destination.server.device,
+            connector: destination.connector,
+            patience: destination.patience,
+            seed: random_seed(),
+        };
+        tell(runtime, &scene, output).await
+    })
+}
+
+/// The same in virtual time and over streams in memory: every run is the same.
+fn run_fast(output: &mut Output) -> Result<(), Failure> {
+    let clock = VirtualClock::new(DOCUMENTED_TIME);
+    let executor = LocalExecutor::new();
+    let (connector, listener) = memory_network(4_096, 8);
+    let cloud = SharedCloud::new(example_cloud(&clock));
+    let incoming = listener.map(|stream| ready(Some(stream)));
+    let serving = serve(cloud, incoming, clock.clone(), |event| {
+        tracing::debug!(?event, "embedded cloud");
+    });
+    executor.spawn(serving).detach();
+    let scene = Scene {
+        device: example_device(),
+        connector,
+        patience: Patience {
+            server: "an embedded cloud, in virtual time".into(),
+            timeout: Duration::from_secs(10),
+        },
+        documented: true,
+        seed: 1,
+    };
+    let runtime = Runtime {
+        executor: &executor,
+        clock: &clock,
+    };
+    clock.run(&executor, tell(runtime, &scene, output))
 }
