@@ -9,13 +9,7 @@ use crate::output::Format;
 pub use crate::serve::ServeArguments;
 use crate::server::ServerOptions;
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  it worked
-  1  the operation failed: rejected, timed out, lines unexplained
-  2  the command line is wrong
-  3  the server cannot be reached or trusted, or refused the login
-  4  an input file is missing or wrong: device_info.json, a log, a certificate";
+mod help;
 
 /// Device shadows over MQTT: look at one, change it, watch it, and play the cloud.
 ///
@@ -25,7 +19,7 @@ Exit codes:
 ///
 /// Start with `shadowctl demo`.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "shadowctl", version, after_help = EXIT_CODES)]
+#[command(name = "shadowctl", version, after_help = help::EXIT_CODES)]
 pub struct Arguments {
     /// Form of the results on stdout
     #[arg(
@@ -50,24 +44,33 @@ pub struct Arguments {
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
     /// Show what a device shadow is, step by step
+    #[command(long_about = help::DEMO, after_long_help = help::DEMO_EXAMPLES)]
     Demo(DemoArguments),
     /// Print the shadow
+    #[command(long_about = help::GET, after_long_help = help::GET_EXAMPLES)]
     Get(DeviceArguments),
-    /// Report state as the device does
+    /// Report state, as the device
+    #[command(long_about = help::REPORT, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArguments),
-    /// Ask for state as an application does
+    /// Ask for state, as an application
+    #[command(long_about = help::DESIRE, after_long_help = help::DESIRE_EXAMPLES)]
     Desire(DesireArguments),
-    /// Delete the whole desired part, as the device does when it has obeyed
+    /// Delete the desired part, as the device does once it has obeyed
+    #[command(long_about = help::CLEAR_DESIRED, after_long_help = help::CLEAR_DESIRED_EXAMPLES)]
     ClearDesired(DeviceArguments),
-    /// Delete the whole reported part
+    /// Delete the reported part
+    #[command(long_about = help::CLEAR_REPORTED, after_long_help = help::CLEAR_REPORTED_EXAMPLES)]
     ClearReported(DeviceArguments),
     /// Print deltas and connection states until Ctrl-C
+    #[command(long_about = help::WATCH, after_long_help = help::WATCH_EXAMPLES)]
     Watch(DeviceArguments),
     /// Be the cloud: accept devices, or serve those of an MQTT broker
     Serve(ServeArguments),
     /// Replay logs of the vendor's Python SDK and account for every line
+    #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
     /// Print a completion script for a shell
+    #[command(after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArguments),
 }
 
@@ -123,7 +126,7 @@ pub struct DesireArguments {
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
 pub struct StateArguments {
-    /// Keys and values
+    /// Keys and values: JSON where the value parses as JSON, otherwise a string; a dot nests
     #[arg(value_name = "KEY=VALUE")]
     pub pairs: Vec<String>,
 

@@ -1,0 +1,146 @@
+//! What `--help` teaches beyond the list of options.
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked
+  1  the operation failed: rejected, timed out, lines unexplained
+  2  the command line is wrong
+  3  the server cannot be reached or trusted, or refused the login
+  4  an input file is missing or wrong: device_info.json, a log, a certificate";
+
+pub(super) const DEMO: &str = "\
+Show what a device shadow is, step by step
+
+Tells the story of the vendor's document of the device shadow: getting the status cached in the \
+cloud, modifying it, updating it every 3 seconds with a reset in between, and a device that was \
+away and catches up. It prints every packet, and checks every outcome. Takes 17 seconds.
+
+With --host or --device it runs against that server, and overwrites what the shadow holds there: \
+both parts are cleared on the way.";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Examples:
+  shadowctl demo                             an embedded cloud over loopback TCP
+  shadowctl demo --fast                      the same in virtual time: done at once
+  shadowctl demo --device device_info.json   your device at the vendor's cloud
+
+With --output json, one object a line, by its \"event\": \"demonstration\", \"text\", \"packet\" \
+(at_ms, who, sent, kind, topic, payload), \"check\" (passed), \"skipped\".";
+
+pub(super) const GET: &str = "\
+Print the shadow
+
+Logs in as the device and asks for its shadow: what it reported last, what is desired of it, and \
+the delta, which is what is desired and not reported.";
+
+pub(super) const GET_EXAMPLES: &str = "\
+Examples:
+  shadowctl get --device device_info.json
+  shadowctl get --host 127.0.0.1                     the example device at `shadowctl serve`
+  shadowctl get --host 127.0.0.1 --output json | jq .state.reported
+
+With --output json, the payload of the cloud's reply: state (reported, desired, delta), version, \
+timestamp (ms), and metadata where the cloud sends it.";
+
+pub(super) const REPORT: &str = "\
+Report state, as the device
+
+The keys that are given are merged into what is reported; others stay. The value null deletes a \
+key, and an array is replaced whole.
+
+A value is JSON if it parses as JSON, otherwise a string: level=3 is a number, level='\"3\"' and \
+name=lamp are strings. Numbers are sent with the digits they are typed with. A dot in a key nests: \
+light.on=true is {\"light\":{\"on\":true}}. A key that has a dot in its name needs --json. A key \
+that is given twice is an error.";
+
+pub(super) const REPORT_EXAMPLES: &str = "\
+Examples:
+  shadowctl report updateCount=12 name=lamp light.on=true --host 127.0.0.1
+  shadowctl report --json '{\"a.b\": [1, 2.50]}' --host 127.0.0.1
+  shadowctl report old=null --host 127.0.0.1         deletes the key
+
+With --output json, the payload of the cloud's reply: state with what changed, version, timestamp \
+(ms). If the cloud refuses: {\"rejected\":CODE,\"document\":{..}}, and exit code 1.";
+
+pub(super) const DESIRE: &str = "\
+Ask for state, as an application
+
+The keys are merged into what is desired; the device is told the delta at once, or when it comes \
+back. Keys and values as for `report`.
+
+The application logs in beside the device, signed with the device's secret, on topics of this \
+project's own. `shadowctl serve` understands them. The vendor's server does not: it serves \
+applications over its HTTP API and its console.";
+
+pub(super) const DESIRE_EXAMPLES: &str = "\
+Examples:
+  shadowctl desire light.on=true --host 127.0.0.1
+  shadowctl desire light.on=true --version 9 --host 127.0.0.1
+                                             only if nobody changed the shadow since version 9
+
+With --output json, the payload of the service's reply: state with what changed, version, timestamp \
+(ms). If it refuses: {\"rejected\":CODE,\"document\":{..}}, and exit code 1; 5005 is a version \
+conflict, and the document the current one.";
+
+pub(super) const CLEAR_DESIRED: &str = "\
+Delete the desired part, as the device does once it has obeyed
+
+A device answers a delta by applying it, reporting the new values and clearing what was desired.";
+
+pub(super) const CLEAR_DESIRED_EXAMPLES: &str = "\
+Examples:
+  shadowctl clear-desired --host 127.0.0.1
+
+With --output json, as for `report`.";
+
+pub(super) const CLEAR_REPORTED: &str = "\
+Delete the reported part
+
+All that the device ever reported is forgotten. To delete single keys, report them as null.";
+
+pub(super) const CLEAR_REPORTED_EXAMPLES: &str = "\
+Examples:
+  shadowctl clear-reported --host 127.0.0.1
+
+With --output json, as for `report`.";
+
+pub(super) const WATCH: &str = "\
+Print deltas and connection states until Ctrl-C
+
+Stays logged in as the device. A delta is \"pushed\" when desired changes meanwhile, and \"fetched\" \
+when it changed while nobody was there to see. The connection is made again whenever it is lost, \
+for ever; --timeout does not count here.
+
+The server lets one client in for each device: the device itself, if it is connected, is put out.";
+
+pub(super) const WATCH_EXAMPLES: &str = "\
+Examples:
+  shadowctl watch --host 127.0.0.1
+  shadowctl watch --host 127.0.0.1 --output json | jq 'select(.event == \"delta\").state'
+
+With --output json, one object a line with \"time\" (ms since 1970) and \"event\": \"connected\" \
+(session_present), \"disconnected\" (cause, retry_in_ms), \"subscribed\", \"subscription_refused\", \
+\"ready\" (document, version), \"get_rejected\" (code), \"delta\" (origin, version, state), \
+\"missed\" (count), \"other\" (text).";
+
+pub(super) const REPLAY: &str = "\
+Replay logs of the vendor's Python SDK and account for every line
+
+The log's incoming messages are fed to this project's engine at the log's own times, and every line \
+that the SDK printed has to come out of the engine again: packets, message numbers, topics, lengths, \
+JSON. Each line is reproduced, chatter of the SDK's environment, inferred, or unexplained.
+
+Several files are excerpts of one session.";
+
+pub(super) const REPLAY_EXAMPLES: &str = "\
+Examples:
+  shadowctl replay device.log
+  shadowctl replay 1-get-cached-status.log 2a-modify-update.log 2b-modify-get.log
+
+The exit code is 0 only if nothing is unexplained.";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  shadowctl completions bash > ~/.local/share/bash-completion/completions/shadowctl
+  shadowctl completions zsh > ~/.zfunc/_shadowctl
+  shadowctl completions fish > ~/.config/fish/completions/shadowctl.fish";
