@@ -21,6 +21,7 @@
 #![deny(missing_docs)]
 
 pub mod application;
+pub mod bridge;
 mod clock;
 pub mod cloud;
 mod mock;
