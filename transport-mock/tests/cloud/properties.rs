@@ -10,7 +10,7 @@ use shadow_core::mqtt::QoS;
 use shadow_core::tencent::Update;
 use shadow_core::{Config, Event, Outcome, Publication, RequestId, Session};
 use transport_mock::cloud::{Cloud, CloudConfig, example_device, example_name};
-use transport_mock::server::{Credentials, KnownDevice, ServerConfig};
+use transport_mock::server::{Credentials, KnownDevice, Message, ServerConfig};
 use transport_mock::simulation::{DeviceId, Latency, Reachability, Simulation};
 
 use crate::support::{Net, WALL, anonymous, bytes, publish, subscribe};
@@ -86,6 +86,8 @@ enum Action {
     Report(u8),
     Get,
     Publish(QoS),
+    Subscribe(usize),
+    Unsubscribe(usize),
     Cancel,
     Desire,
     ClearDesired,
@@ -108,6 +110,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Get),
         2 => prop_oneof![Just(QoS::AtMostOnce), Just(QoS::AtLeastOnce), Just(QoS::ExactlyOnce)]
             .prop_map(Action::Publish),
+        2 => (0usize..2).prop_map(Action::Subscribe),
+        1 => (0usize..2).prop_map(Action::Unsubscribe),
         1 => Just(Action::Cancel),
         3 => Just(Action::Desire),
         1 => Just(Action::ClearDesired),
@@ -129,7 +133,13 @@ struct Run {
     desired: Option<Value>,
     /// How often the application has desired something, each time something else.
     desires: u64,
+    /// For each of [`FILTERS`] the last request about it, and whether it is then subscribed.
+    subscriptions: [(Option<RequestId>, Option<bool>); 2],
+    /// The topics of the messages that came.
+    messages: Vec<String>,
 }
+
+const FILTERS: [&str; 2] = ["s/0", "s/1"];
 
 impl Run {
     fn new(clean_session: bool, shadow_qos: QoS, latency: Latency, seed: u64) -> Run {
@@ -147,6 +157,8 @@ impl Run {
             ended: BTreeMap::new(),
             desired: None,
             desires: 0,
+            subscriptions: [(None, Some(false)); 2],
+            messages: Vec::new(),
         }
     }
 
@@ -171,6 +183,25 @@ impl Run {
                 let publication = Publication::new("a/b", b"!").qos(*qos);
                 engine.publish(now, &publication).ok()
             }),
+            Action::Subscribe(index) => {
+                let filter = FILTERS[*index];
+                let request = simulation.with(device, |engine, now| {
+                    engine.subscribe(now, filter, QoS::AtLeastOnce).ok()
+                });
+                if request.is_some() {
+                    self.subscriptions[*index] = (request, None);
+                }
+                request
+            }
+            Action::Unsubscribe(index) => {
+                let filter = FILTERS[*index];
+                let request =
+                    simulation.with(device, |engine, now| engine.unsubscribe(now, filter).ok());
+                if request.is_some() {
+                    self.subscriptions[*index] = (request, None);
+                }
+                request
+            }
             Action::Cancel => {
                 if let Some((request, _)) = self.ended.iter().find(|(_, times)| **times == 0) {
                     simulation
@@ -240,6 +271,15 @@ impl Run {
                     let times = self.ended.get_mut(&request).expect("an end of no request");
                     *times += 1;
                     assert!(!matches!(outcome, Outcome::SubscriptionRefused));
+                    for (last, subscribed) in &mut self.subscriptions {
+                        if *last == Some(request) {
+                            *subscribed = match outcome {
+                                Outcome::Subscribed { .. } => Some(true),
+                                Outcome::Unsubscribed => Some(false),
+                                _ => None,
+                            };
+                        }
+                    }
                 }
                 Event::Delta(delta) => {
                     let state: Value = serde_json::from_str(delta.state.as_str()).unwrap();
@@ -252,6 +292,7 @@ impl Run {
                     ),
                     "{reply:?}"
                 ),
+                Event::Message(message) => self.messages.push(message.topic),
                 Event::Connected { .. }
                 | Event::Disconnected { .. }
                 | Event::ShadowSubscribed { .. }
@@ -293,10 +334,21 @@ proptest! {
             prop_assert_eq!(*times, 1, "{} ended so often\n{}", request, trace);
         }
         run.check_desired(&trace)?;
+        run.messages.clear();
+        for topic in FILTERS {
+            let message = Message { topic: topic.into(), payload: b"?".into(), qos: QoS::AtLeastOnce };
+            prop_assert!(run.simulation.with_cloud(|cloud, now| cloud.publish(now, &message)));
+        }
         // And it stays so.
         run.act(&Action::Desire);
         run.act(&Action::Pass(1_000));
         let trace = run.simulation.trace().join("\n");
         run.check_desired(&trace)?;
+        for ((_, subscribed), filter) in run.subscriptions.iter().zip(FILTERS) {
+            if let Some(subscribed) = subscribed {
+                let came = run.messages.iter().filter(|topic| *topic == filter).count();
+                prop_assert_eq!(came, usize::from(*subscribed), "{}\n{}", filter, trace);
+            }
+        }
     }
 }
