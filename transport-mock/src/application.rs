@@ -31,7 +31,7 @@ use serde_json::value::RawValue;
 use shadow_core::WallTime;
 use shadow_core::tencent::ShadowName;
 
-use crate::service::{ShadowId, ShadowService};
+use crate::service::ShadowService;
 
 const REQUEST: &str = "$shadow/application/";
 const RESULT: &str = "$shadow/application/result/";
@@ -123,16 +123,12 @@ pub fn handle(
     name: &ShadowName,
     payload: &[u8],
 ) -> Answer {
-    let id = ShadowId {
-        product_id: name.product_id(),
-        device_name: name.device_name(),
-    };
     let (request, reset_push) = match device_request(payload) {
         Some(Translated::Request(request)) => (request, None),
-        Some(Translated::Reset { then }) => (then, service.reset(wall, id).push),
+        Some(Translated::Reset { then }) => (then, service.reset(wall, name).push),
         None => (refused_request(payload), None),
     };
-    let mut payloads = service.handle_request(wall, id, &request).into_iter();
+    let mut payloads = service.handle_request(wall, name, &request).into_iter();
     Answer {
         reply: payloads.next().unwrap_or_default(),
         push: payloads.next().or(reset_push),
@@ -293,12 +289,9 @@ mod tests {
     #[test]
     fn reset_answers_with_the_document_and_pushes_its_delta() {
         let mut service = ShadowService::new();
-        let id = ShadowId {
-            product_id: "ABCDE12345",
-            device_name: "test01",
-        };
+        let name = ShadowName::new("ABCDE12345", "test01").unwrap();
         let state = r#"{"desired":{"a":1},"reported":{"b":2}}"#;
-        service.seed(id, state, 3, WALL).unwrap();
+        service.seed(&name, state, 3, WALL).unwrap();
         answer(&mut service, r#"{"type":"desire","desired":null}"#);
         let (reply, push) = answer(&mut service, r#"{"type":"reset","clientToken":"r"}"#);
         assert!(reply.contains(r#""desired":{"a":1}"#), "{reply}");
@@ -326,13 +319,7 @@ mod tests {
             assert_eq!(push, None);
         }
         assert_eq!(
-            service.document(
-                WALL,
-                ShadowId {
-                    product_id: "ABCDE12345",
-                    device_name: "test01"
-                }
-            ),
+            service.document(WALL, &ShadowName::new("ABCDE12345", "test01").unwrap()),
             r#"{"state":{"reported":{}},"timestamp":1626770700,"version":0}"#
         );
     }

@@ -325,9 +325,6 @@ fn tells_of_every_try_and_ends_with_the_client() {
     bench.published();
     bench.clock.run(&bench.executor, bench.client.close());
     assert_eq!(bench.clock.run(&bench.executor, bench.ended), Ok(()));
-    let id = crate::service::ShadowId {
-        product_id: "P",
-        device_name: "d",
-    };
-    assert_eq!(bench.service.borrow().shadow(id).unwrap().version(), 1);
+    let name = shadow_core::tencent::ShadowName::new("P", "d").unwrap();
+    assert_eq!(bench.service.borrow().shadow(&name).unwrap().version(), 1);
 }

@@ -4,7 +4,7 @@ use shadow_core::WallTime;
 use shadow_core::tencent::ShadowName;
 
 use crate::application;
-use crate::service::{ShadowId, ShadowService};
+use crate::service::ShadowService;
 
 /// A payload for a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn dispatch(
     if let Some(name) = ShadowName::from_operation_topic(topic) {
         let topic = name.result_topic();
         return service
-            .handle_request(wall, shadow_id(&name), payload)
+            .handle_request(wall, &name, payload)
             .into_iter()
             .map(|payload| Response {
                 topic: topic.clone(),
@@ -72,11 +72,4 @@ pub fn dispatch(
         payload,
     });
     [Some(reply), push].into_iter().flatten().collect()
-}
-
-pub(super) fn shadow_id(name: &ShadowName) -> ShadowId<'_> {
-    ShadowId {
-        product_id: name.product_id(),
-        device_name: name.device_name(),
-    }
 }

@@ -28,7 +28,6 @@ use crate::server::{
     ConnectionId, Message, Server, ServerConfig, ServerEvent, ServerTransmit, Step,
 };
 use crate::service::{Change, ChangeError, ServiceConfig, Shadow, ShadowService};
-use dispatch::shadow_id;
 
 pub use dispatch::{REQUEST_FILTERS, Response, dispatch};
 pub use example::{
@@ -169,14 +168,14 @@ impl Cloud {
     /// The shadow of `name`; `None` as long as nothing was ever written to it.
     #[must_use]
     pub fn shadow(&self, name: &ShadowName) -> Option<&Shadow> {
-        self.service.shadow(shadow_id(name))
+        self.service.shadow(name)
     }
 
     /// The shadow of `name` as a get reply's `payload`: compact JSON, no newline.
     #[must_use]
     pub fn document(&self, now: Instant, name: &ShadowName) -> String {
         let wall = self.server.wall_time(now);
-        self.service.document(wall, shadow_id(name))
+        self.service.document(wall, name)
     }
 
     /// The application changes what it desires, and the device is sent the delta. As
@@ -191,10 +190,10 @@ impl Cloud {
         patch: &str,
         expected_version: Option<u64>,
     ) -> Result<u64, ChangeError> {
-        let (wall, id) = (self.server.wall_time(now), shadow_id(name));
+        let wall = self.server.wall_time(now);
         let change = self
             .service
-            .set_desired(wall, id, patch, expected_version)?;
+            .set_desired(wall, name, patch, expected_version)?;
         Ok(self.publish_change(now, name, change))
     }
 
@@ -210,19 +209,17 @@ impl Cloud {
         patch: &str,
         expected_version: Option<u64>,
     ) -> Result<u64, ChangeError> {
-        let (wall, id) = (self.server.wall_time(now), shadow_id(name));
+        let wall = self.server.wall_time(now);
         let change = self
             .service
-            .set_reported(wall, id, patch, expected_version)?;
+            .set_reported(wall, name, patch, expected_version)?;
         Ok(self.publish_change(now, name, change))
     }
 
     /// Resets the shadow to what it was seeded with, and the device is sent the delta if there is
     /// one. As [`ShadowService::reset`]; returns the version now.
     pub fn reset(&mut self, now: Instant, name: &ShadowName) -> u64 {
-        let change = self
-            .service
-            .reset(self.server.wall_time(now), shadow_id(name));
+        let change = self.service.reset(self.server.wall_time(now), name);
         self.publish_change(now, name, change)
     }
 
@@ -237,8 +234,7 @@ impl Cloud {
         version: u64,
         last_change: WallTime,
     ) -> Result<(), ChangeError> {
-        let id = shadow_id(name);
-        self.service.seed(id, state, version, last_change)
+        self.service.seed(name, state, version, last_change)
     }
 
     fn answer(&mut self, now: Instant, message: &Message) {

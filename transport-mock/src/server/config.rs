@@ -13,11 +13,6 @@ use shadow_core::tencent::{DeviceInfo, ShadowName};
 pub struct ServerConfig {
     /// Who may log in. Default [`Credentials::Anyone`].
     pub credentials: Credentials,
-    /// How long a login is taken after the expiry in its user name has passed; default 5 minutes.
-    ///
-    /// The vendor's Python SDK writes the time of the login itself there, so it has always passed
-    /// when the login arrives.
-    pub expiry_grace: Duration,
     /// How long a new connection may take to its CONNECT; default 20 s. MQTT section 3.1 leaves
     /// the time to the server.
     pub connect_timeout: Duration,
@@ -51,7 +46,6 @@ impl Default for ServerConfig {
     fn default() -> ServerConfig {
         ServerConfig {
             credentials: Credentials::Anyone,
-            expiry_grace: Duration::from_secs(5 * 60),
             connect_timeout: Duration::from_secs(20),
             maximum_packet_size: 32 * 1024,
             maximum_connections: 1_000,

@@ -11,13 +11,14 @@
 //!
 //! ```
 //! use shadow_core::WallTime;
-//! use transport_mock::service::{ShadowId, ShadowService};
+//! use shadow_core::tencent::ShadowName;
+//! use transport_mock::service::ShadowService;
 //!
 //! let mut cloud = ShadowService::new();
-//! let device = ShadowId { product_id: "ABCDE12345", device_name: "test01" };
+//! let device = ShadowName::new("ABCDE12345", "test01").unwrap();
 //! let wall = WallTime::from_unix_millis(1_626_770_697_670);
 //!
-//! let replies = cloud.handle_request(wall, device, br#"{"type":"get","clientToken":8480}"#);
+//! let replies = cloud.handle_request(wall, &device, br#"{"type":"get","clientToken":8480}"#);
 //! assert_eq!(
 //!     replies,
 //!     [concat!(
@@ -27,7 +28,7 @@
 //!     ).as_bytes()]
 //! );
 //!
-//! let change = cloud.set_desired(wall, device, r#"{"power":true}"#, None)?;
+//! let change = cloud.set_desired(wall, &device, r#"{"power":true}"#, None)?;
 //! assert_eq!(change.version, 1);
 //! assert!(change.push.is_some());
 //! # Ok::<(), transport_mock::service::ChangeError>(())
@@ -57,6 +58,7 @@ mod shadow;
 use std::collections::BTreeMap;
 
 use shadow_core::WallTime;
+use shadow_core::tencent::ShadowName;
 
 use node::{MAX_LEVELS, Node, Object, object_text};
 use request::{Kind, Operation, PartPatch, Patch, Request};
@@ -65,15 +67,6 @@ use shadow::{Outcome, Values, present};
 pub use config::{DeltaPush, Limits, ServiceConfig};
 pub use refusal::{ChangeError, ResultCode};
 pub use shadow::Shadow;
-
-/// Whose shadow: the two levels that end both of a device's shadow topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShadowId<'a> {
-    /// The product id.
-    pub product_id: &'a str,
-    /// The device name, unique within the product.
-    pub device_name: &'a str,
-}
 
 /// A change that the application's side made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +92,7 @@ pub struct Change {
 #[derive(Clone, Debug, Default)]
 pub struct ShadowService {
     config: ServiceConfig,
-    shadows: BTreeMap<(String, String), Shadow>,
+    shadows: BTreeMap<ShadowName, Shadow>,
 }
 
 impl ShadowService {
@@ -118,7 +111,7 @@ impl ShadowService {
         }
     }
 
-    /// Answers one payload that device `id` published on its operation topic.
+    /// Answers one payload that device `name` published on its operation topic.
     ///
     /// Returns the payloads for its result topic, in order: always one reply, then a delta push if
     /// the request changed `desired` to something that is not reported. Never fails: what cannot be
@@ -130,20 +123,20 @@ impl ShadowService {
     pub fn handle_request(
         &mut self,
         wall: WallTime,
-        id: ShadowId<'_>,
+        name: &ShadowName,
         payload: &[u8],
     ) -> Vec<Vec<u8>> {
         let request = Request::parse(payload, &self.config.limits);
         let carried_out = match request.operation {
-            Ok(Operation::Get) => Ok((self.payload(wall, id), None)),
+            Ok(Operation::Get) => Ok((self.payload(wall, name), None)),
             Ok(Operation::Update { patch, version }) => self
-                .apply(wall, id, &patch, version)
+                .apply(wall, name, &patch, version)
                 .map_err(ResultCode::from),
             Err(code) => Err(code),
         };
         let (result, payload, push) = match carried_out {
             Ok((payload, push)) => (ResultCode::ACCEPTED, payload, push),
-            Err(code) => (code, self.payload(wall, id), None),
+            Err(code) => (code, self.payload(wall, name), None),
         };
         let timestamp = match request.kind {
             Some(Kind::Get) => wall.as_unix_seconds(),
@@ -159,16 +152,16 @@ impl ShadowService {
         [Some(line(&reply)), push].into_iter().flatten().collect()
     }
 
-    /// The document of `id`; `None` as long as nothing was ever written to it.
+    /// The document of `name`; `None` as long as nothing was ever written to it.
     #[must_use]
-    pub fn shadow(&self, id: ShadowId<'_>) -> Option<&Shadow> {
-        self.shadows.get(&key(id))
+    pub fn shadow(&self, name: &ShadowName) -> Option<&Shadow> {
+        self.shadows.get(name)
     }
 
-    /// The document of `id` as a get reply's `payload`: compact JSON, no newline.
+    /// The document of `name` as a get reply's `payload`: compact JSON, no newline.
     #[must_use]
-    pub fn document(&self, wall: WallTime, id: ShadowId<'_>) -> String {
-        object_text(&self.payload(wall, id))
+    pub fn document(&self, wall: WallTime, name: &ShadowName) -> String {
+        object_text(&self.payload(wall, name))
     }
 
     /// The application changes what it desires: `patch` is merged into the desired part as in a
@@ -182,7 +175,7 @@ impl ShadowService {
     pub fn set_desired(
         &mut self,
         wall: WallTime,
-        id: ShadowId<'_>,
+        name: &ShadowName,
         patch: &str,
         expected_version: Option<u64>,
     ) -> Result<Change, ChangeError> {
@@ -190,7 +183,7 @@ impl ShadowService {
             desired: Some(self.part(patch)?),
             reported: None,
         };
-        self.change(wall, id, &patch, expected_version)
+        self.change(wall, name, &patch, expected_version)
     }
 
     /// Changes the reported part as [`set_desired`](Self::set_desired) does the desired one: what
@@ -201,7 +194,7 @@ impl ShadowService {
     pub fn set_reported(
         &mut self,
         wall: WallTime,
-        id: ShadowId<'_>,
+        name: &ShadowName,
         patch: &str,
         expected_version: Option<u64>,
     ) -> Result<Change, ChangeError> {
@@ -209,10 +202,10 @@ impl ShadowService {
             reported: Some(self.part(patch)?),
             desired: None,
         };
-        self.change(wall, id, &patch, expected_version)
+        self.change(wall, name, &patch, expected_version)
     }
 
-    /// Begins the document of `id` at a given point, in place of any it had: `state` is a JSON
+    /// Begins the document of `name` at a given point, in place of any it had: `state` is a JSON
     /// object as in a document, `{"desired":{..},"reported":{..}}`, either part optional; other
     /// members are ignored. Nulls are dropped, as nothing in a document but an array holds one.
     ///
@@ -222,7 +215,7 @@ impl ShadowService {
     /// [`ChangeError`], except for a version conflict.
     pub fn seed(
         &mut self,
-        id: ShadowId<'_>,
+        name: &ShadowName,
         state: &str,
         version: u64,
         last_change: WallTime,
@@ -243,10 +236,10 @@ impl ShadowService {
             reported: part("reported")?,
             desired: part("desired")?,
         };
-        self.keep(id, Shadow::seeded(initial, version, last_change))
+        self.keep(name, Shadow::seeded(initial, version, last_change))
     }
 
-    /// Resets the cloud's cache of `id`: back to the state that [`seed`](Self::seed) gave, or to an
+    /// Resets the cloud's cache of `name`: back to the state that [`seed`](Self::seed) gave, or to an
     /// empty document.
     ///
     /// The version does not restart: a reset is a change and counts as one (as nothing if the
@@ -254,8 +247,8 @@ impl ShadowService {
     /// device that knew an older one gets its 5005. The sources leave this open.
     ///
     /// A document that was never written is left alone.
-    pub fn reset(&mut self, wall: WallTime, id: ShadowId<'_>) -> Change {
-        let Some(shadow) = self.shadows.get_mut(&key(id)) else {
+    pub fn reset(&mut self, wall: WallTime, name: &ShadowName) -> Change {
+        let Some(shadow) = self.shadows.get_mut(name) else {
             return Change {
                 version: 0,
                 push: None,
@@ -276,12 +269,12 @@ impl ShadowService {
     fn change(
         &mut self,
         wall: WallTime,
-        id: ShadowId<'_>,
+        name: &ShadowName,
         patch: &Patch,
         expected_version: Option<u64>,
     ) -> Result<Change, ChangeError> {
-        let (_, push) = self.apply(wall, id, patch, expected_version)?;
-        let version = self.shadow(id).map_or(0, Shadow::version);
+        let (_, push) = self.apply(wall, name, patch, expected_version)?;
+        let version = self.shadow(name).map_or(0, Shadow::version);
         Ok(Change { version, push })
     }
 
@@ -289,11 +282,11 @@ impl ShadowService {
     fn apply(
         &mut self,
         wall: WallTime,
-        id: ShadowId<'_>,
+        name: &ShadowName,
         patch: &Patch,
         expected_version: Option<u64>,
     ) -> Result<(Object, Option<Vec<u8>>), ChangeError> {
-        let mut shadow = self.shadow(id).cloned().unwrap_or_default();
+        let mut shadow = self.shadow(name).cloned().unwrap_or_default();
         let current = shadow.version();
         if expected_version.is_some_and(|expected| expected != current) {
             return Err(ChangeError::VersionConflict { current });
@@ -307,29 +300,28 @@ impl ShadowService {
         let payload = shadow.update_payload(wall, state, self.config.metadata);
         let push = push(&self.config, wall, &shadow, &desired);
         if changed {
-            self.keep(id, shadow)?;
+            self.keep(name, shadow)?;
         }
         Ok((payload, push))
     }
 
     /// Stores a document if the limits allow it.
-    fn keep(&mut self, id: ShadowId<'_>, shadow: Shadow) -> Result<(), ChangeError> {
+    fn keep(&mut self, name: &ShadowName, shadow: Shadow) -> Result<(), ChangeError> {
         let limits = &self.config.limits;
         let bytes = shadow.size();
         if bytes > limits.document_bytes {
             return Err(ChangeError::TooLarge { bytes });
         }
-        let key = key(id);
-        if !self.shadows.contains_key(&key) && self.shadows.len() >= limits.shadows {
+        if !self.shadows.contains_key(name) && self.shadows.len() >= limits.shadows {
             return Err(ChangeError::TooManyShadows);
         }
-        self.shadows.insert(key, shadow);
+        self.shadows.insert(name.clone(), shadow);
         Ok(())
     }
 
-    fn payload(&self, wall: WallTime, id: ShadowId<'_>) -> Object {
+    fn payload(&self, wall: WallTime, name: &ShadowName) -> Object {
         let metadata = self.config.metadata;
-        match self.shadow(id) {
+        match self.shadow(name) {
             Some(shadow) => shadow.payload(wall, metadata),
             None => Shadow::default().payload(wall, metadata),
         }
@@ -346,10 +338,6 @@ impl ShadowService {
     fn levels(&self) -> usize {
         self.config.limits.levels.min(MAX_LEVELS)
     }
-}
-
-fn key(id: ShadowId<'_>) -> (String, String) {
-    (id.product_id.to_owned(), id.device_name.to_owned())
 }
 
 /// The delta push after a change of the desired part by `changed`.

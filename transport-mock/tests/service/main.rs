@@ -13,12 +13,12 @@ mod recorded;
 mod support {
     use serde_json::Value;
     use shadow_core::WallTime;
-    use transport_mock::service::{ShadowId, ShadowService};
+    use shadow_core::tencent::ShadowName;
+    use transport_mock::service::ShadowService;
 
-    pub(crate) const ID: ShadowId<'static> = ShadowId {
-        product_id: "ABCDE12345",
-        device_name: "test01",
-    };
+    pub(crate) fn name() -> ShadowName {
+        ShadowName::new("ABCDE12345", "test01").unwrap()
+    }
 
     pub(crate) fn at(millis: u64) -> WallTime {
         WallTime::from_unix_millis(millis)
@@ -27,7 +27,7 @@ mod support {
     /// All payloads that answer `request`, each without the newline that it must end in.
     pub(crate) fn answers(cloud: &mut ShadowService, millis: u64, request: &str) -> Vec<String> {
         cloud
-            .handle_request(at(millis), ID, request.as_bytes())
+            .handle_request(at(millis), &name(), request.as_bytes())
             .into_iter()
             .map(line)
             .collect()

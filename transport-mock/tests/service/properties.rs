@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use transport_mock::service::{ServiceConfig, ShadowService};
 
-use crate::support::{ID, answers, at, json as read};
+use crate::support::{answers, at, json as read, name};
 
 /// A document as a flat list of leaves by path; an empty object is a leaf. Written without the
 /// recursion over two trees that the service uses, so that the two can disagree.
@@ -245,7 +245,7 @@ proptest! {
                 "version": version,
                 "timestamp": changed_at.unwrap_or(now / 1_000),
             });
-            prop_assert_eq!(read(&cloud.document(at(now), ID)), document.clone());
+            prop_assert_eq!(read(&cloud.document(at(now), &name())), document.clone());
             if refused {
                 prop_assert_eq!(&reply["payload"], &document);
             }
@@ -278,7 +278,7 @@ proptest! {
                 let stamped = stamped_paths(&state, &message["payload"]["metadata"]);
                 prop_assert!(stamped, "{}", payload);
             }
-            let document = read(&cloud.document(at(0), ID));
+            let document = read(&cloud.document(at(0), &name()));
             let stamped = stamped_paths(&document["state"], &document["metadata"]);
             prop_assert!(stamped, "{}", document);
         }
@@ -289,7 +289,7 @@ proptest! {
         let mut cloud = ShadowService::new();
         let request = format!(r#"{{"type":"update","state":{{"reported":{{"n": {number} }}}}}}"#);
         answers(&mut cloud, 1, &request);
-        let reported = cloud.shadow(ID).map(|shadow| shadow.reported());
+        let reported = cloud.shadow(&name()).map(|shadow| shadow.reported());
         prop_assert_eq!(reported, Some(format!(r#"{{"n":{number}}}"#)));
     }
 
@@ -300,16 +300,16 @@ proptest! {
         let request = json!({"type": "update", "state": {"reported": part}, "clientToken": text});
         let answered = answers(&mut cloud, 1, &request.to_string());
         prop_assert_eq!(&read(&answered[0])["clientToken"], &json!(text));
-        prop_assert_eq!(read(&cloud.shadow(ID).unwrap().reported()), part);
+        prop_assert_eq!(read(&cloud.shadow(&name()).unwrap().reported()), part);
     }
 
     #[test]
     fn arbitrary_bytes_are_refused_and_change_nothing(payload in any::<Vec<u8>>()) {
         let mut cloud = ShadowService::new();
-        let answered = cloud.handle_request(at(1), ID, &payload);
+        let answered = cloud.handle_request(at(1), &name(), &payload);
         prop_assert_eq!(answered.len(), 1);
         prop_assert_eq!(&read(std::str::from_utf8(&answered[0]).unwrap())["result"], 9000);
-        prop_assert_eq!(cloud.shadow(ID), None);
+        prop_assert_eq!(cloud.shadow(&name()), None);
     }
 
     /// Requests that are almost right: one byte of a good one is another, or it is cut short.
@@ -328,12 +328,12 @@ proptest! {
         } else {
             request[place] = byte;
         }
-        let answered = cloud.handle_request(at(1), ID, &request);
+        let answered = cloud.handle_request(at(1), &name(), &request);
         let reply = read(std::str::from_utf8(&answered[0]).unwrap());
         prop_assert!(reply["result"].is_u64());
         if reply["result"] != 0 {
             prop_assert_eq!(answered.len(), 1);
-            prop_assert_eq!(cloud.shadow(ID), None);
+            prop_assert_eq!(cloud.shadow(&name()), None);
         }
         if cut {
             prop_assert_eq!(&reply["result"], 9000);

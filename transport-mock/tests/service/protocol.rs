@@ -1,10 +1,9 @@
 //! The device's side of the protocol, rule by rule.
 
-use transport_mock::service::{
-    DeltaPush, Limits, ResultCode, ServiceConfig, ShadowId, ShadowService,
-};
+use shadow_core::tencent::ShadowName;
+use transport_mock::service::{DeltaPush, Limits, ResultCode, ServiceConfig, ShadowService};
 
-use crate::support::{ID, answers, at, json, reply};
+use crate::support::{answers, at, json, name, reply};
 
 const T: u64 = 1_626_770_697_123;
 
@@ -15,7 +14,7 @@ fn seeded(state: &str) -> ShadowService {
 
 fn seeded_with(state: &str, config: ServiceConfig) -> ShadowService {
     let mut cloud = ShadowService::with_config(config);
-    cloud.seed(ID, state, 8, at(1_000)).unwrap();
+    cloud.seed(&name(), state, 8, at(1_000)).unwrap();
     cloud
 }
 
@@ -84,7 +83,7 @@ fn update_has_milliseconds_inside_and_outside_and_only_what_changed() {
         )
     );
     assert_eq!(
-        cloud.shadow(ID).unwrap().reported(),
+        cloud.shadow(&name()).unwrap().reported(),
         r#"{"a":1,"b":{"c":5,"d":3},"e":"x"}"#
     );
 }
@@ -101,7 +100,7 @@ fn update_that_changes_nothing_keeps_version_and_timestamp() {
     );
     let untouched = &mut ShadowService::new();
     reply(untouched, T, &update(r#"{"reported":{},"desired":null}"#));
-    assert_eq!(untouched.shadow(ID), None);
+    assert_eq!(untouched.shadow(&name()), None);
 }
 
 #[test]
@@ -155,11 +154,11 @@ fn version_is_checked_unless_it_is_zero_or_absent() {
             0,
             "{version}"
         );
-        assert_eq!(cloud.shadow(ID).unwrap().version(), 9, "{version}");
+        assert_eq!(cloud.shadow(&name()).unwrap().version(), 9, "{version}");
     }
     for version in ["7", "9", "18446744073709551615"] {
         let mut cloud = seeded(r#"{"reported":{"a":1},"desired":{"a":2}}"#);
-        let before = cloud.shadow(ID).cloned();
+        let before = cloud.shadow(&name()).cloned();
         let request = format!(
             r#"{{"type":"update","state":{{"reported":null}},"version":{version},"clientToken":"t"}}"#
         );
@@ -171,7 +170,7 @@ fn version_is_checked_unless_it_is_zero_or_absent() {
                 r#""timestamp":1626770697123,"type":"update"}"#
             )
         );
-        assert_eq!(cloud.shadow(ID).cloned(), before);
+        assert_eq!(cloud.shadow(&name()).cloned(), before);
     }
 }
 
@@ -187,7 +186,10 @@ fn null_deletes_a_key_and_clears_a_part() {
         state_of(&deleted),
         r#"{"reported":{"a":null,"b":{"c":null}}}"#
     );
-    assert_eq!(cloud.shadow(ID).unwrap().reported(), r#"{"b":{"d":3}}"#);
+    assert_eq!(
+        cloud.shadow(&name()).unwrap().reported(),
+        r#"{"b":{"d":3}}"#
+    );
 
     let cleared = reply(
         &mut cloud,
@@ -195,13 +197,13 @@ fn null_deletes_a_key_and_clears_a_part() {
         &update(r#"{"reported":{"x":1},"desired":null}"#),
     );
     assert_eq!(state_of(&cleared), r#"{"desired":null,"reported":{"x":1}}"#);
-    assert_eq!(cloud.shadow(ID).unwrap().desired(), None);
-    assert_eq!(cloud.shadow(ID).unwrap().version(), 10);
+    assert_eq!(cloud.shadow(&name()).unwrap().desired(), None);
+    assert_eq!(cloud.shadow(&name()).unwrap().version(), 10);
 
     let cleared = reply(&mut cloud, T, &update(r#"{"reported":null}"#));
     assert_eq!(state_of(&cleared), r#"{"reported":null}"#);
     assert_eq!(
-        cloud.document(at(T), ID),
+        cloud.document(at(T), &name()),
         r#"{"state":{"reported":{}},"timestamp":1626770697123,"version":11}"#
     );
 }
@@ -215,7 +217,7 @@ fn arrays_are_replaced_whole() {
         &update(r#"{"reported":{"a":[null,{"x":1}]}}"#),
     );
     assert_eq!(state_of(&replaced), r#"{"reported":{"a":[null,{"x":1}]}}"#);
-    let shadow = cloud.shadow(ID).unwrap();
+    let shadow = cloud.shadow(&name()).unwrap();
     assert_eq!(shadow.reported(), r#"{"a":[null,{"x":1}]}"#);
     assert_eq!(shadow.delta().as_deref(), Some(r#"{"a":[1]}"#));
 }
@@ -233,7 +235,7 @@ fn overwrite_update_replaces_reported_and_merges_desired() {
         r#"{"desired":{"y":2},"reported":{"a":null,"c":{}}}"#
     );
     assert_eq!(json(&push)["type"], "delta");
-    let shadow = cloud.shadow(ID).unwrap();
+    let shadow = cloud.shadow(&name()).unwrap();
     assert_eq!(shadow.reported(), r#"{"b":2,"c":{}}"#);
     assert_eq!(shadow.desired().as_deref(), Some(r#"{"x":1,"y":2}"#));
 }
@@ -274,7 +276,7 @@ fn both_parts_at_once_are_one_change() {
         json(&both[0])["payload"]["state"].to_string(),
         r#"{"desired":{"a":2},"reported":{"a":2}}"#
     );
-    assert_eq!(cloud.shadow(ID).unwrap().version(), 9);
+    assert_eq!(cloud.shadow(&name()).unwrap().version(), 9);
 }
 
 #[test]
@@ -285,7 +287,7 @@ fn push_of_changes_holds_no_older_difference() {
     };
     let mut cloud = seeded_with(r#"{"reported":{"a":1},"desired":{"a":0,"b":0}}"#, config);
     let push = cloud
-        .set_desired(at(T), ID, r#"{"c":3}"#, None)
+        .set_desired(at(T), &name(), r#"{"c":3}"#, None)
         .unwrap()
         .push;
     assert!(
@@ -293,9 +295,13 @@ fn push_of_changes_holds_no_older_difference() {
             .unwrap()
             .contains(r#"{"state":{"c":3},"#)
     );
-    let deletion = cloud.set_desired(at(T), ID, r#"{"b":null}"#, None).unwrap();
+    let deletion = cloud
+        .set_desired(at(T), &name(), r#"{"b":null}"#, None)
+        .unwrap();
     assert_eq!(deletion.push, None, "the deleted key is nothing to apply");
-    let met = cloud.set_desired(at(T), ID, r#"{"a":1}"#, None).unwrap();
+    let met = cloud
+        .set_desired(at(T), &name(), r#"{"a":1}"#, None)
+        .unwrap();
     assert_eq!(met.push, None, "the change is what was reported already");
 }
 
@@ -307,7 +313,7 @@ fn metadata_has_the_time_of_each_leaf() {
     };
     let mut cloud = ShadowService::with_config(config);
     assert_eq!(
-        cloud.document(at(T), ID),
+        cloud.document(at(T), &name()),
         r#"{"metadata":{},"state":{},"version":0}"#
     );
     let first = reply(
@@ -333,7 +339,7 @@ fn metadata_has_the_time_of_each_leaf() {
         r#"{"reported":{"n":{"y":{"timestamp":2000}}}}"#
     );
     let push = cloud
-        .set_desired(at(3_000), ID, r#"{"n":{"x":1,"y":4}}"#, None)
+        .set_desired(at(3_000), &name(), r#"{"n":{"x":1,"y":4}}"#, None)
         .unwrap()
         .push;
     assert_eq!(
@@ -345,7 +351,7 @@ fn metadata_has_the_time_of_each_leaf() {
         )
     );
     assert_eq!(
-        cloud.shadow(ID).unwrap().metadata(),
+        cloud.shadow(&name()).unwrap().metadata(),
         concat!(
             r#"{"delta":{"n":{"y":{"timestamp":3000}}},"#,
             r#""desired":{"n":{"x":{"timestamp":3000},"y":{"timestamp":3000}}},"#,
@@ -366,7 +372,7 @@ fn values_survive_textually() {
         T,
         &update(&format!(r#"{{"reported":{values}}}"#)),
     );
-    assert_eq!(cloud.shadow(ID).unwrap().reported(), values);
+    assert_eq!(cloud.shadow(&name()).unwrap().reported(), values);
     let same =
         r#"{"reported":{ "text" : "\u6765\u81ea \u0022x\u0022 % \u0009\u0001 \ud83d\ude00" }}"#;
     assert_eq!(
@@ -381,15 +387,12 @@ fn values_survive_textually() {
 fn shadows_are_apart() {
     let mut cloud = seeded(r#"{"reported":{"a":1}}"#);
     for (product_id, device_name) in [("ABCDE12345", "test02"), ("ABCDE12346", "test01")] {
-        let other = ShadowId {
-            product_id,
-            device_name,
-        };
-        assert_eq!(cloud.shadow(other), None);
-        let change = cloud.set_desired(at(T), other, r#"{"b":1}"#, Some(0));
+        let other = ShadowName::new(product_id, device_name).unwrap();
+        assert_eq!(cloud.shadow(&other), None);
+        let change = cloud.set_desired(at(T), &other, r#"{"b":1}"#, Some(0));
         assert_eq!(change.unwrap().version, 1);
     }
-    assert_eq!(cloud.shadow(ID).unwrap().version(), 8);
+    assert_eq!(cloud.shadow(&name()).unwrap().version(), 8);
 }
 
 #[test]
@@ -438,9 +441,13 @@ fn malformed_requests_are_refused_with_what_could_be_read() {
         let request = format!(r#"{{"type":"update","clientToken":"t"{members}}}"#);
         assert_eq!(reply(&mut cloud, T, &request), of_update, "{request}");
     }
-    let not_utf8 = cloud.handle_request(at(T), ID, b"{\"type\":\"get\",\"clientToken\":\"\xff\"}");
+    let not_utf8 = cloud.handle_request(
+        at(T),
+        &name(),
+        b"{\"type\":\"get\",\"clientToken\":\"\xff\"}",
+    );
     assert_eq!(not_utf8, [format!("{unread}\n").into_bytes()]);
-    assert_eq!(cloud.shadow(ID).unwrap().version(), 8);
+    assert_eq!(cloud.shadow(&name()).unwrap().version(), 8);
 }
 
 #[test]
@@ -469,7 +476,7 @@ fn limits_refuse_and_change_nothing() {
         ..ServiceConfig::default()
     };
     let mut cloud = seeded_with(r#"{"reported":{"a":"1234567890"}}"#, config);
-    let before = cloud.shadow(ID).cloned();
+    let before = cloud.shadow(&name()).cloned();
 
     // {"reported":{"a":"1234567890","b":""}} has 38 bytes: 22 more fit.
     for (fill, code) in [(22, ResultCode::ACCEPTED), (23, ResultCode::TOO_LARGE)] {
@@ -477,7 +484,7 @@ fn limits_refuse_and_change_nothing() {
         let request = update(&format!(r#"{{"reported":{{"b":"{}"}}}}"#, "x".repeat(fill)));
         let reply = json(&reply(&mut cloud, T, &request));
         assert_eq!(reply["result"], code.value(), "{fill}");
-        assert_eq!(cloud.shadow(ID).unwrap().version() == 8, fill == 23);
+        assert_eq!(cloud.shadow(&name()).unwrap().version() == 8, fill == 23);
     }
     for (state, code) in [
         (r#"{"reported":{"b":{"c":1}}}"#, ResultCode::ACCEPTED),
@@ -496,13 +503,10 @@ fn limits_refuse_and_change_nothing() {
         );
     }
 
-    let stranger = ShadowId {
-        device_name: "test02",
-        ..ID
-    };
+    let stranger = ShadowName::new("ABCDE12345", "test02").unwrap();
     let refused = cloud.handle_request(
         at(T),
-        stranger,
+        &stranger,
         update(r#"{"reported":{"a":1}}"#).as_bytes(),
     );
     assert_eq!(
@@ -513,6 +517,6 @@ fn limits_refuse_and_change_nothing() {
             "\n"
         )
     );
-    assert_eq!(cloud.shadow(stranger), None);
-    assert_eq!(cloud.shadow(ID).cloned(), before);
+    assert_eq!(cloud.shadow(&stranger), None);
+    assert_eq!(cloud.shadow(&name()).cloned(), before);
 }

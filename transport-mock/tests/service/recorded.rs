@@ -2,16 +2,14 @@
 
 use std::collections::VecDeque;
 
-use transport_mock::service::{ServiceConfig, ShadowId, ShadowService};
+use shadow_core::tencent::ShadowName;
+use transport_mock::service::{ServiceConfig, ShadowService};
 
 use crate::support::at;
 
 /// Replays a session; `product` is whose it is. Returns how many of the cloud's payloads matched.
 fn replay(session: &str, product_id: &str, config: ServiceConfig) -> usize {
-    let id = ShadowId {
-        product_id,
-        device_name: "test01",
-    };
+    let name = ShadowName::new(product_id, "test01").unwrap();
     let mut cloud = ShadowService::with_config(config);
     let mut sent = VecDeque::new();
     let mut matched = 0;
@@ -21,13 +19,18 @@ fn replay(session: &str, product_id: &str, config: ServiceConfig) -> usize {
         let wall = || at(clock.parse().unwrap());
         match who {
             "seed" => cloud
-                .seed(id, payload, number.parse().unwrap(), wall())
+                .seed(&name, payload, number.parse().unwrap(), wall())
                 .unwrap(),
             "device" => {
                 assert_eq!(payload.len(), number.parse::<usize>().unwrap(), "{line}");
-                sent.extend(cloud.handle_request(wall(), id, payload.as_bytes()));
+                sent.extend(cloud.handle_request(wall(), &name, payload.as_bytes()));
             }
-            "app" => sent.extend(cloud.set_desired(wall(), id, payload, None).unwrap().push),
+            "app" => sent.extend(
+                cloud
+                    .set_desired(wall(), &name, payload, None)
+                    .unwrap()
+                    .push,
+            ),
             "cloud" => {
                 let found = sent.pop_front().unwrap();
                 assert_eq!(String::from_utf8_lossy(&found), format!("{payload}\n"));
