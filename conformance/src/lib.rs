@@ -2,9 +2,11 @@
 //!
 //! * [`log`] reads logs of the vendor's Python SDK.
 //! * [`capture`] reads packet captures of MQTT connections.
+//! * [`replay`] drives the engine with a log and compares what it does, line by line.
 
 pub mod capture;
 pub mod log;
+pub mod replay;
 
 /// The code in the README compiles, and what it asserts holds.
 #[cfg(doctest)]

@@ -172,6 +172,23 @@ impl Engine {
         self.update(now, shadow, &Update::new().clear_desired())
     }
 
+    /// Has the shadow's next client token carry `number`, for replaying a recording in which numbers
+    /// were left out or given twice. Counters of
+    /// [`TokenStyle::ProductCounter`](crate::config::TokenStyle) only; other tokens stay as they
+    /// are. Replies to a larger number than the next one count as foreign.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownShadow`].
+    pub fn set_next_token(&mut self, shadow: ShadowId, number: u64) -> Result<(), RequestError> {
+        let shadow = self
+            .shadows
+            .get_mut(shadow)
+            .ok_or(RequestError::UnknownShadow(shadow))?;
+        shadow.next_token = number;
+        Ok(())
+    }
+
     /// The engine's own get, whose answer makes the shadow ready.
     pub(super) fn get_after_subscription(&mut self, now: Instant, shadow: ShadowId) {
         let asked = self.ask(now, shadow, Operation::Get, Owner::Engine, None::<&Update>);

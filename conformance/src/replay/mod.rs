@@ -1,0 +1,156 @@
+//! Replays a log: the engine is driven with the log's instants, and must do what the log prints.
+//!
+//! # How
+//!
+//! Lines that the server or the application caused go in: `Received ..` as bytes, `[shadow update]`
+//! and what is sent as requests. What the engine then does is put into the log's words and queued
+//! for the thread that would print it; each printed line must be the next one of its thread. Order
+//! holds within a thread, not between threads, and no line may come before its cause.
+//!
+//! # What need not be printed
+//!
+//! * Before the first line, after the last, and where one file ends and another begins: anything.
+//!   A log that begins in the middle starts from an engine that is connected and subscribed.
+//! * Within a file: a request as a whole, with its PUBLISH and its callbacks, where a reply or the
+//!   message numbers show that there was one. A request of which only some lines are printed is
+//!   incomplete, and so unexplained.
+//! * Kinds of lines that the application never prints although it had three occasions.
+//!
+//! # What a replay cannot show
+//!
+//! Inbound bytes are made from the printed documents, so the engine repeats what those say. They are
+//! checked against each other instead (`ledger`): a reply must repeat what was sent, a document must
+//! hold what was accepted before, and versions count upwards.
+
+mod conclusions;
+mod device;
+mod driver;
+mod identity;
+mod inbound;
+mod ledger;
+mod outline;
+mod report;
+mod requests;
+mod server;
+mod start;
+mod words;
+
+pub use conclusions::Conclusion;
+pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
+
+use crate::log::{Log, Session, SessionError};
+use driver::Driver;
+use identity::Identity;
+use outline::Outline;
+use start::{Beginning, Start};
+
+/// Replays logs that are excerpts of one session.
+///
+/// # Errors
+/// [`SessionError`] if they cannot be of one session.
+///
+/// ```
+/// use conformance::log::Log;
+/// let text = b"2021-07-20 16:44:57,615.615 [log.py:35] - DEBUG - publish success\n\
+///              2021-07-20 16:44:57,616.616 [log.py:35] - DEBUG - on_publish:mid:3,userdata:None\n";
+/// let log = Log::parse("example.log", text).unwrap();
+/// let report = conformance::replay::replay(vec![log]).unwrap();
+/// assert_eq!(report.unexplained(), 0);
+/// assert_eq!(report.counts.inferred, 2);
+/// ```
+pub fn replay(logs: Vec<Log>) -> Result<Report, SessionError> {
+    let session = Session::from_logs(logs)?;
+    let identity = Identity::find(&session);
+    let outline = Outline::new(&session, &identity);
+    let replies = start::printed_replies(&outline);
+    let start = Start::find(&outline, &identity, &replies);
+    let outcome = Driver::new(&outline, &identity, &replies, &start).run();
+    let mut lines: Vec<LineReport> = session
+        .order
+        .iter()
+        .zip(session.entries())
+        .zip(outcome.verdicts)
+        .map(|((place, (_, entry)), verdict)| LineReport {
+            file: place.log,
+            number: entry.line.number,
+            text: entry.line.message.clone(),
+            verdict,
+        })
+        .collect();
+    let mut conclusions = Vec::new();
+    for (conclusion, blame) in conclusions::check(&session, &outline) {
+        if let Some(line) = blame.and_then(|line| lines.get_mut(line)) {
+            line.verdict = Verdict::unexplained(format!(
+                "the document says “{}”, but {}",
+                conclusion.sentence, conclusion.found
+            ));
+        }
+        conclusions.push(conclusion);
+    }
+    for (repeat, kept) in &session.repeats {
+        let log = |index: usize| session.logs.get(index);
+        let number = |place: &crate::log::Place| {
+            log(place.log)
+                .and_then(|log| log.lines.get(place.entry))
+                .map(|entry| &entry.line)
+        };
+        if let (Some(line), Some(first)) = (number(repeat), number(kept)) {
+            lines.push(LineReport {
+                file: repeat.log,
+                number: line.number,
+                text: line.message.clone(),
+                verdict: Verdict::environment(format!(
+                    "the same as line {} of file {}",
+                    first.number,
+                    kept.log + 1
+                )),
+            });
+        }
+    }
+    for (file, log) in session.logs.iter().enumerate() {
+        if let Some(torn) = &log.torn {
+            lines.push(LineReport {
+                file,
+                number: torn.number,
+                text: torn.text.clone(),
+                verdict: Verdict::inferred("the file ends in the middle of this line"),
+            });
+        }
+    }
+    let mut report = Report {
+        files: session.logs.iter().map(|log| log.name.clone()).collect(),
+        profile: Profile {
+            product_id: identity.name.product_id().to_owned(),
+            device_name: identity.name.device_name().to_owned(),
+            redacted_as: identity.redacted_as.clone(),
+            keep_alive: driver::keep_alive(&outline).unwrap_or(60),
+            mqtt_version: "MQTT 3.1 by the profile (a log does not show it)",
+            inbound_json: outline.spelling.describe(),
+            begins: begins(&start),
+        },
+        lines,
+        unprinted: outcome.unprinted,
+        counts: Counts::default(),
+        findings: outcome.findings,
+        conclusions,
+    };
+    report.count();
+    Ok(report)
+}
+
+fn begins(start: &Start) -> String {
+    match start.beginning {
+        Beginning::Start => "before the connection".to_owned(),
+        Beginning::Reconnect => "before a connection".to_owned(),
+        Beginning::Handshake => "in the middle, with an engine that has sent CONNECT".to_owned(),
+        Beginning::Middle => {
+            let open = start.open.len();
+            let requests = match open {
+                0 => String::new(),
+                1 => " and waits for the reply to 1 request".to_owned(),
+                more => format!(" and waits for the replies to {more} requests"),
+            };
+            format!("in the middle, with an engine that is connected and subscribed{requests}")
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The session's lines made ready for the replay: ids filled in, threads told apart, messages
+//! paired with the callbacks that print them.
+
+use shadow_core::tencent::ShadowName;
+
+use super::identity::Identity;
+use super::inbound::{self, SPELLINGS, Spelling};
+use crate::log::{Payload, Place, Session, Statement, Thread};
+
+/// One line of the session.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// Milliseconds on the log's clock.
+    pub(super) at: u64,
+    /// With the ids filled in.
+    pub(super) statement: Statement,
+    pub(super) thread: Option<Thread>,
+    /// What to call it in findings.
+    pub(super) label: String,
+    /// Whether lines may be missing between the one before and this one: another file begins.
+    pub(super) seam: bool,
+}
+
+/// All lines, and what belongs together.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) lines: Vec<Line>,
+    /// For a received PUBLISH: the callback line that prints its payload.
+    pub(super) callback_of: Vec<Option<usize>>,
+    /// For a callback line with a payload: the received PUBLISH.
+    pub(super) cause_of: Vec<Option<usize>>,
+    pub(super) spelling: Spelling,
+    /// Whether any callback with a payload is printed at all.
+    pub(super) prints_payloads: bool,
+}
+
+/// How many lines a message may be ahead of the one that its callback is printed beside.
+const LOOK_AHEAD: usize = 20;
+
+impl Outline {
+    pub(super) fn new(session: &Session, identity: &Identity) -> Outline {
+        let mut lines = Vec::with_capacity(session.order.len());
+        let adjacent = Adjacency::new(session);
+        let mut before: Option<Place> = None;
+        let many = session.logs.len() > 1;
+        for (&place, (log, entry)) in session.order.iter().zip(session.entries()) {
+            let mut statement = entry.statement.clone();
+            identity.fill(&mut statement);
+            lines.push(Line {
+                at: entry.line.at.millis(),
+                label: match many {
+                    true => format!("{}: line {}", log.name, entry.line.number),
+                    false => format!("line {}", entry.line.number),
+                },
+                thread: statement.thread(),
+                statement,
+                seam: before.is_some_and(|before| !adjacent.follow(before, place)),
+            });
+            before = Some(place);
+        }
+        let mut outline = Outline {
+            callback_of: vec![None; lines.len()],
+            cause_of: vec![None; lines.len()],
+            spelling: SPELLINGS[0],
+            prints_payloads: false,
+            lines,
+        };
+        outline.pair();
+        outline.vote();
+        outline
+    }
+
+    pub(super) fn statement(&self, index: usize) -> Option<&Statement> {
+        self.lines.get(index).map(|line| &line.statement)
+    }
+
+    /// The payload that a callback line prints.
+    pub(super) fn payload(&self, index: usize) -> Option<&Payload> {
+        match self.statement(index)? {
+            Statement::OnPayload { payload, .. } | Statement::OnMessage { payload, .. } => {
+                Some(payload)
+            }
+            _ => None,
+        }
+    }
+
+    fn pair(&mut self) {
+        let (mut received, mut callbacks) = (Vec::new(), Vec::new());
+        for (index, line) in self.lines.iter().enumerate() {
+            match &line.statement {
+                Statement::ReceivedPublish { .. } => received.push(index),
+                Statement::OnPayload { .. } | Statement::OnMessage { .. } => callbacks.push(index),
+                _ => {}
+            }
+        }
+        self.prints_payloads = !callbacks.is_empty();
+        let (mut next, mut first_of_stretch) = (0, true);
+        let mut at = 0;
+        while let Some(&message) = received.get(at) {
+            while callbacks
+                .get(next)
+                .is_some_and(|&callback| callback < message)
+            {
+                next += 1;
+            }
+            let Some(&callback) = callbacks.get(next) else {
+                break;
+            };
+            if self.seam_between(at.checked_sub(1).and_then(|i| received.get(i)), message) {
+                first_of_stretch = true;
+            }
+            if self.fits(message, callback) {
+                self.join(message, callback);
+                (next, at, first_of_stretch) = (next + 1, at + 1, false);
+                continue;
+            }
+            // Callbacks of messages that came before the excerpt may come late.
+            let late = (1..=LOOK_AHEAD).find(|ahead| {
+                callbacks
+                    .get(next + ahead)
+                    .is_some_and(|&other| self.fits(message, other))
+            });
+            if let (true, Some(late)) = (first_of_stretch, late) {
+                next += late;
+                continue;
+            }
+            // A message whose callback prints nothing.
+            let silent = (1..=3).any(|ahead| {
+                received
+                    .get(at + ahead)
+                    .is_some_and(|&other| other < callback && self.fits(other, callback))
+            });
+            if !silent && self.plausible(message, callback) {
+                self.join(message, callback);
+                (next, first_of_stretch) = (next + 1, false);
+            }
+            at += 1;
+        }
+    }
+
+    fn seam_between(&self, before: Option<&usize>, message: usize) -> bool {
+        before.is_some_and(|&before| {
+            self.lines
+                .get(before + 1..=message)
+                .is_some_and(|lines| lines.iter().any(|line| line.seam))
+        })
+    }
+
+    fn join(&mut self, message: usize, callback: usize) {
+        if let Some(slot) = self.callback_of.get_mut(message) {
+            *slot = Some(callback);
+        }
+        if let Some(slot) = self.cause_of.get_mut(callback) {
+            *slot = Some(message);
+        }
+    }
+
+    /// Whether the callback may be this message's by its kind.
+    fn plausible(&self, message: usize, callback: usize) -> bool {
+        let Some(Statement::ReceivedPublish { topic, .. }) = self.statement(message) else {
+            return false;
+        };
+        match self.statement(callback) {
+            Some(Statement::OnMessage { topic: printed, .. }) => topic == printed,
+            Some(Statement::OnPayload { .. }) => ShadowName::from_result_topic(topic).is_some(),
+            _ => false,
+        }
+    }
+
+    fn fits(&self, message: usize, callback: usize) -> bool {
+        let Some(Statement::ReceivedPublish { length, topic, .. }) = self.statement(message) else {
+            return false;
+        };
+        if let Some(Statement::OnMessage { topic: printed, .. }) = self.statement(callback)
+            && printed != topic
+        {
+            return false;
+        }
+        self.payload(callback)
+            .is_some_and(|payload| inbound::fitting(payload, *length) != 0)
+    }
+
+    /// The spelling that most messages have. Another than the vendor's takes two of them.
+    fn vote(&mut self) {
+        let mut votes = [0_usize; SPELLINGS.len()];
+        for (message, callback) in self.callback_of.iter().enumerate() {
+            let Some(payload) = callback.and_then(|callback| self.payload(callback)) else {
+                continue;
+            };
+            if let Some(Statement::ReceivedPublish { length, .. }) = self.statement(message) {
+                let fits = inbound::fitting(payload, *length);
+                for (index, count) in votes.iter_mut().enumerate() {
+                    *count += usize::from(fits >> index & 1);
+                }
+            }
+        }
+        let usual = votes.first().copied().unwrap_or_default();
+        let most = votes.iter().copied().max().unwrap_or_default();
+        if most >= 2
+            && most > usual
+            && let Some(index) = votes.iter().position(|count| *count == most)
+            && let Some(spelling) = SPELLINGS.get(index)
+        {
+            self.spelling = *spelling;
+        }
+    }
+}
+
+/// Which places hold the same record as another place.
+struct Adjacency {
+    /// Sorted: a kept place and one that repeats it.
+    repeats: Vec<(Place, Place)>,
+}
+
+impl Adjacency {
+    fn new(session: &Session) -> Adjacency {
+        let mut repeats: Vec<_> = session
+            .repeats
+            .iter()
+            .map(|&(repeat, kept)| (kept, repeat))
+            .collect();
+        repeats.sort_unstable();
+        Adjacency { repeats }
+    }
+
+    fn all(&self, place: Place) -> impl Iterator<Item = Place> + '_ {
+        let start = self.repeats.partition_point(|(kept, _)| *kept < place);
+        let others = self.repeats.get(start..).unwrap_or_default();
+        let same = others.iter().take_while(move |(kept, _)| *kept == place);
+        std::iter::once(place).chain(same.map(|(_, repeat)| *repeat))
+    }
+
+    /// Whether some log has the two records one right after the other.
+    fn follow(&self, before: Place, after: Place) -> bool {
+        self.all(before).any(|before| {
+            self.all(after)
+                .any(|after| before.log == after.log && before.entry + 1 == after.entry)
+        })
+    }
+}

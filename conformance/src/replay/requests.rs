@@ -1,0 +1,733 @@
+//! The application's side: requests, and what stands for those that are not printed.
+
+use serde_json::Value;
+use shadow_core::json::Json;
+use shadow_core::mqtt::QoS;
+use shadow_core::tencent::{Operation, Part, ShadowName, Update, request};
+use shadow_core::{Publication, RequestError, RequestId};
+
+use super::device::{Link, MAXIMUM_PAYLOAD};
+use super::driver::{Asked, Attached, Driver, after, distance};
+use super::ledger::Ledger;
+use super::report::Verdict;
+use super::start::{get_length, token_number};
+use super::words::describe;
+use crate::log::{Statement, Thread};
+
+/// Most packets that are named one by one when they are not printed.
+const NAMED: usize = 8;
+
+impl Driver<'_> {
+    pub(super) fn attach(&mut self, name: &ShadowName, first_token: u64) -> bool {
+        let Ok(id) = self.device.engine.attach(self.device.now, name) else {
+            return false;
+        };
+        let first = self.continue_tokens.remove(name).unwrap_or(first_token);
+        let attached = self.shadows.entry(name.clone()).or_insert(Attached {
+            id,
+            next_token: first,
+            asked: Default::default(),
+            ledger: Ledger::default(),
+            refused: false,
+        });
+        attached.id = id;
+        attached.refused = false;
+        let next = attached.next_token;
+        // The shadow was just attached.
+        let _ = self.device.engine.set_next_token(id, next);
+        true
+    }
+
+    pub(super) fn set_next_token(&mut self, name: &ShadowName, next: u64) {
+        if let Some(shadow) = self.shadows.get_mut(name) {
+            shadow.next_token = next;
+            let _ = self.device.engine.set_next_token(shadow.id, next);
+        }
+    }
+
+    fn note_request(
+        &mut self,
+        name: &ShadowName,
+        request: RequestId,
+        operation: Operation,
+        state: Option<Value>,
+        line: Option<usize>,
+    ) {
+        self.device.opened(request);
+        if let Some(shadow) = self.shadows.get_mut(name) {
+            let token = shadow.next_token;
+            shadow.next_token += 1;
+            shadow.asked.insert(
+                token,
+                Asked {
+                    request,
+                    operation,
+                    state,
+                    line,
+                    answered: false,
+                },
+            );
+            // Only what may still be answered is of use.
+            if shadow.asked.len() > 1024 {
+                shadow.asked.pop_first();
+            }
+        }
+    }
+
+    /// A request that the log does not print.
+    pub(super) fn ask_unprinted(&mut self, name: &ShadowName, token: u64, operation: Operation) {
+        self.set_next_token(name, token);
+        let Some(id) = self.shadows.get(name).map(|shadow| shadow.id) else {
+            return;
+        };
+        let now = self.device.now;
+        let asked = match operation {
+            Operation::Get => self.device.engine.get(now, id),
+            Operation::Update => {
+                self.device
+                    .engine
+                    .report(now, id, &Value::Object(Default::default()))
+            }
+        };
+        if let Ok(request) = asked {
+            self.note_request(name, request, operation, None, None);
+        }
+    }
+
+    /// What reply, if any, the log prints to a token; only after `at`.
+    fn replied(&self, at: usize, name: &ShadowName, token: u64) -> Option<Operation> {
+        let from = self.replies.partition_point(|reply| reply.line < at);
+        let later = self.replies.get(from..).unwrap_or_default();
+        later
+            .iter()
+            .take(4096)
+            .find(|reply| reply.token == token && reply.shadow == *name)
+            .map(|reply| reply.operation)
+    }
+
+    /// Sends what the log leaves out, so that the next packet has `number` and, if it is a shadow's,
+    /// the next token is `token`. False if the gap cannot be one of unprinted requests.
+    fn fill_gap(&mut self, at: usize, number: u16, tokens: Option<(&ShadowName, u64)>) -> bool {
+        let gap = distance(self.next_number, number);
+        let token_gap = tokens.and_then(|(name, token)| {
+            let shadow = self.shadows.get(name)?;
+            token.checked_sub(shadow.next_token)
+        });
+        if gap == 0 {
+            return true;
+        }
+        if gap > 0x8000 {
+            return false;
+        }
+        let at_seam = !self.complete && !self.seen[0];
+        let mut missing = self.next_number;
+        let mut whole = true;
+        let mut names = Vec::new();
+        for _ in 0..gap {
+            whole &= !self.called_back.contains(&missing)
+                && self
+                    .printed_numbers
+                    .get(&missing)
+                    .is_none_or(|line| *line < at);
+            if names.len() < NAMED {
+                names.push(format!("m{missing}"));
+            }
+            missing = after(missing);
+        }
+        let confirmed =
+            self.called_back.contains(&number) || self.printed_numbers.contains_key(&after(number));
+        if !at_seam && !(whole && confirmed) {
+            return false;
+        }
+        let of_shadow =
+            token_gap.map_or(0, |tokens| usize::try_from(tokens).unwrap_or(gap).min(gap));
+        for _ in of_shadow..gap {
+            let outputs = self.device.stand_in();
+            self.translate(at, outputs, Some("not printed"), false);
+        }
+        let mut words = Vec::new();
+        if let Some((name, token)) = tokens {
+            let first = token - of_shadow as u64;
+            for token in first..token {
+                let replied = self.replied(at, name, token);
+                let operation = replied.unwrap_or(Operation::Get);
+                if words.len() < NAMED {
+                    words.push(match replied {
+                        Some(operation) => {
+                            format!("the reply to token -{token} shows {}", article(operation))
+                        }
+                        None => format!("nothing shows what token -{token} was"),
+                    });
+                }
+                self.ask_unprinted(name, token, operation);
+                self.absorb_as(at, Some("not printed"), false);
+            }
+        }
+        if gap > names.len() {
+            names.push(format!("{} more", gap - names.len()));
+        }
+        if words.is_empty() {
+            words.push("nothing shows what was sent".to_owned());
+        }
+        let what = format!("{}: sent, but not printed", names.join(", "));
+        let reason = format!("the numbers go on with m{number}; {}", words.join("; "));
+        self.not_printed(at, what, Verdict::inferred(reason));
+        true
+    }
+
+    /// Requests whose reply is printed although they are not. False where they cannot have been.
+    pub(super) fn fill_for_reply(
+        &mut self,
+        at: usize,
+        name: &ShadowName,
+        token: u64,
+        operation: Operation,
+    ) -> bool {
+        let Some(shadow) = self.shadows.get(name) else {
+            return false;
+        };
+        let next = shadow.next_token;
+        if token < next || token - next > 4096 {
+            return false;
+        }
+        let at_seam = !self.complete && (self.stretch > 0 || !self.seen[0]) && !self.seen[0];
+        let waiting = shadow
+            .asked
+            .values()
+            .any(|asked| !asked.answered && asked.operation == operation && asked.line.is_some());
+        if !at_seam && (waiting || self.sent_later(at, name, token)) {
+            return false;
+        }
+        for token in next..=token {
+            let operation = self.replied(at, name, token).unwrap_or(operation);
+            self.ask_unprinted(name, token, operation);
+            self.absorb_as(at, Some("not printed"), false);
+        }
+        let what = format!("a request with token {}-{token}", name.product_id());
+        let reason = match token - next {
+            0 => format!("it is not printed; its reply shows {}", article(operation)),
+            more => format!(
+                "it and the {more} before it are not printed; its reply shows {}",
+                article(operation)
+            ),
+        };
+        self.not_printed(at, what, Verdict::inferred(reason));
+        true
+    }
+
+    /// Whether a line after `at` sends this token.
+    fn sent_later(&self, at: usize, name: &ShadowName, token: u64) -> bool {
+        let mut gets = 0;
+        for line in self
+            .outline
+            .lines
+            .get(at..)
+            .unwrap_or_default()
+            .iter()
+            .take(4096)
+        {
+            match &line.statement {
+                Statement::ShadowUpdate { json } => {
+                    let printed = super::identity::token_of(json);
+                    if let Some(printed) = printed.and_then(|text| token_number(&text, name)) {
+                        return printed.saturating_sub(gets) <= token;
+                    }
+                }
+                Statement::SendingPublish {
+                    topic, dup: false, ..
+                } if ShadowName::from_operation_topic(topic).as_ref() == Some(name) => {
+                    gets += 1;
+                }
+                _ => {}
+            }
+        }
+        // Requests without a printed token: the first of them has the next one.
+        gets > 0
+    }
+
+    pub(super) fn sending_subscribe(
+        &mut self,
+        at: usize,
+        number: u16,
+        filters: &[(String, u8)],
+    ) -> Verdict {
+        self.settle_pending(at);
+        self.fill_gap(at, number, None);
+        self.seen[0] = true;
+        let now = self.device.now;
+        let [(filter, qos)] = filters else {
+            return self.stand_in_for(at, "the engine subscribes one topic with each SUBSCRIBE");
+        };
+        let shadow = ShadowName::from_result_topic(filter).filter(|_| *qos == 0);
+        let asked = match shadow {
+            Some(name) => {
+                let first = self.first_tokens.get(&name).copied().unwrap_or_default();
+                if !self.attach(&name, first) {
+                    return self.stand_in_for(at, "the engine subscribes a shadow once a link");
+                }
+                Ok(())
+            }
+            None => {
+                let qos = QoS::from_number(*qos).unwrap_or_default();
+                match self.device.engine.subscribe(now, filter, qos) {
+                    Ok(request) => {
+                        self.withdraw_offline(request);
+                        Ok(())
+                    }
+                    Err(RequestError::ShadowTopic) => {
+                        return self.stand_in_for(at, "the engine subscribes a shadow itself");
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        self.absorb(at);
+        match asked {
+            Ok(()) => self.effect(at, Thread::Application),
+            Err(error) => Verdict::unexplained(format!("the engine refuses it: {error}")),
+        }
+    }
+
+    pub(super) fn sending_unsubscribe(
+        &mut self,
+        at: usize,
+        number: u16,
+        filters: &[String],
+    ) -> Verdict {
+        self.settle_pending(at);
+        self.fill_gap(at, number, None);
+        self.seen[0] = true;
+        let now = self.device.now;
+        let [filter] = filters else {
+            return self.stand_in_for(
+                at,
+                "the engine unsubscribes one topic with each UNSUBSCRIBE",
+            );
+        };
+        let shadow = ShadowName::from_result_topic(filter).and_then(|name| {
+            let attached = self.shadows.remove(&name)?;
+            self.continue_tokens.insert(name, attached.next_token);
+            Some(attached.id)
+        });
+        let asked = match shadow {
+            Some(id) => self.device.engine.detach(now, id),
+            None => self.device.engine.unsubscribe(now, filter).map(|request| {
+                self.withdraw_offline(request);
+            }),
+        };
+        self.unacknowledged.insert(number, "unsuback");
+        self.absorb(at);
+        match asked {
+            Ok(()) => self.effect(at, Thread::Application),
+            Err(error) => Verdict::unexplained(format!("the engine refuses it: {error}")),
+        }
+    }
+
+    fn withdraw_offline(&mut self, request: RequestId) {
+        self.device.opened(request);
+        if self.device.link != Link::Online {
+            self.device.withdraw(request);
+        }
+    }
+
+    /// A packet that the engine's requests cannot express: its number is taken, its own lines are
+    /// called for as the SDK prints them.
+    fn stand_in_for(&mut self, at: usize, reason: &str) -> Verdict {
+        let outline = self.outline;
+        let Some(statement) = outline.statement(at) else {
+            return Verdict::unexplained("no such line");
+        };
+        let expected_number = self.next_number;
+        let outputs = self.device.stand_in();
+        self.translate(at, outputs, Some("a stand-in"), false);
+        // Its own callback is that of another kind of packet.
+        self.queues[2].pop_back();
+        match statement {
+            Statement::SendingSubscribe {
+                message_number,
+                filters,
+                ..
+            } => {
+                let names: Vec<String> = filters.iter().map(|(filter, _)| filter.clone()).collect();
+                let qos = filters.first().map_or(0, |(_, qos)| *qos);
+                self.foreign.insert(*message_number);
+                self.pending_subacks.push_back((*message_number, qos));
+                self.expect(
+                    at,
+                    Thread::Application,
+                    Statement::SubscribeSuccess { filters: names },
+                );
+            }
+            Statement::SendingUnsubscribe { message_number, .. } => {
+                self.foreign.insert(*message_number);
+            }
+            Statement::SendingPublish {
+                message_number,
+                qos,
+                ..
+            } => {
+                self.expect(at, Thread::Application, Statement::PublishSuccess);
+                let message_number = *message_number;
+                if *qos == 0 {
+                    self.expect(
+                        at,
+                        Thread::Callback,
+                        Statement::OnPublish { message_number },
+                    );
+                } else {
+                    self.foreign.insert(message_number);
+                }
+            }
+            _ => {}
+        }
+        let number = statement.allocated_number();
+        if number != Some(expected_number) {
+            return Verdict::unexplained(format!(
+                "expected m{expected_number} as the next number, found {}",
+                describe(statement)
+            ));
+        }
+        if !self.device.is_online() {
+            return Verdict::unexplained("expected no packet, as there is no link");
+        }
+        Verdict::inferred(reason.to_owned())
+    }
+
+    pub(super) fn sending_publish(&mut self, at: usize) -> Verdict {
+        let outline = self.outline;
+        let Some(Statement::SendingPublish {
+            qos,
+            retain,
+            message_number,
+            topic,
+            length,
+            ..
+        }) = outline.statement(at)
+        else {
+            return Verdict::unexplained("no such line");
+        };
+        let (number, length) = (*message_number, *length);
+        if length > MAXIMUM_PAYLOAD {
+            return Verdict::unexplained(format!(
+                "{length} bytes are more than the {MAXIMUM_PAYLOAD} that are replayed"
+            ));
+        }
+        let shadow =
+            ShadowName::from_operation_topic(topic).filter(|name| self.shadows.contains_key(name));
+        let Some(name) = shadow else {
+            return self.plain_publish(at, number, topic, *qos, *retain, length);
+        };
+        let cut_off = !self.complete && !self.seen[0];
+        let update = self.pending.update.take();
+        self.pending.publish = None;
+        let token = update
+            .as_ref()
+            .and_then(|(_, json)| super::identity::token_of(json))
+            .and_then(|token| token_number(&token, &name));
+        // A get at a gap takes the token that the lines after it call for.
+        let token = token.or_else(|| self.token_of_get(at, &name, number));
+        self.fill_gap(at, number, token.map(|token| (&name, token)));
+        let next = self
+            .shadows
+            .get(&name)
+            .map_or(0, |shadow| shadow.next_token);
+        let digits = next.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut inferred = None;
+        let asked = if let Some((line, json)) = update {
+            self.seen[0] = true;
+            self.send_update(line, &name, &json, Some(at))
+        } else if length == get_length(&name, digits) || !cut_off {
+            let id = self.shadows.get(&name).map(|shadow| shadow.id);
+            let asked = id.map(|id| self.device.engine.get(self.device.now, id));
+            if let Some(Ok(request)) = asked {
+                self.note_request(&name, request, Operation::Get, None, Some(at));
+            }
+            asked
+                .transpose()
+                .map(|_| None)
+                .map_err(|error| error.to_string())
+        } else {
+            inferred = Some(
+                "its `[shadow update]` is before the excerpt; an update of the same length stands in",
+            );
+            self.send_filler(&name, length, digits, at)
+        };
+        self.seen[0] = true;
+        self.absorb(at);
+        let verdict = self.effect(at, Thread::Application);
+        if self.device.link != Link::Online
+            && let Some(request) = self.last_request(&name)
+        {
+            self.device.withdraw(request);
+        }
+        match asked {
+            Err(error) => Verdict::unexplained(format!("the engine refuses it: {error}")),
+            Ok(Some(problem)) if !verdict.is_unexplained() => problem,
+            Ok(_) => match inferred {
+                Some(reason) if !verdict.is_unexplained() => Verdict::inferred(reason),
+                _ => verdict,
+            },
+        }
+    }
+
+    fn last_request(&self, name: &ShadowName) -> Option<RequestId> {
+        let (_, asked) = self.shadows.get(name)?.asked.last_key_value()?;
+        Some(asked.request)
+    }
+
+    /// The token of a get whose number is beyond the next one, by the first update printed after it.
+    fn token_of_get(&self, at: usize, name: &ShadowName, number: u16) -> Option<u64> {
+        if distance(self.next_number, number) == 0 {
+            return None;
+        }
+        let (mut gets, mut last) = (0, number);
+        for line in self.outline.lines.get(at..)?.iter().take(1024) {
+            match &line.statement {
+                Statement::ShadowUpdate { json } => {
+                    let token = token_number(&super::identity::token_of(json)?, name)?;
+                    return token.checked_sub(gets);
+                }
+                Statement::SendingPublish {
+                    topic,
+                    dup: false,
+                    message_number,
+                    ..
+                } => {
+                    if gets > 0 && *message_number != after(last) {
+                        break;
+                    }
+                    last = *message_number;
+                    if ShadowName::from_operation_topic(topic).as_ref() == Some(name) {
+                        gets += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let from = self.replies.partition_point(|reply| reply.line < at);
+        let reply = self.replies.get(from..)?.iter().find(|reply| {
+            reply.shadow == *name
+                && self
+                    .shadows
+                    .get(name)
+                    .is_some_and(|shadow| reply.token >= shadow.next_token)
+        });
+        reply.map(|reply| reply.token)
+    }
+
+    /// Has the engine send a printed update. Some verdict if it cannot do so exactly.
+    pub(super) fn send_update(
+        &mut self,
+        line: usize,
+        name: &ShadowName,
+        json: &str,
+        sending: Option<usize>,
+    ) -> Result<Option<Verdict>, String> {
+        let repeated = self.remember_update(json);
+        let parsed = request::parse_request(json.as_bytes()).map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let printed = value.get("clientToken").and_then(Value::as_str);
+        let number = printed.and_then(|token| token_number(token, name));
+        let Some(next) = self.shadows.get(name).map(|shadow| shadow.next_token) else {
+            return Err("its shadow is not subscribed".to_owned());
+        };
+        let mut resume = None;
+        match number {
+            Some(number) if number > next && self.may_skip_tokens(line, name, next, number) => {
+                self.findings.push(format!(
+                    "{}: tokens -{next} up to -{number} were taken and never sent",
+                    self.place(line)
+                ));
+                self.set_next_token(name, number);
+            }
+            Some(number) if number < next && repeated => {
+                self.findings.push(format!(
+                    "{}: token -{number} is used again",
+                    self.place(line)
+                ));
+                self.set_next_token(name, number);
+                resume = Some(next);
+            }
+            _ => {}
+        }
+        let part = |part: Part<'_>| match part {
+            Part::Absent => None,
+            Part::Null => Some(Json::new("null")),
+            Part::Object(text) => Some(Json::new(text)),
+        };
+        let reported = part(parsed.reported)
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let desired = part(parsed.desired)
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let id = self.shadows.get(name).map(|shadow| shadow.id);
+        let id = id.ok_or("its shadow is not subscribed")?;
+        let now = self.device.now;
+        let engine = &mut self.device.engine;
+        macro_rules! send {
+            ($update:expr) => {{
+                let mut update = $update.overwrite(parsed.overwrite);
+                if let Some(version) = parsed.version {
+                    update = update.version(version);
+                }
+                engine.update(now, id, &update)
+            }};
+        }
+        let asked = match (&reported, &desired) {
+            (Some(reported), Some(desired)) => {
+                send!(Update::new().reported(reported).desired(desired))
+            }
+            (Some(reported), None) => send!(Update::new().reported(reported)),
+            (None, Some(desired)) => send!(Update::new().desired(desired)),
+            (None, None) => send!(Update::new()),
+        };
+        let request = asked.map_err(|error| error.to_string())?;
+        let state = value.get("state").cloned();
+        let token = self.shadows.get(name).map_or(0, |shadow| shadow.next_token);
+        self.note_request(
+            name,
+            request,
+            Operation::Update,
+            state,
+            sending.or(Some(line)),
+        );
+        if let Some(resume) = resume {
+            self.set_next_token(name, resume);
+        }
+        Ok(match (printed, number) {
+            (_, Some(number)) if number != token => Some(Verdict::unexplained(format!(
+                "expected clientToken {}-{token}, found {}-{number}",
+                name.product_id(),
+                name.product_id()
+            ))),
+            (_, Some(_)) => None,
+            (Some(own), None) => Some(Verdict::unexplained(format!(
+                "expected clientToken {}-{token}, found {own}",
+                name.product_id()
+            ))),
+            (None, None) => Some(Verdict::unexplained(format!(
+                "expected clientToken {}-{token}, found none",
+                name.product_id()
+            ))),
+        })
+    }
+
+    /// Whether tokens may have been taken for updates that were never sent: no reply may name them.
+    fn may_skip_tokens(&self, at: usize, name: &ShadowName, next: u64, number: u64) -> bool {
+        (next..number)
+            .take(4096)
+            .all(|token| self.replied(at, name, token).is_none())
+            && self.replied(at, name, number).is_some()
+    }
+
+    /// An update of unknown content and known length.
+    fn send_filler(
+        &mut self,
+        name: &ShadowName,
+        length: usize,
+        digits: usize,
+        at: usize,
+    ) -> Result<Option<Verdict>, String> {
+        let id = self.shadows.get(name).map(|shadow| shadow.id);
+        let id = id.ok_or("its shadow is not subscribed")?;
+        let frame = r#"{"type": "update", "state": {}, "clientToken": "-"}"#.len()
+            + name.product_id().len()
+            + digits;
+        let padded = r#""reported": {"": ""}"#.len();
+        let now = self.device.now;
+        let Some(inside) = length.checked_sub(frame) else {
+            return Err(format!("no get and no update has {length} bytes"));
+        };
+        let asked = match inside {
+            15 => self.device.engine.clear_desired(now, id),
+            16 => self.device.engine.clear_reported(now, id),
+            inside if inside >= padded => {
+                let value = "x".repeat(inside - padded);
+                let reported = serde_json::json!({ "": value });
+                self.device.engine.report(now, id, &reported)
+            }
+            _ => return Err(format!("no get and no update has {length} bytes")),
+        };
+        let request = asked.map_err(|error| error.to_string())?;
+        self.note_request(name, request, Operation::Update, None, Some(at));
+        Ok(None)
+    }
+
+    fn plain_publish(
+        &mut self,
+        at: usize,
+        number: u16,
+        topic: &str,
+        qos: u8,
+        retain: bool,
+        length: usize,
+    ) -> Verdict {
+        self.settle_pending_update(at);
+        let printed = self.pending.publish.take().map(|(_, bytes)| bytes);
+        self.fill_gap(at, number, None);
+        self.seen[0] = true;
+        let known = printed.filter(|bytes| bytes.len() == length);
+        let inferred = known.is_none();
+        let payload = known.unwrap_or_else(|| vec![b'x'; length]);
+        let publication = Publication {
+            topic,
+            payload: &payload,
+            qos: QoS::from_number(qos).unwrap_or_default(),
+            retain,
+        };
+        let asked = self.device.engine.publish(self.device.now, &publication);
+        if let Ok(request) = asked {
+            self.withdraw_offline(request);
+        }
+        if qos > 0 {
+            self.unacknowledged.insert(number, "puback");
+        }
+        self.absorb(at);
+        match asked {
+            Err(error) => Verdict::unexplained(format!("the engine refuses it: {error}")),
+            Ok(_) => match self.effect(at, Thread::Application) {
+                Verdict::Reproduced { .. } if inferred => Verdict::inferred(format!(
+                    "its payload is not printed; {length} filler bytes stand in"
+                )),
+                verdict => verdict,
+            },
+        }
+    }
+
+    fn settle_pending_update(&mut self, at: usize) {
+        if self.pending.update.is_some() {
+            self.settle_pending(at);
+        }
+    }
+
+    pub(super) fn publish_failed(&mut self, at: usize) -> Verdict {
+        if self.device.is_online() {
+            return Verdict::unexplained("expected `publish success`, as there is a link");
+        }
+        // The SDK has taken a number for it, and a token.
+        self.owed_numbers += 1;
+        self.took_number();
+        self.seen[0] = true;
+        if let Some((_, json)) = self.pending.update.take() {
+            let name = self.identity.name.clone();
+            let token = super::identity::token_of(&json);
+            if let Some(token) = token.and_then(|token| token_number(&token, &name)) {
+                self.set_next_token(&name, token + 1);
+            }
+        }
+        self.pending.publish = None;
+        self.findings.push(format!(
+            "{}: the SDK drops a message as there is no link; the engine would keep it",
+            self.place(at)
+        ));
+        Verdict::inferred("there is no link: the SDK drops the message but takes its number")
+    }
+}
+
+fn article(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Get => "that it was a get",
+        Operation::Update => "that it was an update",
+    }
+}

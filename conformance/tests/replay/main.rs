@@ -1,0 +1,3 @@
+//! The replay from outside: documented and recorded logs, excerpts of them, and forgeries.
+
+mod fixtures;
