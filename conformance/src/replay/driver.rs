@@ -16,12 +16,18 @@ use super::outline::{Line, Outline};
 use super::report::{Unprinted, Verdict, shorten};
 use super::start::{Beginning, PrintedReply, Start};
 use super::words::describe;
-use crate::log::{Statement, Thread};
+use crate::log::{Role, Statement, Thread};
 
 /// How late the SDK may look at its keep alive: its loop waits 5 s, and a bit for the rest.
 const KEEP_ALIVE_SLACK: Duration = Duration::from_secs(6);
 /// The log's times are cut to milliseconds.
 const ROUNDING: Duration = Duration::from_millis(20);
+/// How far a thread's times may run back, in milliseconds: an application may call the SDK from
+/// several threads.
+const MAXIMUM_BACK: u64 = 20;
+/// The two queues of the callback thread.
+pub(super) const FROM_APPLICATION: usize = 2;
+pub(super) const FROM_NETWORK: usize = 3;
 /// How far a line is looked for among those that are due.
 const REACH: usize = 40;
 
@@ -37,6 +43,8 @@ pub(super) struct Expected {
     pub(super) problem: Option<String>,
     /// Whether it need not be printed.
     pub(super) optional: bool,
+    /// The line that proves that its callback was queued by then.
+    pub(super) queued_by: Option<usize>,
 }
 
 /// A shadow request that left.
@@ -77,9 +85,13 @@ pub(super) struct Driver<'a> {
     pub(super) identity: &'a Identity,
     pub(super) replies: &'a [PrintedReply],
     pub(super) device: Device,
-    pub(super) queues: [VecDeque<Expected>; 3],
-    /// Per thread: whether a line of this stretch was accounted for.
-    pub(super) seen: [bool; 3],
+    /// What is due: of the application's thread, of the network's, and of the callback thread what
+    /// the one and what the other of these two has queued for it.
+    pub(super) queues: [VecDeque<Expected>; 4],
+    /// Per queue: whether a line of this stretch was accounted for.
+    pub(super) seen: [bool; 4],
+    /// Whether the application sent something in this stretch.
+    pub(super) sent: bool,
     /// The first line after the last place where lines may be missing.
     pub(super) stretch: usize,
     /// Whether everything from the SDK's start to here is printed.
@@ -96,6 +108,10 @@ pub(super) struct Driver<'a> {
     pub(super) unacknowledged: BTreeMap<u16, &'static str>,
     pub(super) printed_numbers: BTreeMap<u16, usize>,
     pub(super) called_back: BTreeSet<u16>,
+    /// Filters of plain subscriptions.
+    pub(super) filters: BTreeSet<String>,
+    /// Shadows whose topic was unsubscribed; messages under way may still come.
+    pub(super) detached: BTreeSet<ShadowName>,
     /// Packets that the engine's requests could not express.
     pub(super) foreign: BTreeSet<u16>,
     /// The next token of shadows that are to be attached again.
@@ -103,6 +119,8 @@ pub(super) struct Driver<'a> {
     /// The first token of each shadow.
     pub(super) first_tokens: BTreeMap<ShadowName, u64>,
     pub(super) silent: BTreeSet<&'static str>,
+    /// The time of the last line of each thread.
+    last_at: [u64; 3],
     ping_outstanding: bool,
     keep_alive_known: bool,
     activity: [bool; 2],
@@ -128,6 +146,15 @@ pub(super) fn index(thread: Thread) -> usize {
         Thread::Application => 0,
         Thread::Network => 1,
         Thread::Callback => 2,
+    }
+}
+
+/// The queues that the lines of a thread come from.
+fn queues_of(thread: Thread) -> &'static [usize] {
+    match thread {
+        Thread::Application => &[0],
+        Thread::Network => &[1],
+        Thread::Callback => &[FROM_APPLICATION, FROM_NETWORK],
     }
 }
 
@@ -164,7 +191,8 @@ impl<'a> Driver<'a> {
             identity,
             replies,
             queues: Default::default(),
-            seen: [false; 3],
+            seen: [false; 4],
+            sent: false,
             stretch: 0,
             complete: start.beginning == Beginning::Start,
             pending: Pending::default(),
@@ -176,7 +204,10 @@ impl<'a> Driver<'a> {
             unacknowledged: BTreeMap::new(),
             printed_numbers: BTreeMap::new(),
             called_back: BTreeSet::new(),
+            filters: BTreeSet::new(),
+            detached: BTreeSet::new(),
             foreign: BTreeSet::new(),
+            last_at: [0; 3],
             continue_tokens: BTreeMap::new(),
             first_tokens: start.first_tokens.clone(),
             silent: silent_kinds(outline),
@@ -246,6 +277,7 @@ impl<'a> Driver<'a> {
             for ((name, token), operation) in &start.open {
                 self.ask_unprinted(name, *token, *operation);
                 self.device.drain();
+                self.took_number();
             }
             for (name, first) in &start.first_tokens {
                 self.set_next_token(name, *first);
@@ -264,13 +296,30 @@ impl<'a> Driver<'a> {
             base = base.max(Instant::from_millis(at));
             self.device.now = self.device.now.max(base);
             if line.seam {
-                self.seen = [false; 3];
+                self.seen = [false; 4];
+                self.sent = false;
                 self.stretch = index;
                 self.complete = false;
                 self.activity = [false; 2];
             }
             self.check_silence(index, line);
-            let verdict = self.line(index, line);
+            if matches!(line.statement.role(), Role::Cause) && line.thread == Some(Thread::Network)
+            {
+                // The network thread has done with what it received before.
+                for due in self.queues[FROM_NETWORK].iter_mut().rev() {
+                    if due.queued_by.replace(index).is_some() {
+                        break;
+                    }
+                }
+            }
+            let mut verdict = self.line(index, line);
+            if let Some(back) = self.runs_back(line)
+                && !verdict.is_unexplained()
+            {
+                verdict = Verdict::unexplained(format!(
+                    "out of order: its time is {back} ms before that of the thread's last line"
+                ));
+            }
             if let Some(slot) = self.verdicts.get_mut(index) {
                 *slot = Some(verdict);
             }
@@ -285,6 +334,15 @@ impl<'a> Driver<'a> {
             unprinted: self.unprinted,
             findings: self.findings,
         }
+    }
+
+    /// By how many milliseconds the time of a thread's line is before the one before it. A thread
+    /// prints a line as soon as it has the time.
+    fn runs_back(&mut self, line: &Line) -> Option<u64> {
+        let last = self.last_at.get_mut(index(line.thread?))?;
+        let back = last.saturating_sub(line.at);
+        *last = line.at;
+        (back > MAXIMUM_BACK).then_some(back)
     }
 
     fn line(&mut self, at: usize, line: &Line) -> Verdict {
@@ -579,22 +637,36 @@ impl<'a> Driver<'a> {
         if self.silent.contains(statement.name()) {
             return;
         }
-        self.queues[index(thread)].push_back(Expected {
+        self.queues[self.queue_for(cause, thread)].push_back(Expected {
             statement,
             cause,
             inferred: None,
             problem: None,
             optional: false,
+            queued_by: None,
         });
     }
 
+    /// Which queue a line of `thread` goes to that `cause` calls for.
+    pub(super) fn queue_for(&self, cause: usize, thread: Thread) -> usize {
+        match (
+            thread,
+            self.outline.lines.get(cause).and_then(|line| line.thread),
+        ) {
+            (Thread::Callback, Some(Thread::Application)) => FROM_APPLICATION,
+            (Thread::Callback, _) => FROM_NETWORK,
+            (thread, _) => index(thread),
+        }
+    }
+
     pub(super) fn expect_maybe(&mut self, cause: usize, thread: Thread, statement: Statement) {
-        self.queues[index(thread)].push_back(Expected {
+        self.queues[self.queue_for(cause, thread)].push_back(Expected {
             statement,
             cause,
             inferred: Some("belongs to a packet that is not printed".to_owned()),
             problem: None,
             optional: true,
+            queued_by: None,
         });
     }
 
@@ -604,11 +676,12 @@ impl<'a> Driver<'a> {
         let Some(found) = self.outline.statement(at) else {
             return false;
         };
-        let queue = &self.queues[index(thread)];
-        queue
-            .iter()
-            .take(REACH)
-            .any(|expected| agrees(&expected.statement, found))
+        queues_of(thread).iter().any(|slot| {
+            let queue = self.queues[*slot].iter().take(REACH);
+            queue
+                .into_iter()
+                .any(|expected| agrees(&expected.statement, found))
+        })
     }
 
     /// Compares a line with what is due on its thread.
@@ -617,33 +690,40 @@ impl<'a> Driver<'a> {
         let Some(found) = outline.statement(at) else {
             return Verdict::unexplained("no such line");
         };
-        let slot = index(thread);
-        let place = self.queues[slot]
-            .iter()
-            .take(REACH)
-            .position(|expected| agrees(&expected.statement, found));
-        let Some(place) = place else {
+        let place = queues_of(thread).iter().find_map(|slot| {
+            let queue = self.queues[*slot].iter().take(REACH);
+            let place = queue
+                .into_iter()
+                .position(|due| agrees(&due.statement, found))?;
+            Some((*slot, place))
+        });
+        let Some((slot, place)) = place else {
             return self.not_due(at, thread, found);
         };
-        let mut early = None;
-        let mut position = 0;
-        for _ in 0..place {
-            let Some(ahead) = self.queues[slot].get(position) else {
-                break;
-            };
-            let may_be_missing = ahead.optional || ahead.cause < self.stretch;
-            if !may_be_missing && self.comes_later(at, thread, &ahead.statement) {
-                early.get_or_insert_with(|| describe(&ahead.statement));
-                position += 1;
-            } else if let Some(gone) = self.queues[slot].remove(position) {
-                self.missing(at, &gone);
-            }
-        }
+        let (position, mut early) = self.pass_over(at, thread, slot, place);
         let Some(expected) = self.queues[slot].remove(position) else {
             return Verdict::unexplained("nothing is due");
         };
+        for other in queues_of(thread).iter().filter(|other| **other != slot) {
+            // What the other thread had queued before this one's cause comes first.
+            let ahead = self.queues[*other].iter().take(REACH);
+            let ahead = ahead
+                .into_iter()
+                .take_while(|due| due.queued_by.is_some_and(|by| by < expected.cause))
+                .count();
+            let (_, first) = self.pass_over(at, thread, *other, ahead);
+            early = early.or(first);
+        }
         self.seen[slot] = true;
         self.note_delay(at, &expected);
+        if let Statement::PublishSuccess = found {
+            // The SDK has queued the callback of a QoS 0 message by then.
+            for due in &mut self.queues[FROM_APPLICATION] {
+                if due.cause == expected.cause {
+                    due.queued_by = Some(at);
+                }
+            }
+        }
         if let Some(first) = early {
             return Verdict::unexplained(format!(
                 "out of order: expected {first} before it on the {} thread, found {}",
@@ -658,36 +738,77 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn not_due(&mut self, at: usize, thread: Thread, found: &Statement) -> Verdict {
-        let slot = index(thread);
-        if self.is_orphan(at, thread, found) {
-            return Verdict::inferred("what caused it is before the excerpt");
-        }
-        // What may be unprinted does not count as expected.
-        while let Some(head) = self.queues[slot].front()
-            && (head.optional || head.cause < self.stretch)
-        {
-            if let Some(gone) = self.queues[slot].pop_front() {
+    /// Passes over the first `count` lines of a queue. Those that are printed later stay; returns
+    /// how many, and the first of them.
+    fn pass_over(
+        &mut self,
+        at: usize,
+        thread: Thread,
+        slot: usize,
+        count: usize,
+    ) -> (usize, Option<String>) {
+        let (mut position, mut early) = (0, None);
+        for _ in 0..count {
+            let Some(ahead) = self.queues[slot].get(position) else {
+                break;
+            };
+            let may_be_missing = ahead.optional || ahead.cause < self.stretch;
+            if !may_be_missing && self.comes_later(at, thread, &ahead.statement) {
+                early.get_or_insert_with(|| describe(&ahead.statement));
+                position += 1;
+            } else if let Some(gone) = self.queues[slot].remove(position) {
                 self.missing(at, &gone);
             }
         }
-        let alike = self.queues[slot].front().is_some_and(|head| {
-            std::mem::discriminant(&head.statement) == std::mem::discriminant(found)
-        });
-        let due = self.queues[slot]
-            .front()
-            .map(|head| describe(&head.statement));
-        if alike && let Some(head) = self.queues[slot].pop_front() {
+        (position, early)
+    }
+
+    fn not_due(&mut self, at: usize, thread: Thread, found: &Statement) -> Verdict {
+        if self.is_orphan(at, thread, found) {
+            return Verdict::inferred("what caused it is before the excerpt");
+        }
+        let mut due = None;
+        for &slot in queues_of(thread) {
+            // What may be unprinted does not count as expected.
+            while let Some(head) = self.queues[slot].front()
+                && (head.optional || head.cause < self.stretch)
+            {
+                if let Some(gone) = self.queues[slot].pop_front() {
+                    self.missing(at, &gone);
+                }
+            }
+            let Some(head) = self.queues[slot].front() else {
+                continue;
+            };
+            let alike = std::mem::discriminant(&head.statement) == std::mem::discriminant(found);
+            if alike || due.is_none() {
+                due = Some((slot, alike, describe(&head.statement)));
+            }
+            if alike {
+                break;
+            }
+        }
+        if let Some((slot, true, _)) = due
+            && let Some(head) = self.queues[slot].pop_front()
+        {
             self.seen[slot] = true;
             self.note_delay(at, &head);
         }
-        let due = due.unwrap_or_else(|| format!("no line of the {} thread", name(thread)));
+        let due = due.map_or_else(
+            || format!("no line of the {} thread", name(thread)),
+            |(_, _, due)| due,
+        );
         Verdict::unexplained(format!("expected {due}, found {}", describe(found)))
     }
 
     /// Whether the line's cause may be before the stretch that is printed.
     pub(super) fn is_orphan(&self, at: usize, thread: Thread, found: &Statement) -> bool {
-        if self.complete || self.seen[index(thread)] {
+        let slot = match (thread, found) {
+            (Thread::Callback, Statement::OnPublish { .. }) => FROM_APPLICATION,
+            (Thread::Callback, _) => FROM_NETWORK,
+            (thread, _) => index(thread),
+        };
+        if self.complete || self.seen[slot] {
             return false;
         }
         let before = |number: u16| {
@@ -787,7 +908,11 @@ impl<'a> Driver<'a> {
             };
             self.not_printed(at, what, verdict);
             let name = self.identity.name.clone();
-            self.send_update(line, &name, &json, None);
+            if let Err(error) = self.send_update(line, &name, &json, None) {
+                let place = self.place(line);
+                self.findings
+                    .push(format!("{place}: the engine refuses this update: {error}"));
+            }
             self.absorb_as(line, Some("not printed"), false);
             // Its other lines are printed all the same.
             if !left_out {
@@ -937,6 +1062,18 @@ impl<'a> Driver<'a> {
             self.device.renew(None);
             self.device.drain();
         }
+        let lines = self.outline.lines.get(self.stretch..at).unwrap_or_default();
+        let before = lines
+            .iter()
+            .rev()
+            .find(|line| line.thread == Some(Thread::Network));
+        if before.is_some_and(|line| line.statement == Statement::ThreadEnter) {
+            let what = "connect_async".to_owned();
+            let verdict = Verdict::unexplained(
+                "expected `connect_async` before CONNECT, which the log does not print",
+            );
+            self.not_printed(at, what, verdict);
+        }
         self.want_link(at);
         self.device.engine.handle_connected(self.device.now);
         self.absorb(at);
@@ -966,7 +1103,7 @@ impl<'a> Driver<'a> {
                 self.expect_loss(at, true, false);
             } else {
                 self.lose_silently(at);
-                if let Some(last) = self.queues[2].back_mut() {
+                if let Some(last) = self.queues[FROM_NETWORK].back_mut() {
                     last.inferred = Some(
                         "the server closed the connection, for which the SDK prints nothing else"
                             .to_owned(),
@@ -975,7 +1112,7 @@ impl<'a> Driver<'a> {
             }
         }
         if rc != 0 && !self.device.is_online() && !self.is_due(at, Thread::Callback) {
-            if !self.complete && !self.seen[2] {
+            if !self.complete && !self.seen[FROM_NETWORK] {
                 return Verdict::inferred("what caused it is before the excerpt");
             }
         }
@@ -1155,17 +1292,22 @@ impl<'a> Driver<'a> {
     fn end(&mut self) {
         let lines = &self.outline.lines;
         let (count, last) = (lines.len(), lines.last().map_or(0, |line| line.at));
-        for slot in 0..3 {
+        for slot in 0..self.queues.len() {
             while let Some(gone) = self.queues[slot].pop_front() {
                 if gone.optional {
                     continue;
                 }
                 let caused = lines.get(gone.cause).map_or(0, |line| line.at);
+                let usual = match gone.statement {
+                    // Printed as soon as the call returns.
+                    Statement::PublishSuccess | Statement::SubscribeSuccess { .. } => 5,
+                    _ => 25,
+                };
                 let usual = self
                     .delays
                     .get(gone.statement.name())
                     .copied()
-                    .unwrap_or(25);
+                    .unwrap_or(usual);
                 let what = describe(&gone.statement);
                 let verdict = if last.saturating_sub(caused) <= 4 * usual + 20 {
                     Verdict::inferred("the log ends before it")
@@ -1201,10 +1343,11 @@ impl<'a> Driver<'a> {
     }
 
     fn drop_unknown_payload(&mut self, _at: usize) -> bool {
-        let unknown = self.queues[2].iter().position(|expected| {
+        let queue = &mut self.queues[FROM_NETWORK];
+        let unknown = queue.iter().position(|expected| {
             matches!(&expected.statement, Statement::OnPayload { function, .. } if function.is_empty())
         });
-        unknown.is_some_and(|place| self.queues[2].remove(place).is_some())
+        unknown.is_some_and(|place| queue.remove(place).is_some())
     }
 
     pub(super) fn place(&self, at: usize) -> String {

@@ -45,14 +45,6 @@ impl Ledger {
         }
     }
 
-    /// Lines may be missing: what is not certain any more is given up.
-    pub(super) fn forget(&mut self) {
-        self.created = None;
-        self.reported = None;
-        self.desired = None;
-        self.at_least = Map::new();
-    }
-
     fn advance(&mut self, version: Option<u64>, own: bool) -> Result<Option<u64>, String> {
         let (Some(before), Some(now)) = (self.version, version) else {
             self.version = version.or(self.version);

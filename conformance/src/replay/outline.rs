@@ -29,6 +29,7 @@ pub(super) struct Outline {
     pub(super) callback_of: Vec<Option<usize>>,
     /// For a callback line with a payload: the received PUBLISH.
     pub(super) cause_of: Vec<Option<usize>>,
+    /// Of shadow messages, which one program writes.
     pub(super) spelling: Spelling,
     /// Whether any callback with a payload is printed at all.
     pub(super) prints_payloads: bool,
@@ -180,14 +181,16 @@ impl Outline {
             .is_some_and(|payload| inbound::fitting(payload, *length) != 0)
     }
 
-    /// The spelling that most messages have. Another than the vendor's takes two of them.
+    /// The spelling that most shadow messages have. Another than the vendor's takes two of them.
     fn vote(&mut self) {
         let mut votes = [0_usize; SPELLINGS.len()];
         for (message, callback) in self.callback_of.iter().enumerate() {
             let Some(payload) = callback.and_then(|callback| self.payload(callback)) else {
                 continue;
             };
-            if let Some(Statement::ReceivedPublish { length, .. }) = self.statement(message) {
+            if let Some(Statement::ReceivedPublish { length, topic, .. }) = self.statement(message)
+                && ShadowName::from_result_topic(topic).is_some()
+            {
                 let fits = inbound::fitting(payload, *length);
                 for (index, count) in votes.iter_mut().enumerate() {
                     *count += usize::from(fits >> index & 1);

@@ -7,7 +7,7 @@ use shadow_core::tencent::{Operation, Part, ShadowName, Update, request};
 use shadow_core::{Publication, RequestError, RequestId};
 
 use super::device::{Link, MAXIMUM_PAYLOAD};
-use super::driver::{Asked, Attached, Driver, after, distance};
+use super::driver::{Asked, Attached, Driver, FROM_APPLICATION, after, distance};
 use super::ledger::Ledger;
 use super::report::Verdict;
 use super::start::{get_length, token_number};
@@ -119,7 +119,7 @@ impl Driver<'_> {
         if gap > 0x8000 {
             return false;
         }
-        let at_seam = !self.complete && !self.seen[0];
+        let at_seam = !self.complete && !self.sent;
         let mut missing = self.next_number;
         let mut whole = true;
         let mut names = Vec::new();
@@ -190,12 +190,12 @@ impl Driver<'_> {
         if token < next || token - next > 4096 {
             return false;
         }
-        let at_seam = !self.complete && (self.stretch > 0 || !self.seen[0]) && !self.seen[0];
+        let at_seam = !self.complete && !self.sent;
         let waiting = shadow
             .asked
             .values()
             .any(|asked| !asked.answered && asked.operation == operation && asked.line.is_some());
-        if !at_seam && (waiting || self.sent_later(at, name, token)) {
+        if !at_seam && (token > next || waiting || self.sent_later(at, name, token)) {
             return false;
         }
         for token in next..=token {
@@ -207,7 +207,7 @@ impl Driver<'_> {
         let reason = match token - next {
             0 => format!("it is not printed; its reply shows {}", article(operation)),
             more => format!(
-                "it and the {more} before it are not printed; its reply shows {}",
+                "it is not printed, nor {more} before it; its reply shows {}",
                 article(operation)
             ),
         };
@@ -253,7 +253,7 @@ impl Driver<'_> {
     ) -> Verdict {
         self.settle_pending(at);
         self.fill_gap(at, number, None);
-        self.seen[0] = true;
+        (self.seen[0], self.sent) = (true, true);
         let now = self.device.now;
         let [(filter, qos)] = filters else {
             return self.stand_in_for(at, "the engine subscribes one topic with each SUBSCRIBE");
@@ -271,6 +271,7 @@ impl Driver<'_> {
                 let qos = QoS::from_number(*qos).unwrap_or_default();
                 match self.device.engine.subscribe(now, filter, qos) {
                     Ok(request) => {
+                        self.filters.insert(filter.clone());
                         self.withdraw_offline(request);
                         Ok(())
                     }
@@ -296,7 +297,7 @@ impl Driver<'_> {
     ) -> Verdict {
         self.settle_pending(at);
         self.fill_gap(at, number, None);
-        self.seen[0] = true;
+        (self.seen[0], self.sent) = (true, true);
         let now = self.device.now;
         let [filter] = filters else {
             return self.stand_in_for(
@@ -306,6 +307,7 @@ impl Driver<'_> {
         };
         let shadow = ShadowName::from_result_topic(filter).and_then(|name| {
             let attached = self.shadows.remove(&name)?;
+            self.detached.insert(name.clone());
             self.continue_tokens.insert(name, attached.next_token);
             Some(attached.id)
         });
@@ -341,7 +343,7 @@ impl Driver<'_> {
         let outputs = self.device.stand_in();
         self.translate(at, outputs, Some("a stand-in"), false);
         // Its own callback is that of another kind of packet.
-        self.queues[2].pop_back();
+        self.queues[FROM_APPLICATION].pop_back();
         match statement {
             Statement::SendingSubscribe {
                 message_number,
@@ -350,6 +352,7 @@ impl Driver<'_> {
             } => {
                 let names: Vec<String> = filters.iter().map(|(filter, _)| filter.clone()).collect();
                 let qos = filters.first().map_or(0, |(_, qos)| *qos);
+                self.filters.extend(names.iter().cloned());
                 self.foreign.insert(*message_number);
                 self.pending_subacks.push_back((*message_number, qos));
                 self.expect(
@@ -415,6 +418,15 @@ impl Driver<'_> {
         let shadow =
             ShadowName::from_operation_topic(topic).filter(|name| self.shadows.contains_key(name));
         let Some(name) = shadow else {
+            if let Some(name) = ShadowName::from_operation_topic(topic)
+                && !self.detached.contains(&name)
+            {
+                self.settle_pending(at);
+                self.plain_publish(at, number, topic, *qos, *retain, length);
+                return Verdict::unexplained(format!(
+                    "expected a request of a subscribed shadow, found one of {name}"
+                ));
+            }
             return self.plain_publish(at, number, topic, *qos, *retain, length);
         };
         let cut_off = !self.complete && !self.seen[0];
@@ -452,7 +464,7 @@ impl Driver<'_> {
             );
             self.send_filler(&name, length, digits, at)
         };
-        self.seen[0] = true;
+        (self.seen[0], self.sent) = (true, true);
         self.absorb(at);
         let verdict = self.effect(at, Thread::Application);
         if self.device.link != Link::Online
@@ -666,7 +678,7 @@ impl Driver<'_> {
         self.settle_pending_update(at);
         let printed = self.pending.publish.take().map(|(_, bytes)| bytes);
         self.fill_gap(at, number, None);
-        self.seen[0] = true;
+        (self.seen[0], self.sent) = (true, true);
         let known = printed.filter(|bytes| bytes.len() == length);
         let inferred = known.is_none();
         let payload = known.unwrap_or_else(|| vec![b'x'; length]);

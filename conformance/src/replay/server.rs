@@ -12,7 +12,7 @@ use shadow_core::tencent::{Document, Operation, ShadowName};
 use shadow_core::{Event, Outcome};
 
 use super::device::MAXIMUM_PAYLOAD;
-use super::driver::{Driver, Expected, index};
+use super::driver::{Driver, Expected, FROM_NETWORK, index};
 use super::inbound;
 use super::ledger;
 use super::report::Verdict;
@@ -88,7 +88,7 @@ impl Driver<'_> {
         self.expect(at, Thread::Callback, on_subscribe(number, granted));
         if granted != 128
             && granted > asked
-            && let Some(last) = self.queues[index(Thread::Callback)].back_mut()
+            && let Some(last) = self.queues[FROM_NETWORK].back_mut()
         {
             last.problem = Some(format!(
                 "expected a granted QoS of at most {asked}, which was asked for, found {granted}"
@@ -223,15 +223,22 @@ impl Driver<'_> {
         let shadow = ShadowName::from_result_topic(topic);
         let callback = outline.callback_of.get(at).copied().flatten();
         let payload = callback.and_then(|callback| outline.payload(callback));
-        let mut problem = None;
+        let mut problem = self.not_subscribed(topic, shadow.as_ref());
         if shadow.is_some() && *retain {
             problem = Some("expected r0, as the cloud retains nothing, found r1".to_owned());
         }
         let text = match payload {
             Some(payload) => {
-                let text = outline.spelling.write(payload);
+                let mut spelling = outline.spelling;
+                if shadow.is_none() {
+                    // Anybody may have written it.
+                    let fits = inbound::fitting(payload, *length);
+                    let first = inbound::SPELLINGS.get(fits.trailing_zeros() as usize);
+                    spelling = first.copied().unwrap_or(spelling);
+                }
+                let text = spelling.write(payload);
                 if text.len() != *length {
-                    problem = Some(wrong_length(payload, *length, outline.spelling));
+                    problem = Some(wrong_length(payload, *length, spelling));
                 }
                 text
             }
@@ -270,6 +277,7 @@ impl Driver<'_> {
                 inferred: None,
                 problem: None,
                 optional: false,
+                queued_by: None,
             };
             match told {
                 Ok(note) => expected.inferred = note,
@@ -280,7 +288,7 @@ impl Driver<'_> {
             {
                 expected.problem = Some(format!("expected QoS {qos}, found QoS {printed}"));
             }
-            self.queues[index(Thread::Callback)].push_back(expected);
+            self.queues[FROM_NETWORK].push_back(expected);
         }
         if shadow
             .as_ref()
@@ -295,11 +303,24 @@ impl Driver<'_> {
         }
     }
 
+    /// Why no message can come on this topic.
+    fn not_subscribed(&self, topic: &str, shadow: Option<&ShadowName>) -> Option<String> {
+        let subscribed = match shadow {
+            Some(name) => self.shadows.contains_key(name) || self.detached.contains(name),
+            None => {
+                let matches =
+                    |filter: &String| shadow_core::mqtt::topic::filter_matches(filter, topic);
+                !self.complete || self.filters.iter().any(matches)
+            }
+        };
+        (!subscribed).then(|| format!("expected a message on a subscribed topic, found {topic}"))
+    }
+
     fn without_payload(&mut self, at: usize, is_shadow: bool, length: usize) -> Verdict {
         let reason = format!("its payload is not printed; {length} filler bytes stand in");
         let silent = !self.outline.prints_payloads && !self.is_near_end(at);
         if is_shadow && !silent {
-            self.queues[index(Thread::Callback)].push_back(Expected {
+            self.queues[FROM_NETWORK].push_back(Expected {
                 statement: Statement::OnPayload {
                     function: String::new(),
                     payload: Payload::Text(format!("this message of {length} bytes")),
@@ -308,6 +329,7 @@ impl Driver<'_> {
                 inferred: None,
                 problem: None,
                 optional: false,
+                queued_by: None,
             });
         }
         Verdict::inferred(reason)
@@ -393,10 +415,23 @@ impl Driver<'_> {
                 let state = asked.state.clone();
                 let operation = asked.operation;
                 let entry = match (operation, code) {
-                    (Operation::Get, 0) | (_, 5005) => Some(ledger::Entry::Full),
+                    (Operation::Get, 0) | (_, shadow_core::tencent::VERSION_CONFLICT) => {
+                        Some(ledger::Entry::Full)
+                    }
                     (Operation::Update, 0) => Some(ledger::Entry::Updated(state.as_ref())),
                     _ => None,
                 };
+                let has_state = value
+                    .get("state")
+                    .and_then(Value::as_object)
+                    .is_some_and(|state| state.values().any(|part| !part.is_null()));
+                if code != 0 && code != shadow_core::tencent::VERSION_CONFLICT && has_state {
+                    return Err(format!(
+                        "expected result 0 or {} with a state, found {code}: a refused request \
+                         changes nothing",
+                        shadow_core::tencent::VERSION_CONFLICT
+                    ));
+                }
                 if code != 0 {
                     self.findings.push(format!(
                         "{place}: the cloud refuses the request with {code}"

@@ -132,6 +132,7 @@ impl Start {
     fn find_subscriptions(&mut self, outline: &Outline, identity: &Identity) {
         let mut subscribed = BTreeSet::new();
         let (mut any, mut orphan) = (false, false);
+        let mut uses: BTreeMap<ShadowName, usize> = BTreeMap::new();
         for line in &outline.lines {
             let used = match &line.statement {
                 Statement::SendingSubscribe { filters, .. } => {
@@ -157,11 +158,15 @@ impl Start {
             };
             if let Some(name) = used
                 && !subscribed.contains(&name)
-                && !self.shadows.contains(&name)
             {
-                self.shadows.push(name);
+                *uses.entry(name).or_default() += 1;
             }
         }
+        // One line alone may be wrong.
+        let sure = uses
+            .into_iter()
+            .filter(|(name, count)| *count > 1 || *name == identity.name);
+        self.shadows = sure.map(|(name, _)| name).collect();
         if self.shadows.is_empty() && !subscribed.contains(&identity.name) {
             self.shadows.push(identity.name.clone());
         }
@@ -198,77 +203,105 @@ fn first_tokens(
     replies: &[PrintedReply],
     beginning: Beginning,
 ) -> BTreeMap<ShadowName, u64> {
-    struct Seen {
-        sent: u64,
-        first: u64,
-        exact: bool,
-    }
-    let mut seen: BTreeMap<ShadowName, Seen> = BTreeMap::new();
+    let mut sent: BTreeMap<ShadowName, Vec<Sent>> = BTreeMap::new();
     let mut update: Option<String> = None;
-    let mut next_reply = replies.iter().peekable();
     for (index, line) in outline.lines.iter().enumerate() {
         match &line.statement {
-            Statement::ShadowUpdate { json } => update = super::identity::token_of(json),
+            Statement::ShadowUpdate { json } => update = Some(json.clone()),
             Statement::SendingPublish {
                 topic,
                 length,
                 dup: false,
                 ..
             } => {
-                let Some(name) = ShadowName::from_operation_topic(topic) else {
-                    continue;
-                };
-                let printed = update.take().and_then(|token| token_number(&token, &name));
-                let digits = length.checked_sub(get_length(&name, 0));
-                let entry = seen.entry(name).or_insert(Seen {
-                    sent: 0,
-                    first: 0,
-                    exact: false,
-                });
-                if !entry.exact {
-                    if let Some(first) = printed.and_then(|token| token.checked_sub(entry.sent)) {
-                        entry.first = first;
-                        entry.exact = true;
-                    } else if let Some(digits @ 1..=19) = digits {
-                        let smallest = match digits {
-                            1 => 0,
-                            more => 10_u64.saturating_pow(more as u32 - 1),
-                        };
-                        entry.first = entry.first.max(smallest.saturating_sub(entry.sent));
-                    }
-                }
-                entry.sent += 1;
-            }
-            Statement::ReceivedPublish { .. } => {
-                while let Some(reply) = next_reply.next_if(|reply| reply.line <= index) {
-                    let entry = seen.entry(reply.shadow.clone()).or_insert(Seen {
-                        sent: 0,
-                        first: 0,
-                        exact: false,
+                let update = update.take();
+                if let Some(name) = ShadowName::from_operation_topic(topic) {
+                    let token = update.as_deref().and_then(super::identity::token_of);
+                    let token = token.and_then(|token| token_number(&token, &name));
+                    let digits = length.checked_sub(get_length(&name, 0));
+                    let digits = digits.filter(|digits| (1..=19).contains(digits));
+                    let is_get = update.is_none() && digits.is_some();
+                    sent.entry(name).or_default().push(Sent {
+                        line: index,
+                        operation: if is_get {
+                            Operation::Get
+                        } else {
+                            Operation::Update
+                        },
+                        token,
+                        digits: digits.filter(|_| is_get),
                     });
-                    if !entry.exact {
-                        let least = (reply.token + 1).saturating_sub(entry.sent);
-                        entry.first = entry.first.max(least);
-                    }
                 }
             }
             _ => {}
         }
     }
-    let from_start = beginning == Beginning::Start;
-    seen.into_iter()
-        // From the start of the SDK on, tokens begin at 0, or the gap is to be explained.
-        .map(|(name, seen)| {
-            (
-                name,
-                if from_start && seen.first < REACH {
-                    0
-                } else {
-                    seen.first
-                },
-            )
+    let mut tokens: BTreeMap<ShadowName, u64> = BTreeMap::new();
+    for reply in replies {
+        // Those of which nothing is sent.
+        let first = tokens.entry(reply.shadow.clone()).or_default();
+        *first = (*first).max(reply.token.saturating_add(1));
+    }
+    for (name, sent) in sent {
+        let replies = replies.iter().filter(|reply| reply.shadow == name);
+        tokens.insert(
+            name.clone(),
+            first_token(&sent, &replies.collect::<Vec<_>>()),
+        );
+    }
+    // From the start of the SDK on, tokens begin at 0, or the gap is to be explained.
+    if beginning == Beginning::Start {
+        for first in tokens.values_mut().filter(|first| **first < REACH) {
+            *first = 0;
+        }
+    }
+    tokens
+}
+
+/// A shadow request of the log.
+struct Sent {
+    line: usize,
+    operation: Operation,
+    /// Where it is printed.
+    token: Option<u64>,
+    /// How many digits a get's token has.
+    digits: Option<usize>,
+}
+
+fn first_token(sent: &[Sent], replies: &[&PrintedReply]) -> u64 {
+    let printed = sent
+        .iter()
+        .zip(0..)
+        .find_map(|(sent, before)| sent.token?.checked_sub(before));
+    if let Some(first) = printed {
+        return first;
+    }
+    let by_length = sent.iter().zip(0..).filter_map(|(sent, before)| {
+        let smallest = match sent.digits? {
+            1 => 0,
+            more => 10_u64.saturating_pow(u32::try_from(more).unwrap_or(u32::MAX) - 1),
+        };
+        Some(smallest.saturating_sub(before))
+    });
+    let before = |line: usize| sent.partition_point(|sent| sent.line < line) as u64;
+    let by_replies = replies.iter().map(|reply| {
+        reply
+            .token
+            .saturating_add(1)
+            .saturating_sub(before(reply.line))
+    });
+    let least = by_length.chain(by_replies).max().unwrap_or_default();
+    // A reply that is to another operation than was sent is to an earlier request.
+    (least..least.saturating_add(REACH))
+        .find(|first| {
+            replies.iter().all(|reply| {
+                let place = reply.token.checked_sub(*first);
+                let place = place.and_then(|place| usize::try_from(place).ok());
+                let answered = place.and_then(|place| sent.get(place));
+                answered.is_none_or(|sent| sent.operation == reply.operation)
+            })
         })
-        .collect()
+        .unwrap_or(least)
 }
 
 /// Length of a get whose token has that many digits.
