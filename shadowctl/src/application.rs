@@ -12,11 +12,11 @@ use shadow_core::tencent::{
 use shadow_core::{Config, DisconnectCause, Event, Publication, Session, WallTime};
 use smol::Task;
 use transport_mock::application::{ApplicationRequest, request_topic, result_topic};
-use transport_tcp::{Client, ClientError, Clock, Connector, Events, client};
+use transport_tcp::{Client, ClientError, Clock, Connector, client};
 
 use crate::failure::{Failure, FailureKind};
 use crate::output::Output;
-use crate::runtime::{Patience, Runtime, await_event};
+use crate::runtime::{Inbox, Patience, Runtime};
 
 /// For how long a login is signed. It is signed once, and a command is over long before.
 const LOGIN_SECONDS: u64 = 3_600;
@@ -32,7 +32,7 @@ pub struct Application {
     nonce: u64,
     asked: u64,
     client: Client,
-    events: Events,
+    inbox: Inbox,
     driver: Task<Session>,
 }
 
@@ -102,7 +102,7 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// [`ApplicationError::Absent`], or [`ApplicationError::Failed`] for those of [`await_event`].
+    /// [`ApplicationError::Absent`], or [`ApplicationError::Failed`] for those of [`Inbox::find`].
     pub async fn connect<C: Connector + 'static, K: Clock>(
         runtime: Runtime<'_, K>,
         device: &DeviceInfo,
@@ -111,9 +111,10 @@ impl Application {
         patience: &Patience,
         output: &mut Output,
     ) -> Result<Application, ApplicationError> {
-        let config = config(device, seed, runtime.clock.wall_time())?;
+        let mut config = config(device, seed, runtime.clock.wall_time())?;
+        config.request_timeout = patience.timeout;
         let clock = runtime.clock.clone();
-        let (client, mut events, driver) = client(config, Session::new(), seed, connector, clock);
+        let (client, events, driver) = client(config, Session::new(), seed, connector, clock);
         let driver = runtime.executor.spawn(driver.run());
         let logged_in = |event: &Event| match event {
             Event::Connected { .. } => Some(Ok(Ok(()))),
@@ -123,7 +124,9 @@ impl Application {
             } => Some(Ok(Err(Absence::LoginRefused(cause.to_string())))),
             _ => None,
         };
-        await_event(runtime.clock, &mut events, patience, output, logged_in)
+        let mut inbox = Inbox::new(events);
+        inbox
+            .find(runtime.clock, patience, output, logged_in)
             .await?
             .map_err(ApplicationError::Absent)?;
         let filter = result_topic(&device.name);
@@ -134,7 +137,7 @@ impl Application {
                 nonce: seed,
                 asked: 0,
                 client,
-                events,
+                inbox,
                 driver,
             }),
             Err(ClientError::SubscriptionRefused) => {
@@ -169,7 +172,10 @@ impl Application {
             }
             _ => None,
         };
-        let reply = await_event(clock, &mut self.events, &self.patience, output, answered).await;
+        let reply = self
+            .inbox
+            .find(clock, &self.patience, output, answered)
+            .await;
         match reply {
             Ok((0, document)) => Ok(document),
             Ok((code, document)) => Err(ApplicationError::Rejected { code, document }),

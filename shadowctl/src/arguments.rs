@@ -114,7 +114,7 @@ pub struct DesireArguments {
     pub state: StateArguments,
 
     /// Only if the shadow is at this version; otherwise it is refused with result 5005
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub version: Option<u64>,
 
     /// Which server, and as which device.

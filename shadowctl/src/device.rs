@@ -3,12 +3,12 @@
 use shadow_core::tencent::Document;
 use shadow_core::{Config, Delta, Event, Session};
 use smol::Task;
-use transport_tcp::{Client, ClientError, Clock, Connector, Events, Shadow, client};
+use transport_tcp::{Client, ClientError, Clock, Connector, Shadow, client};
 
 use crate::embedded;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::runtime::{Patience, Runtime, await_event, block_on};
+use crate::runtime::{Inbox, Patience, Runtime, block_on};
 use crate::seed::random_seed;
 use crate::server::{Place, Server, ServerOptions};
 
@@ -22,32 +22,36 @@ pub struct Device {
     /// The last change of `desired` that it was told of until then.
     pub first_delta: Option<Delta>,
     client: Client,
-    _events: Events,
+    /// Kept, so that the driver's events have somewhere to go.
+    _inbox: Inbox,
     driver: Task<Session>,
 }
 
 impl Device {
     /// Logs in and subscribes.
     ///
+    /// Requests may take as long as the patience lasts.
+    ///
     /// With [`Behaviour::get_on_subscribe`](shadow_core::config::Behaviour) it also waits for the
     /// answer to that get.
     ///
     /// # Errors
     ///
-    /// Those of [`await_event`], and [`FailureKind::Operation`](crate::failure::FailureKind) when
+    /// Those of [`Inbox::find`], and [`FailureKind::Operation`](crate::failure::FailureKind) when
     /// the server refuses the subscription or the get.
     pub async fn connect<C: Connector + 'static, K: Clock>(
         runtime: Runtime<'_, K>,
-        config: Config,
+        mut config: Config,
         seed: u64,
         connector: C,
         patience: &Patience,
         output: &mut Output,
     ) -> Result<Device, Failure> {
+        config.request_timeout = patience.timeout;
         let gets = config.behaviour.get_on_subscribe;
         let topic = config.own_shadow.as_ref().map(|name| name.result_topic());
         let clock = runtime.clock.clone();
-        let (client, mut events, driver) = client(config, Session::new(), seed, connector, clock);
+        let (client, events, driver) = client(config, Session::new(), seed, connector, clock);
         let no_shadow = || Failure::operation("the device has no shadow of its own");
         let shadow = client.own_shadow().ok_or_else(no_shadow)?;
         let driver = runtime.executor.spawn(driver.run());
@@ -69,14 +73,14 @@ impl Device {
             ))),
             _ => None,
         };
-        let first_document =
-            await_event(runtime.clock, &mut events, patience, output, wanted).await?;
+        let mut inbox = Inbox::new(events);
+        let first_document = inbox.find(runtime.clock, patience, output, wanted).await?;
         Ok(Device {
             shadow,
             first_document,
             first_delta,
             client,
-            _events: events,
+            _inbox: inbox,
             driver,
         })
     }

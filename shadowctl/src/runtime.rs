@@ -49,44 +49,67 @@ pub struct Patience {
     pub timeout: Duration,
 }
 
-/// Reads events until `wanted`, which sees each of them first, finds what it was looking for.
-///
-/// Failed attempts to connect are told as remarks while the engine goes on trying.
-///
-/// # Errors
-///
-/// * What `wanted` returns as one.
-/// * [`FailureKind::Server`](crate::failure::FailureKind::Server): a refused login at once, anything
-///   else after the time is up.
-/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): the server let the client
-///   in and then did not answer in time.
-pub async fn await_event<K: Clock, T>(
-    clock: &K,
-    events: &mut Events,
-    patience: &Patience,
-    output: &mut Output,
-    mut wanted: impl FnMut(&Event) -> Option<Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let server = &patience.server;
-    let give_up = clock.now() + patience.timeout;
-    let mut progress = Progress::Trying { failure: None };
-    loop {
-        let next = async { Some(events.next().await) };
-        let late = async {
-            clock.sleep_until(give_up).await;
-            None
-        };
-        let event = match or(next, late).await {
-            None => return Err(progress.too_late(patience)),
-            Some(None) => return Err(Failure::operation("the client stopped unexpectedly")),
-            Some(Some(Notification::Event(event))) => event,
-            Some(Some(_)) => continue,
-        };
-        if let Some(result) = wanted(&event) {
-            return result;
+/// The events of a client, and how far it got by them.
+#[derive(Debug)]
+pub struct Inbox {
+    events: Events,
+    progress: Progress,
+}
+
+impl Inbox {
+    /// The events of a client that was just made.
+    #[must_use]
+    pub fn new(events: Events) -> Inbox {
+        Inbox {
+            events,
+            progress: Progress::Trying { failure: None },
         }
-        match &event {
-            Event::Connected { .. } => progress = Progress::LoggedIn,
+    }
+
+    /// Reads events until `wanted`, which sees each of them first, finds what it was looking for.
+    ///
+    /// Failed attempts to connect are told as remarks while the engine goes on trying.
+    ///
+    /// # Errors
+    ///
+    /// * What `wanted` returns as one.
+    /// * [`FailureKind::Server`](crate::failure::FailureKind::Server): a refused login at once,
+    ///   anything else that keeps the client from logging in when the time is up.
+    /// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): the time is up, and
+    ///   the client was logged in; or this machine shows no time to sign a login with.
+    pub async fn find<K: Clock, T>(
+        &mut self,
+        clock: &K,
+        patience: &Patience,
+        output: &mut Output,
+        mut wanted: impl FnMut(&Event) -> Option<Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let give_up = clock.now() + patience.timeout;
+        loop {
+            let next = async { Some(self.events.next().await) };
+            let late = async {
+                clock.sleep_until(give_up).await;
+                None
+            };
+            let event = match or(next, late).await {
+                None => return Err(self.progress.too_late(patience)),
+                Some(None) => return Err(Failure::operation("the client stopped unexpectedly")),
+                Some(Some(Notification::Event(event))) => event,
+                Some(Some(Notification::Lagged { .. })) => continue,
+            };
+            let found = wanted(&event);
+            let noted = self.note(&event, &patience.server, output);
+            if let Some(result) = found {
+                return result;
+            }
+            noted?;
+        }
+    }
+
+    /// Keeps track of the connection.
+    fn note(&mut self, event: &Event, server: &str, output: &mut Output) -> Result<(), Failure> {
+        match event {
+            Event::Connected { .. } => self.progress = Progress::LoggedIn,
             Event::Disconnected {
                 cause: cause @ DisconnectCause::Refused(_),
                 ..
@@ -97,7 +120,7 @@ pub async fn await_event<K: Clock, T>(
                     "{failure}; trying again in {:.1} s",
                     retry_in.as_secs_f64()
                 ));
-                progress = Progress::Trying {
+                self.progress = Progress::Trying {
                     failure: Some(failure),
                 };
             }
@@ -108,6 +131,7 @@ pub async fn await_event<K: Clock, T>(
             }
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -121,6 +145,7 @@ fn describe(server: &str, cause: &DisconnectCause) -> String {
 }
 
 /// How far a client got.
+#[derive(Debug)]
 enum Progress {
     /// Not logged in; why not, if a try has failed.
     Trying { failure: Option<String> },
@@ -129,7 +154,7 @@ enum Progress {
 }
 
 impl Progress {
-    fn too_late(self, patience: &Patience) -> Failure {
+    fn too_late(&self, patience: &Patience) -> Failure {
         let Patience { server, timeout } = patience;
         let seconds = timeout.as_secs_f64();
         match self {

@@ -46,7 +46,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// Give up when there is no session with the server within this many seconds
+    /// Give up when there is no session with the server, or no answer, within this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
 }

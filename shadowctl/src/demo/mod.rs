@@ -11,7 +11,7 @@ use std::time::Duration;
 use shadow_core::WallTime;
 use smol::LocalExecutor;
 use smol::stream::StreamExt;
-use transport_mock::cloud::example_device;
+use transport_mock::cloud::{Cloud, example_device};
 use transport_mock::stream::memory_network;
 use transport_mock::{SharedCloud, VirtualClock, serve};
 
@@ -37,7 +37,9 @@ const DOCUMENTED_TIME: WallTime = WallTime::from_unix_millis(1_626_770_696_611);
 /// other than the document says.
 pub fn run(arguments: &DemoArguments, output: &mut Output) -> Result<(), Failure> {
     if arguments.fast {
-        return run_fast(output);
+        let clock = VirtualClock::new(DOCUMENTED_TIME);
+        let cloud = example_cloud(&clock);
+        return tell_fast(&clock, cloud, true, output);
     }
     block_on(async |runtime| {
         let destination = Destination::find(runtime, &arguments.server).await?;
@@ -53,13 +55,16 @@ pub fn run(arguments: &DemoArguments, output: &mut Output) -> Result<(), Failure
 }
 
 /// The same in virtual time and over streams in memory: every run is the same.
-fn run_fast(output: &mut Output) -> Result<(), Failure> {
-    let clock = VirtualClock::new(DOCUMENTED_TIME);
+fn tell_fast(
+    clock: &VirtualClock,
+    cloud: Cloud,
+    documented: bool,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let executor = LocalExecutor::new();
     let (connector, listener) = memory_network(4_096, 8);
-    let cloud = SharedCloud::new(example_cloud(&clock));
     let incoming = listener.map(|stream| ready(Some(stream)));
-    let serving = serve(cloud, incoming, clock.clone(), |event| {
+    let serving = serve(SharedCloud::new(cloud), incoming, clock.clone(), |event| {
         tracing::debug!(?event, "embedded cloud");
     });
     executor.spawn(serving).detach();
@@ -70,12 +75,15 @@ fn run_fast(output: &mut Output) -> Result<(), Failure> {
             server: "an embedded cloud, in virtual time".into(),
             timeout: Duration::from_secs(10),
         },
-        documented: true,
+        documented,
         seed: 1,
     };
     let runtime = Runtime {
         executor: &executor,
-        clock: &clock,
+        clock,
     };
     clock.run(&executor, tell(runtime, &scene, output))
 }
+
+#[cfg(test)]
+mod tests;

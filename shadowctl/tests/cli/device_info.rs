@@ -1,0 +1,132 @@
+//! device_info.json, good and bad.
+
+use std::fs;
+
+use tempfile::TempDir;
+use transport_mock::cloud::{EXAMPLE_DEVICE_NAME, EXAMPLE_DEVICE_SECRET, EXAMPLE_PRODUCT_ID};
+
+use crate::command::{Run, run};
+use crate::peer::{TestCloud, closed_port};
+
+/// Runs `get` with a file of this content, against this port without TLS.
+fn get_with(content: &str, port: u16) -> Run {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("device_info.json");
+    fs::write(&path, content).unwrap();
+    let port = port.to_string();
+    let path = path.to_str().unwrap();
+    run([
+        "get",
+        "--no-tls",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--device",
+        path,
+    ])
+}
+
+fn device_info(product: &str, name: &str, secret: &str) -> String {
+    format!(
+        r#"{{"auth_mode":"KEY","productId":"{product}","deviceName":"{name}","productSecret":"x",
+            "key_deviceinfo":{{"deviceSecret":"{secret}"}},"region":"china"}}"#
+    )
+}
+
+#[test]
+fn good_file_logs_in() {
+    let cloud = TestCloud::example();
+    let content = device_info(
+        EXAMPLE_PRODUCT_ID,
+        EXAMPLE_DEVICE_NAME,
+        EXAMPLE_DEVICE_SECRET,
+    );
+    // As an editor may write it.
+    let run = get_with(&format!("\u{feff}{content}\r\n"), cloud.port());
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(
+        run.stdout.starts_with("EXAMPLE001/test01  version 8"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn bad_files_name_the_file_and_the_field() {
+    let secret = "MDEyMzQ1Njc4OWFiY2RlZg==";
+    let long_name = "n".repeat(49);
+    for (content, words) in [
+        (
+            String::new(),
+            "not JSON: EOF while parsing a value at line 1",
+        ),
+        ("{\n\"auth_mode\":\"KEY\",,}".into(), "at line 2 column 19"),
+        ("[]".into(), "not a JSON object"),
+        ("{}".into(), "`auth_mode` is missing"),
+        (
+            r#"{"auth_mode":"PSK","productId":"A","deviceName":"b"}"#.into(),
+            "`auth_mode` is \"PSK\": it has to be \"KEY\" or \"CERT\"",
+        ),
+        (
+            r#"{"auth_mode":"KEY","deviceName":"b"}"#.into(),
+            "`productId` is missing",
+        ),
+        (
+            r#"{"auth_mode":"KEY","productId":"A"}"#.into(),
+            "`deviceName` is missing",
+        ),
+        (
+            r#"{"auth_mode":"KEY","productId":"A","deviceName":"b"}"#.into(),
+            "`key_deviceinfo` is missing",
+        ),
+        (
+            r#"{"auth_mode":"KEY","productId":"A","deviceName":"b","key_deviceinfo":{}}"#.into(),
+            "`key_deviceinfo.deviceSecret` is missing",
+        ),
+        (
+            r#"{"auth_mode":"CERT","productId":"A","deviceName":"b","cert_deviceinfo":{}}"#.into(),
+            "`cert_deviceinfo.devCertFile` is missing",
+        ),
+        (
+            device_info("A", "b", "not base64!"),
+            "`key_deviceinfo.deviceSecret` is not base64",
+        ),
+        (device_info("ABCDEFGHIJK", "b", secret), "productId"),
+        (device_info("A", &long_name, secret), "deviceName"),
+    ] {
+        let run = get_with(&content, closed_port());
+        run.assert_failed(4, &["error: ", "device_info.json: ", words]);
+        assert!(!run.stderr.contains(secret), "the secret is told: {run:#?}");
+        assert!(
+            !run.stderr.contains("not base64!"),
+            "the secret is told: {run:#?}"
+        );
+    }
+}
+
+#[test]
+fn missing_file_is_named() {
+    let run = run(["get", "--device", "no/such/device_info.json"]);
+    run.assert_failed(
+        4,
+        &["no/such/device_info.json: cannot read it: No such file"],
+    );
+}
+
+#[test]
+fn wrong_secret_is_a_refused_login_and_says_what_code_4_means() {
+    let cloud = TestCloud::example();
+    let wrong = device_info(EXAMPLE_PRODUCT_ID, EXAMPLE_DEVICE_NAME, "d3Jvbmc=");
+    let run = get_with(&wrong, cloud.port());
+    let place = format!("error: 127.0.0.1:{}: login refused", cloud.port());
+    run.assert_failed(3, &[&place, "bad user name or password", "secret", "clock"]);
+    assert!(!run.stderr.contains("trying again"), "{run:#?}");
+}
+
+#[test]
+fn unknown_device_is_a_refused_login() {
+    let cloud = TestCloud::example();
+    let other = device_info("OTHER00001", "lamp", EXAMPLE_DEVICE_SECRET);
+    let run = get_with(&other, cloud.port());
+    run.assert_failed(3, &["login refused: client identifier rejected"]);
+}

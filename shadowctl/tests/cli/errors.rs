@@ -1,0 +1,165 @@
+//! What goes wrong, and what is said about it.
+
+use std::fs;
+
+use shadow_core::tencent::DeviceInfo;
+use tempfile::TempDir;
+use transport_mock::cloud::{EXAMPLE_DEVICE_NAME, EXAMPLE_PRODUCT_ID};
+use transport_mock::server::{Credentials, KnownDevice, ServerConfig};
+
+use crate::command::{run, run_at};
+use crate::peer::{Peer, TestCloud, closed_port};
+
+#[test]
+fn unreachable_server_is_named_with_the_reason() {
+    let port = closed_port();
+    let place = format!("127.0.0.1:{port}");
+    for command in ["get", "clear-desired"] {
+        let run = run_at(port, &[command, "--timeout", "0.2"]);
+        run.assert_failed(
+            3,
+            &[
+                "trying again in",
+                "error: ",
+                &place,
+                "refused",
+                "gave up after 0.2 s",
+            ],
+        );
+    }
+    let run = run_at(port, &["desire", "a=1", "--timeout", "0.2"]);
+    run.assert_failed(3, &["error: ", &place, "refused"]);
+    let run = run_at(port, &["demo", "--timeout", "0.2"]);
+    assert_eq!(run.code, 3, "{run:#?}");
+    assert!(run.stderr.contains(&place), "{run:#?}");
+}
+
+#[test]
+fn unknown_host_is_named() {
+    let run = run(["get", "--host", "no-such-host.invalid", "--timeout", "0.5"]);
+    run.assert_failed(3, &["error: ", "no-such-host.invalid:1883"]);
+}
+
+#[test]
+fn refused_subscription_is_named() {
+    let cloud = TestCloud::with_server(ServerConfig {
+        maximum_subscriptions: 0,
+        ..ServerConfig::default()
+    });
+    let run = run_at(cloud.port(), &["get"]);
+    run.assert_failed(
+        1,
+        &["refused the subscription of $shadow/operation/result/EXAMPLE001/test01 (SUBACK 0x80)"],
+    );
+    let run = run_at(cloud.port(), &["desire", "a=1"]);
+    run.assert_failed(
+        1,
+        &[
+            "no application's side over MQTT",
+            "SUBACK 0x80",
+            "HTTP API and its console",
+        ],
+    );
+}
+
+#[test]
+fn server_that_refuses_applications_is_explained() {
+    let (product, name) = (EXAMPLE_PRODUCT_ID, EXAMPLE_DEVICE_NAME);
+    let device = DeviceInfo::with_certificate(product, name, None, "c".into(), "k".into()).unwrap();
+    let cloud = TestCloud::with_server(ServerConfig {
+        credentials: Credentials::Devices(vec![KnownDevice::new(device)]),
+        ..ServerConfig::default()
+    });
+    let run = run_at(cloud.port(), &["desire", "a=1"]);
+    run.assert_failed(
+        1,
+        &["no application's side over MQTT (login refused: client identifier rejected)"],
+    );
+}
+
+#[test]
+fn nobody_behind_the_server_is_told() {
+    let peer = Peer::without_service();
+    let run = run_at(peer.port, &["get", "--timeout", "0.2"]);
+    run.assert_failed(1, &["no answer in time", "shadow service"]);
+    let run = run_at(peer.port, &["desire", "a=1", "--timeout", "0.2"]);
+    run.assert_failed(1, &["no application's side over MQTT (nobody answered"]);
+}
+
+#[test]
+fn wrong_state_is_a_usage_error_and_nothing_is_sent() {
+    // Nothing listens there: a command that got as far would end with code 3.
+    let port = closed_port();
+    for (arguments, words) in [
+        (
+            &["report", "--json", "[1]"][..],
+            &["--json: this is an array", "object"][..],
+        ),
+        (
+            &["report", "--json", "\"a\""],
+            &["--json: this is a string"],
+        ),
+        (&["report", "--json", "7"], &["--json: this is a number"]),
+        (&["desire", "--json", "null"], &["--json: this is null"]),
+        (
+            &["desire", "--json", "{\"a\":}"],
+            &["--json: this is not JSON", "line 1 column 6"],
+        ),
+        (&["report", "a"], &["\"a\"", "KEY=VALUE"]),
+        (&["report", "a=1", "a=2"], &["\"a=2\"", "given twice"]),
+        (&["desire", "a.b=1", "a=2"], &["\"a=2\"", "given twice"]),
+        (&["report"], &["<KEY=VALUE|--json <OBJECT>>"]),
+        (&["report", "a=1", "--json", "{}"], &["cannot be used with"]),
+        (&["desire", "a=1", "--version", "-1"], &["--version"]),
+    ] {
+        run_at(port, arguments).assert_failed(2, words);
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_usage_errors() {
+    for (arguments, words) in [
+        (
+            &["get", "--host", "h", "--tls", "--no-tls"][..],
+            "'--no-tls'",
+        ),
+        (&["get", "--port", "1"], "--port says how to reach a server"),
+        (&["get", "--tls"], "--tls says how to reach a server"),
+        (&["get", "--ca", "f"], "--ca says how to reach a server"),
+        (&["get", "--host", "h", "--ca", "f"], "--ca needs TLS"),
+        (&["get", "--host", "h", "--port", "65536"], "65536"),
+        (&["get", "--timeout", "0"], "above 0"),
+        (&["get", "--timeout", "soon"], "above 0"),
+        (&["demo", "--fast", "--host", "h"], "'--host <HOST>'"),
+        (
+            &["get", "--host", "a b", "--tls"],
+            "neither a DNS name nor an IP address",
+        ),
+    ] {
+        run(arguments).assert_failed(2, &[words]);
+    }
+}
+
+#[test]
+fn certificate_device_needs_tls() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("device_info.json");
+    let content = r#"{"auth_mode":"CERT","productId":"A","deviceName":"b",
+        "cert_deviceinfo":{"devCertFile":"c.pem","devPrivateKeyFile":"k.pem"}}"#;
+    fs::write(&path, content).unwrap();
+    let path = path.to_str().unwrap();
+    let run = run(["get", "--host", "h", "--no-tls", "--device", path]);
+    run.assert_failed(2, &["auth_mode CERT", "--no-tls"]);
+}
+
+#[test]
+fn log_of_another_form_is_named_with_its_line() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("other.log");
+    let good = "2021-07-20 16:44:57,613.613 [log.py:35] - DEBUG - publish success\n";
+    fs::write(&path, format!("{good}2021-07-20 16:44:58,1.1 LOUD\n")).unwrap();
+    let path = path.to_str().unwrap();
+    run(["replay", path]).assert_failed(4, &["other.log: line 2", "expected"]);
+    run(["replay", "no-such.log"]).assert_failed(4, &["no-such.log: cannot read it"]);
+    run(["replay"]).assert_failed(2, &["<LOG>"]);
+}

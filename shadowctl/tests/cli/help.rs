@@ -1,0 +1,68 @@
+//! --help, --version and completions.
+
+use crate::command::run;
+
+const COMMANDS: [&str; 10] = [
+    "demo",
+    "get",
+    "report",
+    "desire",
+    "clear-desired",
+    "clear-reported",
+    "watch",
+    "serve",
+    "replay",
+    "completions",
+];
+
+#[test]
+fn help_lists_the_commands_and_the_exit_codes() {
+    let run = run(["--help"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    for command in COMMANDS {
+        assert!(run.stdout.contains(&format!("\n  {command} ")), "{command}");
+    }
+    assert!(run.stdout.contains("Exit codes:"));
+}
+
+#[test]
+fn help_of_each_command_has_examples() {
+    for command in COMMANDS {
+        let run = run([command, "--help"]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        // That of `serve` is its own module's.
+        if command != "serve" {
+            let example = format!("Examples:\n  shadowctl {command}");
+            assert!(run.stdout.contains(&example), "{}", run.stdout);
+        }
+        let widest = run.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{}", run.stdout);
+    }
+}
+
+/// Without a command there is help, but it is an error.
+#[test]
+fn no_command_is_a_usage_error() {
+    let none: [&str; 0] = [];
+    run(none).assert_failed(2, &["Usage: shadowctl"]);
+    run(["gett"]).assert_failed(2, &["unrecognized subcommand 'gett'", "'get'"]);
+}
+
+#[test]
+fn version_is_the_packages() {
+    let run = run(["--version"]);
+    let expected = concat!("shadowctl ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!((run.code, run.stdout.as_str()), (0, expected));
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let run = run(["completions", shell]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        for command in COMMANDS {
+            assert!(run.stdout.contains(command), "{command} for {shell}");
+        }
+    }
+    run(["completions", "tcsh"]).assert_failed(2, &["tcsh", "bash"]);
+}

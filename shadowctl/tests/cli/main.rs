@@ -1,0 +1,20 @@
+//! The program as a user meets it: its binary, over loopback TCP.
+
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod device_info;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod watch;
