@@ -11,6 +11,7 @@ mod hostile;
 mod link;
 mod login;
 mod memory;
+mod model;
 mod plain;
 mod profile;
 mod requests;
