@@ -274,6 +274,9 @@ impl Engine {
     }
 
     fn send_held(&mut self, now: Instant) {
+        if !self.requests.has_held() {
+            return;
+        }
         let waits = self.config.behaviour.wait_for_suback;
         let shadow_qos = self.config.shadow_qos;
         let mut window_closed = false;

@@ -164,6 +164,11 @@ impl Requests {
         self.of_application
     }
 
+    /// Whether any waits.
+    pub(super) fn has_held(&self) -> bool {
+        self.held.requests > 0
+    }
+
     /// Payload bytes that wait.
     pub(super) fn held_bytes(&self) -> usize {
         self.held.bytes
@@ -175,11 +180,12 @@ impl Requests {
     }
 
     pub(super) fn find_mut(&mut self, id: RequestId) -> Option<&mut Request> {
-        self.open.iter_mut().find(|request| request.id == id)
+        let index = self.index(id)?;
+        self.open.get_mut(index)
     }
 
     pub(super) fn remove(&mut self, id: RequestId) -> Option<Request> {
-        let index = self.open.iter().position(|request| request.id == id)?;
+        let index = self.index(id)?;
         Some(self.take(index, Fate::Abandoned))
     }
 
@@ -201,6 +207,13 @@ impl Requests {
                 if *t == token && *s == shadow && *o == operation)
         })?;
         Some(self.take(index, Fate::Answered))
+    }
+
+    /// Ids only grow, so the oldest first are the smallest first.
+    fn index(&self, id: RequestId) -> Option<usize> {
+        self.open
+            .binary_search_by_key(&id, |request| request.id)
+            .ok()
     }
 
     fn take(&mut self, index: usize, fate: Fate) -> Request {
