@@ -3,8 +3,6 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::mqtt::QoS;
-
 /// Names one request from its acceptance to its end. Never used again by the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(crate) u64);
@@ -26,38 +24,6 @@ impl fmt::Display for RequestId {
 /// Names one attached shadow. Never used again by the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShadowId(pub(crate) u32);
-
-/// A message to publish on a topic that is no shadow's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Publication<'a> {
-    /// Topic name, without wildcards; at most 255 bytes on the vendor's server.
-    pub topic: &'a str,
-    /// The payload; may be empty.
-    pub payload: &'a [u8],
-    /// Delivery guarantee. QoS 1 and 2 survive a reconnect.
-    pub qos: QoS,
-    /// Whether the server keeps it for later subscribers (the vendor's server does not).
-    pub retain: bool,
-}
-
-impl<'a> Publication<'a> {
-    /// A QoS 0 message, not retained.
-    #[must_use]
-    pub const fn new(topic: &'a str, payload: &'a [u8]) -> Publication<'a> {
-        Publication {
-            topic,
-            payload,
-            qos: QoS::AtMostOnce,
-            retain: false,
-        }
-    }
-
-    /// The same with another QoS.
-    #[must_use]
-    pub const fn qos(self, qos: QoS) -> Publication<'a> {
-        Publication { qos, ..self }
-    }
-}
 
 /// Why a request was refused. A refused request changed nothing, and no event follows.
 #[derive(Clone, Debug, PartialEq, Eq)]

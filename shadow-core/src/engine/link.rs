@@ -8,9 +8,9 @@ use super::shadows::Subscribed;
 use super::{Engine, KEPT_BYTES};
 use crate::config::Config;
 use crate::event::{Event, Outcome};
-use crate::mqtt::link::Notice;
+use crate::mqtt::link::{Notice, Publication};
 use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
-use crate::request::{Publication, RequestId, ShadowId};
+use crate::request::{RequestId, ShadowId};
 use crate::time::Instant;
 
 /// A decoder for one link.

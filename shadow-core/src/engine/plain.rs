@@ -4,14 +4,16 @@ use alloc::string::ToString;
 
 use super::Engine;
 use super::requests::{Owner, Progress, Task};
+use crate::mqtt::link::Publication;
 use crate::mqtt::{QoS, topic};
-use crate::request::{Publication, RequestError, RequestId};
+use crate::request::{RequestError, RequestId};
 use crate::time::Instant;
 
 impl Engine {
-    /// Publishes a message. Without a link it waits for one until its deadline. A QoS 1 or 2
+    /// Publishes a message on a topic that is no shadow's; the vendor's server takes topics of 255
+    /// bytes, and retains nothing. Without a link it waits for one until its deadline. A QoS 1 or 2
     /// message that was sent stays in the session until it is acknowledged, over any number of
-    /// links.
+    /// links; once its request has ended otherwise, only where the server kept the session too.
     ///
     /// # Errors
     ///

@@ -9,7 +9,8 @@ use super::requests::{Owner, Progress, Request, Task};
 use super::shadows::Subscribed;
 use super::{Engine, token};
 use crate::event::Outcome;
-use crate::request::{Publication, RequestError, RequestId, ShadowId};
+use crate::mqtt::link::Publication;
+use crate::request::{RequestError, RequestId, ShadowId};
 use crate::tencent::{self, Operation, ShadowName, Update};
 use crate::time::Instant;
 

@@ -1,9 +1,9 @@
 //! MQTT 3.1.1 and 3.1: the packets, their bytes, and topics.
 //!
 //! One struct stands for each control packet, and the protocol version is a value that encoding and
-//! decoding take: the two versions differ in a handful of bits. Nothing here knows of connections,
-//! sessions or time. All fourteen packets are encoded and decoded, so the same code serves a client
-//! and a server.
+//! decoding take: the two versions differ in a handful of bits. All fourteen packets are encoded
+//! and decoded, so the same code serves a client and a server. Only [`link`] knows of connections,
+//! sessions and time.
 //!
 //! * [`Packet::decode`] reads one whole packet and borrows every string and payload from it.
 //! * [`StreamDecoder`] takes a byte stream in pieces of any size and yields packets. It copies only
@@ -45,7 +45,7 @@ mod error;
 pub mod link;
 mod packet;
 mod publish;
-pub mod session;
+pub(crate) mod session;
 mod stream;
 mod subscribe;
 #[cfg(test)]

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use crate::mqtt::{PacketId, QoS};
 
-/// Packet ids, unacknowledged messages and subscriptions of a client.
+/// Packet ids and unacknowledged messages of a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionState {
+pub(crate) struct SessionState {
     last_packet_id: u16,
     pub(crate) outgoing: Vec<Outgoing>,
     pub(crate) incoming_exactly_once: Vec<PacketId>,
@@ -52,7 +52,7 @@ impl SessionState {
     /// A session whose next packet id is `next`; 0 stands for 1. For continuing a numbering that
     /// is already under way, as the excerpt of a recording.
     #[must_use]
-    pub fn starting_at(next: u16) -> SessionState {
+    pub(crate) fn starting_at(next: u16) -> SessionState {
         let last_packet_id = next.saturating_sub(1);
         SessionState {
             last_packet_id,

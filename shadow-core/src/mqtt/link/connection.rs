@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::outbox::Outbox;
-use super::{Backoff, DisconnectCause, Transmit, TransportFailure};
+use super::{Backoff, DisconnectCause, Publication, Transmit, TransportFailure};
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{
     Connect, ConnectReturnCode, EncodeError, Entries, Incoming, Packet, PacketId, PacketKind,
@@ -12,7 +12,6 @@ use crate::mqtt::{
     Unsubscribe,
 };
 use crate::random::Random;
-use crate::request::Publication;
 use crate::time::Instant;
 
 /// What a connection is told once.

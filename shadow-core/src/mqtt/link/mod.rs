@@ -7,9 +7,11 @@ mod backoff;
 mod cause;
 mod connection;
 mod outbox;
+mod publication;
 
 pub use backoff::Backoff;
 pub use cause::{DisconnectCause, TransportFailure};
 pub use outbox::Transmit;
+pub use publication::Publication;
 
 pub(crate) use connection::{Connection, ConnectionTimer, Notice, Settings, Signal};
