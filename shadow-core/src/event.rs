@@ -19,7 +19,8 @@ use crate::tencent::{Document, Operation, ParseError};
 pub enum Event {
     /// The server accepted the login.
     Connected {
-        /// Whether the server had kept this client's session.
+        /// Whether the server had kept this client's session; always false in MQTT 3.1, which has no
+        /// way to say so.
         session_present: bool,
     },
     /// There is no link any more, or it did not come about.

@@ -276,7 +276,7 @@ impl Model {
                     let present = keep && v311 && !self.config.clean_session;
                     self.link = Link::Accepted;
                     self.resumable.append(&mut self.sending);
-                    self.resumed = present;
+                    self.resumed = present || !(v311 || self.config.clean_session);
                     self.device.bytes(&[0x20, 2, u8::from(present), 0]);
                 }
             }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use shadow_core::event::Message;
-use shadow_core::mqtt::{PacketId, PacketKind, QoS};
+use shadow_core::mqtt::{PacketId, PacketKind, ProtocolVersion, QoS};
 use shadow_core::{Config, Event, Outcome, Publication, RequestError, Timer, TransportFailure};
 
 use crate::device::{Device, OPERATION_TOPIC, Out, RESULT_TOPIC, config};
@@ -139,6 +139,31 @@ fn a_server_that_kept_nothing_gets_them_as_new() {
     assert_eq!(device.events(), [connected, done]);
     device.bytes(&[0x40, 2, 0, 1]);
     assert_eq!(device.outcome(first), Outcome::Published);
+}
+
+/// MQTT 3.1 has no session present flag, so a session that the server may have kept is taken up
+/// again: PUBLISH and PUBREL go out once more, both with DUP (MQTT 3.1, sections 2.1 and 4.2).
+#[test]
+fn mqtt_3_1_takes_up_again_what_the_server_may_have_kept() {
+    let mut config = Config::plain("tool");
+    config.clean_session = false;
+    config.protocol_version = ProtocolVersion::V31;
+    let mut device = Device::online(config);
+    for payload in [b"1", b"2"] {
+        let publication = Publication::new("t", payload).qos(QoS::ExactlyOnce);
+        device.engine.publish(device.now, &publication).unwrap();
+    }
+    device.poll();
+    device.bytes(&[0x50, 2, 0, 2]); // PUBREC for the second
+    device.packet();
+    cut(&mut device);
+    device.connect(false);
+    let packet = |bytes: &[u8]| Out::Packet(bytes.to_vec());
+    let again = [
+        packet(b"\x3c\x06\x00\x01t\x00\x011"),
+        packet(&[0x6A, 2, 0, 2]),
+    ];
+    assert_eq!(device.poll(), again);
 }
 
 #[test]

@@ -419,10 +419,21 @@ impl Connection {
     /// Takes up the unacknowledged messages of earlier links again, in order [MQTT-4.4.0-1]. Where
     /// the server kept nothing they are sent as new ones; those that it had already taken over are
     /// done, and their tickets are handed back.
+    ///
+    /// MQTT 3.1 does not tell what the server kept, so there it is taken to have kept all that it
+    /// was asked to: a message twice is better than none (MQTT 3.1, section 4.2).
     pub(crate) fn resume(&mut self, session: &mut SessionState, session_present: bool) -> Vec<u64> {
         let mut done = Vec::new();
+        let Settings {
+            version,
+            clean_session,
+            ..
+        } = self.settings;
+        let kept = session_present || (version == ProtocolVersion::V31 && !clean_session);
         if !session_present {
             session.incoming_exactly_once.clear();
+        }
+        if !kept {
             session.outgoing.retain(|message| {
                 let taken_over = message.stage == Stage::PubComp;
                 done.extend(message.ticket.filter(|_| taken_over));
@@ -434,9 +445,8 @@ impl Connection {
             let pushed = if message.stage == Stage::PubComp {
                 let release = PubRel {
                     packet_id: message.packet_id,
-                    dup: false,
+                    dup: kept,
                 };
-                let version = self.settings.version;
                 self.outbox
                     .push_packet(PacketKind::PubRel, id, None, |out| {
                         Ok(release.encode(version, out))
@@ -446,7 +456,7 @@ impl Connection {
                     .push_packet(PacketKind::Publish, id, message.ticket, |out| {
                         let start = out.len();
                         out.extend_from_slice(&message.packet);
-                        if let Some(first) = out.get_mut(start).filter(|_| session_present) {
+                        if let Some(first) = out.get_mut(start).filter(|_| kept) {
                             *first |= DUP;
                         }
                         Ok(message.packet.len())
