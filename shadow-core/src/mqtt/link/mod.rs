@@ -6,6 +6,7 @@
 mod backoff;
 mod cause;
 mod connection;
+mod online;
 mod outbox;
 mod publication;
 

@@ -1,0 +1,218 @@
+//! A link whose login was accepted: what it waits for, and what inbound packets mean on it.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::connection::{ConnectionTimer, Notice, Signal};
+use super::outbox::Outbox;
+use crate::mqtt::session::{SessionState, Stage};
+use crate::mqtt::{
+    EncodeError, Packet, PacketId, PacketKind, ProtocolVersion, PubAck, PubComp, PubRec, PubRel,
+    QoS,
+};
+use crate::time::Instant;
+
+/// What dies with a link that was online.
+#[derive(Debug)]
+pub(super) struct Online {
+    pub(super) since: Instant,
+    pub(super) activity: Activity,
+    /// Until when the PINGRESP must have come, if one is due.
+    pub(super) ping_response_by: Option<Instant>,
+    pub(super) awaiting: Vec<Awaiting>,
+}
+
+/// When bytes last went either way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Activity {
+    pub(super) sent: Instant,
+    pub(super) received: Instant,
+}
+
+/// A SUBSCRIBE or UNSUBSCRIBE that is not acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Awaiting {
+    pub(super) packet_id: PacketId,
+    pub(super) kind: PacketKind,
+    pub(super) ticket: u64,
+    pub(super) deadline: Instant,
+}
+
+/// How many inbound QoS 2 messages may be unreleased at a time. More is refused: a server that
+/// needs this many does not release what it was told to.
+const MAXIMUM_UNRELEASED: usize = 256;
+
+/// What came of a packet, or the clause that it breaks.
+type Handled<'a> = Result<Option<Signal<'a>>, &'static str>;
+
+impl Online {
+    pub(super) fn handle_packet<'a>(
+        &mut self,
+        session: &mut SessionState,
+        packet: Packet<'a>,
+        outbox: &mut Outbox,
+    ) -> Handled<'a> {
+        let kind = packet.kind();
+        let notice = match packet {
+            Packet::Publish(publish) => {
+                let new = acknowledge_inbound(session, publish.qos, publish.packet_id, outbox)?;
+                return Ok(new.then_some(Signal::Message(publish)));
+            }
+            Packet::PubAck(PubAck { packet_id }) => settle(session, packet_id, Stage::PubAck, kind),
+            Packet::PubComp(PubComp { packet_id }) => {
+                settle(session, packet_id, Stage::PubComp, kind)
+            }
+            Packet::PubRec(PubRec { packet_id }) => {
+                let known = session.outgoing.iter_mut().find(|message| {
+                    message.packet_id == packet_id && message.stage != Stage::PubAck
+                });
+                let unknown = known.is_none();
+                if let Some(message) = known {
+                    message.stage = Stage::PubComp;
+                    message.packet = Vec::new();
+                }
+                // Released even when unknown, or the server would ask for ever.
+                let release = PubRel {
+                    packet_id,
+                    dup: false,
+                };
+                push(outbox, PacketKind::PubRel, packet_id, |out| {
+                    Ok(release.encode(ProtocolVersion::V311, out))
+                });
+                if !unknown {
+                    return Ok(None);
+                }
+                Notice::UnexpectedAcknowledgement { kind, packet_id }
+            }
+            Packet::PubRel(PubRel { packet_id, .. }) => {
+                session.incoming_exactly_once.retain(|id| *id != packet_id);
+                let complete = PubComp { packet_id };
+                push(outbox, PacketKind::PubComp, packet_id, |out| {
+                    Ok(complete.encode(out))
+                });
+                return Ok(None);
+            }
+            Packet::SubAck(answer) => {
+                match self.take_awaiting(PacketKind::Subscribe, answer.packet_id) {
+                    Some(ticket) => {
+                        let mut codes = answer.return_codes.iter();
+                        let (Some(code), None) = (codes.next(), codes.next()) else {
+                            return Err("[MQTT-3.8.4-5] SUBACK must answer each filter once");
+                        };
+                        Notice::Subscribed { ticket, code }
+                    }
+                    None => Notice::UnexpectedAcknowledgement {
+                        kind,
+                        packet_id: answer.packet_id,
+                    },
+                }
+            }
+            Packet::UnsubAck(answer) => {
+                match self.take_awaiting(PacketKind::Unsubscribe, answer.packet_id) {
+                    Some(ticket) => Notice::Unsubscribed { ticket },
+                    None => Notice::UnexpectedAcknowledgement {
+                        kind,
+                        packet_id: answer.packet_id,
+                    },
+                }
+            }
+            Packet::PingResp => {
+                self.ping_response_by = None;
+                return Ok(None);
+            }
+            Packet::ConnAck(_) => return Err("[MQTT-3.2.0-1] a second CONNACK"),
+            Packet::Connect(_)
+            | Packet::Subscribe(_)
+            | Packet::Unsubscribe(_)
+            | Packet::PingReq
+            | Packet::Disconnect => {
+                return Err("section 2.2.1: a packet that only clients send");
+            }
+        };
+        Ok(Some(Signal::Notice(notice)))
+    }
+
+    fn take_awaiting(&mut self, kind: PacketKind, packet_id: PacketId) -> Option<u64> {
+        let found = self
+            .awaiting
+            .iter()
+            .position(|awaiting| awaiting.packet_id == packet_id && awaiting.kind == kind)?;
+        Some(self.awaiting.remove(found).ticket)
+    }
+
+    /// When to ask, or to stop waiting for the answer. Silence in either direction counts: a device
+    /// that only sends would otherwise never learn that nobody listens.
+    pub(super) fn alive_deadline(
+        &self,
+        keep_alive: Duration,
+    ) -> Option<(ConnectionTimer, Instant)> {
+        if let Some(by) = self.ping_response_by {
+            return Some((ConnectionTimer::PingResponse, by));
+        }
+        let silent_since = self.activity.sent.min(self.activity.received);
+        (!keep_alive.is_zero()).then(|| (ConnectionTimer::KeepAlive, silent_since + keep_alive))
+    }
+}
+
+/// Acknowledges an inbound PUBLISH [MQTT-4.3.2-2] [MQTT-4.3.3-2]; whether it is a new message.
+pub(super) fn acknowledge_inbound(
+    session: &mut SessionState,
+    qos: QoS,
+    packet_id: Option<PacketId>,
+    outbox: &mut Outbox,
+) -> Result<bool, &'static str> {
+    match (qos, packet_id) {
+        (QoS::AtLeastOnce, Some(packet_id)) => {
+            let answer = PubAck { packet_id };
+            push(outbox, PacketKind::PubAck, packet_id, |out| {
+                Ok(answer.encode(out))
+            });
+            Ok(true)
+        }
+        (QoS::ExactlyOnce, Some(packet_id)) => {
+            let unreleased = &mut session.incoming_exactly_once;
+            let new = !unreleased.contains(&packet_id);
+            if new {
+                if unreleased.len() >= MAXIMUM_UNRELEASED {
+                    return Err("section 4.3.3: too many QoS 2 messages without PUBREL");
+                }
+                unreleased.push(packet_id);
+            }
+            let answer = PubRec { packet_id };
+            push(outbox, PacketKind::PubRec, packet_id, |out| {
+                Ok(answer.encode(out))
+            });
+            Ok(new)
+        }
+        (QoS::AtMostOnce, _) | (_, None) => Ok(true),
+    }
+}
+
+/// Ends an outbound message whose last acknowledgement came.
+fn settle(
+    session: &mut SessionState,
+    packet_id: PacketId,
+    stage: Stage,
+    kind: PacketKind,
+) -> Notice {
+    let found = session
+        .outgoing
+        .iter()
+        .position(|message| message.packet_id == packet_id && message.stage == stage);
+    match found {
+        Some(index) => Notice::Published {
+            ticket: session.outgoing.remove(index).ticket,
+        },
+        None => Notice::UnexpectedAcknowledgement { kind, packet_id },
+    }
+}
+
+fn push(
+    outbox: &mut Outbox,
+    kind: PacketKind,
+    packet_id: PacketId,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
+) {
+    let pushed = outbox.push_packet(kind, Some(packet_id), None, write);
+    debug_assert!(pushed.is_ok(), "acknowledgements have a fixed form");
+}
