@@ -161,8 +161,7 @@ impl Destination {
 ///
 /// # Errors
 ///
-/// Those of [`Destination::find`] and [`Device::connect`], and what [`request_failure`] makes of the
-/// request's error.
+/// Those of [`Destination::find`] and [`Device::connect`]. How the request ended is in the result.
 pub fn ask(
     options: &ServerOptions,
     output: &mut Output,

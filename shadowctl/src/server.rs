@@ -1,6 +1,7 @@
 //! Which server a command talks to, and as which device.
 
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ impl ServerOptions {
 
     fn place(&self, device: &DeviceInfo) -> Result<Place, Failure> {
         let host = match (&self.host, &self.device) {
-            (Some(host), _) => host.clone(),
+            (Some(host), _) => host_alone(host)?,
             (None, Some(_)) => device.name.host_name(),
             (None, None) => return self.embedded(),
         };
@@ -213,6 +214,23 @@ pub fn tls_failure(error: &TlsError) -> Failure {
         _ => FailureKind::InputFile,
     };
     Failure::new(kind, error.to_string())
+}
+
+/// A name or an address: an IPv6 address without its brackets, and no port.
+fn host_alone(host: &str) -> Result<String, Failure> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let bare = bare.unwrap_or(host);
+    if bare.is_empty() {
+        return Err(Failure::usage("--host is empty"));
+    }
+    match bare.rsplit_once(':') {
+        Some((name, port)) if bare.parse::<Ipv6Addr>().is_err() => Err(Failure::usage(
+            format_args!("--host takes a host alone: write --host {name} --port {port}"),
+        )),
+        _ => Ok(bare.to_owned()),
+    }
 }
 
 /// A positive number of seconds, at most a day.

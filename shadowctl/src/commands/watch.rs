@@ -183,3 +183,41 @@ fn at(f: &mut fmt::Formatter<'_>, version: Option<u64>) -> fmt::Result {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shadow_core::DisconnectCause;
+
+    use super::*;
+
+    fn lines(event: Event) -> (String, String) {
+        let sight = Sight {
+            time: 1_626_770_697_670,
+            what: What::of(Notification::Event(event)),
+        };
+        let text = anstream::adapter::strip_str(&sight.to_string()).to_string();
+        (text, serde_json::to_string(&sight).unwrap())
+    }
+
+    #[test]
+    fn people_and_scripts_see_the_same() {
+        let (text, json) = lines(Event::Disconnected {
+            cause: DisconnectCause::PingTimedOut,
+            retry_in: Duration::from_millis(750),
+        });
+        assert_eq!(
+            text,
+            "2021-07-20 08:44:57.670 UTC  disconnected  no answer to PINGREQ in time; trying \
+             again in 750 ms"
+        );
+        assert_eq!(
+            json,
+            r#"{"time":1626770697670,"event":"disconnected","cause":"no answer to PINGREQ in time","retry_in_ms":750}"#
+        );
+        let (text, json) = lines(Event::EventsLost { count: 2 });
+        assert_eq!(text, "2021-07-20 08:44:57.670 UTC  missed 2 events");
+        assert_eq!(json, r#"{"time":1626770697670,"event":"missed","count":2}"#);
+    }
+}

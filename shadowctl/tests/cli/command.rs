@@ -39,14 +39,17 @@ pub(crate) fn shadowctl() -> Command {
     command
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end. Nothing of it is coloured, as it writes to no terminal.
 pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Run {
     let output = shadowctl().args(arguments).output().unwrap();
-    Run {
+    let run = Run {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    };
+    assert!(!run.stdout.contains('\u{1b}'), "{run:#?}");
+    assert!(!run.stderr.contains('\u{1b}'), "{run:#?}");
+    run
 }
 
 /// Runs the program against a server on this port of this machine.

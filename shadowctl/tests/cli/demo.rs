@@ -1,8 +1,10 @@
 //! demo.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 
-use crate::command::run;
+use crate::command::{run, shadowctl};
 
 #[test]
 fn fast_demo_tells_the_documents_story() {
@@ -45,4 +47,30 @@ fn scripts_get_every_packet_and_check() {
         (12_000, 5),
     ];
     assert_eq!(reports, expected);
+}
+
+#[test]
+fn colour_can_be_asked_for() {
+    let mut command = shadowctl();
+    let output = command
+        .args(["demo", "--fast"])
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .unwrap();
+    assert!(output.stdout.contains(&0x1b));
+}
+
+/// As `| head -1` does.
+#[test]
+fn reader_that_has_seen_enough_is_no_news() {
+    let mut child = shadowctl()
+        .args(["demo", "--fast"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stderr, b"");
 }

@@ -34,6 +34,16 @@ fn unreachable_server_is_named_with_the_reason() {
     assert!(run.stderr.contains(&place), "{run:#?}");
 }
 
+/// An address is taken with brackets as without.
+#[test]
+fn ipv6_addresses_are_hosts() {
+    for host in ["::1", "[::1]"] {
+        let port = closed_port().to_string();
+        let run = run(["get", "--timeout", "0.1", "--host", host, "--port", &port]);
+        run.assert_failed(3, &["error: ", &format!("[::1]:{port}")]);
+    }
+}
+
 #[test]
 fn unknown_host_is_named() {
     let run = run(["get", "--host", "no-such-host.invalid", "--timeout", "0.5"]);
@@ -128,6 +138,11 @@ fn options_that_contradict_each_other_are_usage_errors() {
         (&["get", "--ca", "f"], "--ca says how to reach a server"),
         (&["get", "--host", "h", "--ca", "f"], "--ca needs TLS"),
         (&["get", "--host", "h", "--port", "65536"], "65536"),
+        (
+            &["get", "--host", "h:1883"],
+            "--host takes a host alone: write --host h --port 1883",
+        ),
+        (&["get", "--host", ""], "--host is empty"),
         (&["get", "--timeout", "0"], "above 0"),
         (&["get", "--timeout", "soon"], "above 0"),
         (&["demo", "--fast", "--host", "h"], "'--host <HOST>'"),

@@ -16,5 +16,7 @@ mod peer;
 mod requests;
 #[cfg(test)]
 mod tls;
+/// Ctrl-C is sent as a signal.
 #[cfg(test)]
+#[cfg(unix)]
 mod watch;

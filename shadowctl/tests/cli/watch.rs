@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use transport_mock::cloud::example_name;
-use transport_mock::server::{Departure, ServerEvent};
+use transport_mock::server::{Credentials, Departure, ServerConfig, ServerEvent};
 use transport_tcp::Clock;
 
 use crate::command::shadowctl;
@@ -57,7 +57,6 @@ impl Watch {
 }
 
 #[test]
-#[cfg(unix)]
 fn deltas_and_connection_states_until_ctrl_c() {
     let cloud = TestCloud::example();
     let now = || cloud.clock.now();
@@ -104,10 +103,7 @@ fn deltas_and_connection_states_until_ctrl_c() {
 }
 
 #[test]
-#[cfg(unix)]
 fn refused_logins_are_told_each_time_and_tried_again() {
-    use transport_mock::server::{Credentials, ServerConfig};
-
     let cloud = TestCloud::with_server(ServerConfig {
         credentials: Credentials::Devices(Vec::new()),
         ..ServerConfig::default()
