@@ -65,6 +65,7 @@ pub enum Command {
     #[command(long_about = help::WATCH, after_long_help = help::WATCH_EXAMPLES)]
     Watch(DeviceArguments),
     /// Be the cloud: accept devices, or serve those of an MQTT broker
+    #[command(long_about = crate::serve::ABOUT, after_long_help = crate::serve::EXAMPLES)]
     Serve(ServeArguments),
     /// Replay logs of the vendor's Python SDK and account for every line
     #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_EXAMPLES)]
