@@ -137,7 +137,10 @@ Examples:
   shadowctl replay device.log
   shadowctl replay 1-get-cached-status.log 2a-modify-update.log 2b-modify-get.log
 
-The exit code is 0 only if nothing is unexplained.";
+The exit code is 0 only if nothing is unexplained.
+
+With --output json, the whole report as one object: files, profile, lines (file, number, text, \
+verdict), unprinted, counts, findings, conclusions.";
 
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

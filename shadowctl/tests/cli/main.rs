@@ -13,6 +13,8 @@ mod help;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod tls;
