@@ -15,7 +15,7 @@ fn unreachable_server_is_named_with_the_reason() {
     let port = closed_port();
     let place = format!("127.0.0.1:{port}");
     for command in ["get", "clear-desired"] {
-        let run = run_at(port, &[command, "--timeout", "0.2"]);
+        let run = run_at(port, &[command, "--timeout", "1"]);
         run.assert_failed(
             3,
             &[
@@ -23,13 +23,13 @@ fn unreachable_server_is_named_with_the_reason() {
                 "error: ",
                 &place,
                 "refused",
-                "gave up after 0.2 s",
+                "gave up after 1 s",
             ],
         );
     }
-    let run = run_at(port, &["desire", "a=1", "--timeout", "0.2"]);
+    let run = run_at(port, &["desire", "a=1", "--timeout", "1"]);
     run.assert_failed(3, &["error: ", &place, "refused"]);
-    let run = run_at(port, &["demo", "--timeout", "0.2"]);
+    let run = run_at(port, &["demo", "--timeout", "1"]);
     assert_eq!(run.code, 3, "{run:#?}");
     assert!(run.stderr.contains(&place), "{run:#?}");
 }
@@ -90,9 +90,9 @@ fn server_that_refuses_applications_is_explained() {
 #[test]
 fn nobody_behind_the_server_is_told() {
     let peer = Peer::without_service();
-    let run = run_at(peer.port, &["get", "--timeout", "0.2"]);
+    let run = run_at(peer.port, &["get", "--timeout", "1"]);
     run.assert_failed(1, &["no answer in time", "shadow service"]);
-    let run = run_at(peer.port, &["desire", "a=1", "--timeout", "0.2"]);
+    let run = run_at(peer.port, &["desire", "a=1", "--timeout", "1"]);
     run.assert_failed(1, &["no application's side over MQTT (nobody answered"]);
 }
 

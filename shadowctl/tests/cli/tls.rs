@@ -46,7 +46,7 @@ impl Authority {
     }
 }
 
-fn get_by_tls(port: u16, ca: &str) -> Run {
+fn get_by_tls(port: u16, ca: &str, timeout: &str) -> Run {
     let port = port.to_string();
     run([
         "get",
@@ -58,7 +58,7 @@ fn get_by_tls(port: u16, ca: &str) -> Run {
         "--ca",
         ca,
         "--timeout",
-        "1",
+        timeout,
     ])
 }
 
@@ -67,7 +67,7 @@ fn server_of_the_authority_is_trusted() {
     let (directory, authority) = (TempDir::new().unwrap(), Authority::new());
     let ca = authority.write(directory.path());
     let cloud = TestCloud::with_tls(authority.acceptor("localhost"));
-    let run = get_by_tls(cloud.port(), &ca);
+    let run = get_by_tls(cloud.port(), &ca, "30");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
     assert!(
         run.stdout.starts_with("EXAMPLE001/test01  version 8"),
@@ -82,7 +82,7 @@ fn server_of_another_authority_is_not() {
     let cloud = TestCloud::with_tls(Authority::new().acceptor("localhost"));
     let place = format!("TLS with localhost:{}: ", cloud.port());
     let why = format!("was not issued by a CA in {ca}");
-    get_by_tls(cloud.port(), &ca).assert_failed(3, &["error: ", &place, &why]);
+    get_by_tls(cloud.port(), &ca, "2").assert_failed(3, &["error: ", &place, &why]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn server_with_another_name_is_not() {
     let (directory, authority) = (TempDir::new().unwrap(), Authority::new());
     let ca = authority.write(directory.path());
     let cloud = TestCloud::with_tls(authority.acceptor("cloud.example"));
-    let run = get_by_tls(cloud.port(), &ca);
+    let run = get_by_tls(cloud.port(), &ca, "2");
     run.assert_failed(
         3,
         &["error: ", "is not for the name localhost", "cloud.example"],
@@ -102,9 +102,9 @@ fn bad_ca_files_are_named() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("ca.pem");
     let ca = path.to_str().unwrap();
-    get_by_tls(1, ca).assert_failed(4, &["cannot read", "ca.pem", "No such file"]);
+    get_by_tls(1, ca, "2").assert_failed(4, &["cannot read", "ca.pem", "No such file"]);
     fs::write(&path, "not a certificate").unwrap();
-    get_by_tls(1, ca).assert_failed(4, &["no certificate in", "ca.pem"]);
+    get_by_tls(1, ca, "2").assert_failed(4, &["no certificate in", "ca.pem"]);
 }
 
 #[test]
