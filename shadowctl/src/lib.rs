@@ -28,6 +28,7 @@ pub mod serve;
 pub mod server;
 pub mod state;
 
+use std::env::VarError;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -52,20 +53,23 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         }
     };
     let mut output = Output::standard(arguments.output);
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(log_filter(arguments.verbose))
-        .with_writer(anstream::stderr)
-        .finish();
-    // The default of this thread only: nothing global is left behind.
-    let result =
-        tracing::subscriber::with_default(subscriber, || dispatch(&arguments.command, &mut output));
-    match result {
+    match execute(&arguments, &mut output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);
             failure.exit_code()
         }
     }
+}
+
+/// Carries out the command while logs go to stderr.
+fn execute(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(log_filter(arguments.verbose)?)
+        .with_writer(anstream::stderr)
+        .finish();
+    // The default of this thread only: nothing global is left behind.
+    tracing::subscriber::with_default(subscriber, || dispatch(&arguments.command, output))
 }
 
 fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
@@ -84,11 +88,15 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// `RUST_LOG` if it is set, otherwise what the number of `-v` says.
-fn log_filter(verbose: u8) -> EnvFilter {
-    let default = match verbose {
-        0 => "warn",
-        1 => "warn,shadowctl=debug,transport_tcp=debug",
-        _ => "debug,shadowctl=trace,transport_tcp=trace",
+fn log_filter(verbose: u8) -> Result<EnvFilter, Failure> {
+    let filter = match (std::env::var("RUST_LOG"), verbose) {
+        (Ok(filter), _) => filter,
+        (Err(VarError::NotUnicode(_)), _) => {
+            return Err(Failure::usage("RUST_LOG: this is not UTF-8"));
+        }
+        (Err(VarError::NotPresent), 0) => "warn".into(),
+        (Err(VarError::NotPresent), 1) => "warn,shadowctl=debug,transport_tcp=debug".into(),
+        (Err(VarError::NotPresent), _) => "debug,shadowctl=trace,transport_tcp=trace".into(),
     };
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+    EnvFilter::try_new(filter).map_err(|error| Failure::usage(format_args!("RUST_LOG: {error}")))
 }

@@ -11,6 +11,8 @@ mod errors;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod peer;
 #[cfg(test)]
 mod replay;
