@@ -5,12 +5,12 @@ use shadow_core::{Config, Delta, Event, Session};
 use smol::Task;
 use transport_tcp::{Client, ClientError, Clock, Connector, Shadow, client};
 
-use crate::embedded;
+use crate::destination::Destination;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::runtime::{Inbox, Patience, Runtime, block_on};
 use crate::seed::random_seed;
-use crate::server::{Place, Server, ServerOptions};
+use crate::server::{Server, ServerOptions};
 
 /// A device that is logged in and has its shadow's result topic subscribed.
 #[derive(Debug)]
@@ -92,69 +92,6 @@ impl Device {
     }
 }
 
-/// A server of a command: where it is, whether embedded or not, and how long to wait for it.
-#[derive(Debug)]
-pub struct Destination {
-    /// The device and the options' answers.
-    pub server: Server,
-    /// How to get there.
-    pub connector: transport_tcp::NetworkConnector,
-    /// How long to wait, and what it is called.
-    pub patience: Patience,
-}
-
-impl Destination {
-    /// Finds the server that the options mean, and starts the embedded cloud if that is it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`ServerOptions::resolve`] and [`embedded::start`].
-    pub async fn find<K: Clock>(
-        runtime: Runtime<'_, K>,
-        options: &ServerOptions,
-    ) -> Result<Destination, Failure> {
-        let server = options.resolve()?;
-        let (connector, name) = match &server.place {
-            Place::Network {
-                connector, address, ..
-            } => (connector.clone(), address.clone()),
-            Place::Embedded => {
-                let (connector, address) = embedded::start(runtime).await?;
-                (connector, format!("the embedded cloud ({address})"))
-            }
-        };
-        let patience = Patience {
-            server: name,
-            timeout: server.timeout,
-        };
-        Ok(Destination {
-            server,
-            connector,
-            patience,
-        })
-    }
-
-    /// The same, with a remark where the embedded cloud is it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Destination::find`].
-    pub async fn find_aloud<K: Clock>(
-        runtime: Runtime<'_, K>,
-        options: &ServerOptions,
-        output: &mut Output,
-    ) -> Result<Destination, Failure> {
-        let destination = Destination::find(runtime, options).await?;
-        if matches!(destination.server.place, Place::Embedded) {
-            output.remark(
-                "no --host and no --device: this talks to a cloud of its own, which begins anew \
-                 each time. To keep one, run `shadowctl serve` and add --host 127.0.0.1.",
-            );
-        }
-        Ok(destination)
-    }
-}
-
 /// Runs a command that asks one thing of the device's shadow.
 ///
 /// The device sends nothing but what is asked: the engine's own get is left out.
@@ -185,8 +122,7 @@ pub fn ask(
 }
 
 /// A subscription that the server refused.
-#[must_use]
-pub fn subscription_refused(server: &str, topic: &str) -> Failure {
+fn subscription_refused(server: &str, topic: &str) -> Failure {
     Failure::operation(format_args!(
         "{server}: the server refused the subscription of {topic} (SUBACK 0x80): it does not let \
          this client read the topic"

@@ -1,7 +1,7 @@
 //! The command line for device shadows, as a library so that tests can call its parts.
 //!
 //! * [`arguments`]: what can be typed.
-//! * [`server`]: which server a command talks to, and how.
+//! * [`server`]: which server is meant, and as which device; [`destination`]: it, ready for use.
 //! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
 //! * [`failure`]: what can go wrong, and the exit code of each.
 //! * [`interrupt`]: Ctrl-C. [`seed`]: what makes one run differ from another.
@@ -16,6 +16,7 @@ pub mod application;
 pub mod arguments;
 pub mod commands;
 pub mod demo;
+pub mod destination;
 pub mod device;
 pub mod document;
 pub mod embedded;

@@ -103,6 +103,10 @@ impl Inbox {
                 return result;
             }
             noted?;
+            // A server that never falls silent does not stop the time.
+            if clock.now() >= give_up {
+                return Err(self.progress.too_late(patience));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use transport_mock::application::ApplicationRequest;
 
 use crate::application::{Application, ApplicationError};
 use crate::arguments::DesireArguments;
-use crate::device::Destination;
+use crate::destination::Destination;
 use crate::document::{UpdateReport, rejected};
 use crate::failure::Failure;
 use crate::output::Output;

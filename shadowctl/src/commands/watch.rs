@@ -10,7 +10,7 @@ use smol::stream::StreamExt;
 use transport_tcp::{Clock, Notification, client};
 
 use crate::arguments::DeviceArguments;
-use crate::device::Destination;
+use crate::destination::Destination;
 use crate::document::{Compact, Printable, UtcTime};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;

@@ -16,7 +16,7 @@ use transport_mock::stream::memory_network;
 use transport_mock::{SharedCloud, VirtualClock, serve};
 
 use crate::arguments::DemoArguments;
-use crate::device::Destination;
+use crate::destination::Destination;
 use crate::embedded::example_cloud;
 use crate::failure::Failure;
 use crate::output::Output;
