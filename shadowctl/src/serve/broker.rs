@@ -9,7 +9,7 @@ use shadow_core::tencent::Secret;
 use shadow_core::{Config, Session};
 use smol::future::or;
 use transport_mock::bridge::{self, bridge};
-use transport_mock::service::{ShadowId, ShadowService};
+use transport_mock::service::ShadowService;
 use transport_tcp::{Clock, NetworkConnector, TlsOptions, client};
 
 use super::arguments::{Address, ServeArguments};
@@ -116,12 +116,8 @@ fn connector(arguments: &ServeArguments, broker: &Address) -> Result<NetworkConn
 fn example_service(clock: &impl Clock) -> Result<ShadowService, Failure> {
     let mut service = ShadowService::new();
     if let Some(seed) = example_seed(clock) {
-        let id = ShadowId {
-            product_id: seed.name.product_id(),
-            device_name: seed.name.device_name(),
-        };
         service
-            .seed(id, &seed.state, seed.version, seed.last_change)
+            .seed(&seed.name, &seed.state, seed.version, seed.last_change)
             .map_err(|error| seed_failure(&error))?;
     }
     Ok(service)
