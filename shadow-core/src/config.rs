@@ -33,7 +33,7 @@ pub struct Config {
     /// 10 s; never more than `keep_alive`.
     pub ping_timeout: Duration,
     /// How long a connection may take, from [`Transmit::Connect`](crate::Transmit::Connect) to
-    /// CONNACK. Default 20 s.
+    /// CONNACK. Default 20 s, at least 1 s.
     pub connect_timeout: Duration,
     /// CONNECT's clean session flag. Default true.
     pub clean_session: bool,
@@ -48,7 +48,7 @@ pub struct Config {
     /// vendor's SDKs.
     pub shadow_qos: QoS,
     /// Largest inbound packet in bytes, all told. A larger PUBLISH is skipped and reported; another
-    /// packet of that size ends the link. Default 32 KiB.
+    /// packet of that size ends the link. Default 32 KiB, at least 128 bytes.
     pub maximum_packet_size: usize,
     /// Largest payload of an outbound PUBLISH in bytes. Default 16 KiB (vendor doc 634/15241); at
     /// most what MQTT has room for, 256 MB less a topic.

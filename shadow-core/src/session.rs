@@ -62,6 +62,12 @@ impl Session {
         }
     }
 
+    pub(crate) fn is_subscribed(&self, filter: &str) -> bool {
+        self.subscriptions
+            .iter()
+            .any(|known| known.filter == filter)
+    }
+
     pub(crate) fn forget_subscription(&mut self, filter: &str) {
         self.subscriptions.retain(|known| known.filter != filter);
     }

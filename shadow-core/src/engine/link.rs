@@ -1,5 +1,6 @@
 //! What the engine does when its link comes, goes, or takes something.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::login::Credentials;
@@ -13,6 +14,9 @@ use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
 use crate::request::{RequestId, ShadowId};
 use crate::time::Instant;
 
+/// Below this not even a SUBACK came through, and no link would last.
+const SMALLEST_PACKET_SIZE: usize = 128;
+
 /// A decoder for one link.
 pub(super) fn decoder(config: &Config) -> StreamDecoder {
     let Config {
@@ -22,7 +26,7 @@ pub(super) fn decoder(config: &Config) -> StreamDecoder {
     } = *config;
     StreamDecoder::new(
         protocol_version,
-        maximum_packet_size,
+        maximum_packet_size.max(SMALLEST_PACKET_SIZE),
         Oversized::SkipPublish,
     )
 }
@@ -142,12 +146,15 @@ impl Engine {
                 request.task,
                 Task::Subscribe { .. } | Task::Unsubscribe { .. }
             );
-            if repeatable && resubscribe && request.owner == Owner::Application {
+            if repeatable && resubscribe {
                 request.progress = Progress::Held;
             }
         }
         self.requests.recount();
+        let kept_by_server = !self.config.clean_session;
         let lost = |request: &Request| match (&request.task, request.owner) {
+            // A server that keeps the session keeps the subscription of a detached shadow too.
+            (Task::Unsubscribe { .. }, Owner::Engine) => !(kept_by_server && resubscribe),
             (_, Owner::Engine) => true,
             // The session holds these until they are acknowledged.
             (
@@ -233,8 +240,25 @@ impl Engine {
         match request.progress {
             Progress::Held => {}
             Progress::Queued => self.connection.withdraw(mqtt, ticket),
-            Progress::Sent => mqtt.abandon(ticket),
+            Progress::Sent => {
+                mqtt.abandon(ticket);
+                // The server may grant it yet, and nobody would renew it on the next link.
+                if let Task::Subscribe { filter, .. } = &request.task
+                    && request.owner == Owner::Application
+                    && self.connection.is_online()
+                    && !self.session.is_subscribed(filter)
+                {
+                    self.end_subscription(filter.clone());
+                }
+            }
         }
+    }
+
+    /// Has the server end a subscription that is nobody's any more.
+    pub(super) fn end_subscription(&mut self, filter: String) {
+        let task = Task::Unsubscribe { filter };
+        self.requests
+            .register(Owner::Engine, None, Progress::Held, task);
     }
 
     /// Sends whatever can be sent by now.

@@ -154,7 +154,7 @@ impl Engine {
             clean_session: config.clean_session,
             keep_alive: Duration::from_secs(config.keep_alive.into()),
             ping_timeout: config.ping_timeout,
-            connect_timeout: config.connect_timeout,
+            connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),
             acknowledgement_timeout: config.request_timeout,
             maximum_in_flight: config.maximum_in_flight,
             maximum_acknowledgements: config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS),

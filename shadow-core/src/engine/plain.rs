@@ -54,7 +54,9 @@ impl Engine {
         qos: QoS,
     ) -> Result<RequestId, RequestError> {
         validate_filter(filter)?;
-        self.admit_subscription()?;
+        if !self.session.is_subscribed(filter) {
+            self.admit_subscription()?;
+        }
         self.take(now, filter, 0, || Task::Subscribe {
             filter: filter.into(),
             qos,

@@ -79,12 +79,8 @@ impl Engine {
             self.withdraw(&request);
             self.end(&request, Outcome::Cancelled);
         }
-        if self.connection.is_online() {
-            let task = Task::Unsubscribe {
-                filter: detached.result_topic,
-            };
-            self.requests
-                .register(Owner::Engine, None, Progress::Held, task);
+        if self.connection.is_online() || !self.config.clean_session {
+            self.end_subscription(detached.result_topic);
         }
         self.flush(now);
         Ok(())

@@ -295,6 +295,38 @@ fn subscriptions_are_made_again_on_a_new_link() {
 }
 
 #[test]
+fn a_cancelled_subscription_is_ended_with_the_server_too() {
+    let mut device = tool();
+    let request = device
+        .engine
+        .subscribe(device.now, "f", QoS::AtMostOnce)
+        .unwrap();
+    device.packet();
+    device.engine.cancel(device.now, request).unwrap();
+    assert_eq!(device.outcome(request), Outcome::Cancelled);
+    assert_eq!(device.packet(), b"\xa2\x05\x00\x02\x00\x01f");
+    device.bytes(&[0x90, 3, 0, 1, 0]);
+    device.bytes(&[0xB0, 2, 0, 2]);
+    assert_eq!(device.events(), []);
+    cut(&mut device);
+    device.connect(false);
+    device.silent();
+}
+
+#[test]
+fn the_qos_of_a_subscription_can_be_changed_at_the_limit() {
+    let mut config = Config::plain("tool");
+    config.maximum_subscriptions = 1;
+    let mut device = Device::online(config);
+    for (id, qos) in [(1, QoS::AtMostOnce), (2, QoS::AtLeastOnce)] {
+        device.engine.subscribe(device.now, "f", qos).unwrap();
+        device.packet();
+        device.bytes(&[0x90, 3, 0, id, qos.number()]);
+        device.events();
+    }
+}
+
+#[test]
 fn what_was_unsubscribed_stays_so() {
     let mut device = tool();
     device

@@ -211,6 +211,37 @@ fn a_gateway_has_several_shadows_on_one_link() {
 }
 
 #[test]
+fn a_detached_shadow_is_unsubscribed_where_the_server_keeps_the_session() {
+    for kept in [true, false] {
+        let mut config = config();
+        config.clean_session = !kept;
+        let mut device = Device::ready(config);
+        let sub = ShadowName::new("SUBPRODUCT", "sensor").unwrap();
+        let id = device.engine.attach(device.now, &sub).unwrap();
+        device.poll();
+        device.engine.detach(device.now, id).unwrap();
+        assert_eq!(device.packet()[0], 0xA2);
+        // UNSUBACK does not come any more.
+        device
+            .engine
+            .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+        device.events();
+        device.tick_until(Timer::Reconnect);
+        device.connect(kept);
+        let kinds: Vec<u8> = device
+            .poll()
+            .iter()
+            .map(|out| match out {
+                Out::Packet(bytes) => bytes[0],
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected: &[u8] = if kept { &[0x82, 0xA2] } else { &[0x82] };
+        assert_eq!(kinds, expected);
+    }
+}
+
+#[test]
 fn all_shadows_are_subscribed_again() {
     let mut device = Device::ready(config());
     let sub = ShadowName::new("SUBPRODUCT", "sensor").unwrap();
