@@ -25,6 +25,7 @@ pub mod bridge;
 mod clock;
 pub mod cloud;
 mod mock;
+pub mod observe;
 mod serve;
 pub mod server;
 pub mod service;

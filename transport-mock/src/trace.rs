@@ -1,14 +1,14 @@
 //! What goes over a connection, in words: one line a packet, for snapshots and for people.
 //!
 //! A [`Simulation`](crate::simulation::Simulation) writes its trace itself. For a driver, put a
-//! [`TracingConnector`] between it and its connector:
+//! [`tracing_connector`] between it and its connector:
 //!
 //! ```
 //! use shadow_core::{Config, Session, WallTime};
 //! use smol::LocalExecutor;
 //! use transport_mock::cloud::{Cloud, example_device};
 //! use transport_mock::stream::memory_network;
-//! use transport_mock::trace::{SharedTrace, TracingConnector};
+//! use transport_mock::trace::{SharedTrace, tracing_connector};
 //! use transport_mock::{SharedCloud, VirtualClock, serve};
 //! use transport_tcp::{Clock, client};
 //! use futures_lite::StreamExt;
@@ -22,7 +22,7 @@
 //! executor.spawn(serve(cloud, incoming, clock.clone(), |_event| {})).detach();
 //!
 //! let trace = SharedTrace::new(clock.now());
-//! let connector = TracingConnector::new("device", memory, clock.clone(), trace.clone());
+//! let connector = tracing_connector("device", memory, clock.clone(), trace.clone());
 //! let config = Config::new(&example_device());
 //! let (device, _events, driver) = client(config, Session::new(), 1, connector, clock.clone());
 //! executor.spawn(driver.run()).detach();
@@ -30,19 +30,15 @@
 //! assert_eq!(trace.lines()[2], "    0.000000 device < CONNACK accepted");
 //! ```
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
-use futures_io::{AsyncRead, AsyncWrite};
 use shadow_core::Instant;
 use shadow_core::mqtt::{
-    Connect, Incoming, MAXIMUM_REMAINING_LENGTH, Oversized, Packet, ProtocolVersion, Publish,
-    StreamDecoder, Subscribe, SubscribeReturnCode,
+    Connect, Packet, ProtocolVersion, Publish, Subscribe, SubscribeReturnCode,
 };
 use transport_tcp::{Clock, Connector};
+
+use crate::observe::{Observation, ObservingConnector};
 
 /// Lines of text, each with its time since the start: seconds, `{:>5}.{:06}`.
 #[derive(Debug)]
@@ -106,169 +102,24 @@ impl SharedTrace {
 /// A connector that writes into a trace what its connections do: `{label} connects`,
 /// `{label} > {packet}` for a packet sent, `{label} < {packet}` for one received,
 /// `{label} is refused: {why}`, `{label} closes`, `{label} is closed`.
-#[derive(Debug)]
-pub struct TracingConnector<C, K> {
-    label: String,
+pub fn tracing_connector<C: Connector, K: Clock>(
+    label: &str,
     inner: C,
     clock: K,
     trace: SharedTrace,
-}
-
-impl<C: Connector, K: Clock> TracingConnector<C, K> {
-    /// Traces the connections of `inner`.
-    pub fn new(label: &str, inner: C, clock: K, trace: SharedTrace) -> TracingConnector<C, K> {
-        let label = label.to_owned();
-        TracingConnector {
-            label,
-            inner,
-            clock,
-            trace,
-        }
-    }
-}
-
-impl<C: Connector, K: Clock> Connector for TracingConnector<C, K> {
-    type Stream = TracingStream<C::Stream, K>;
-
-    /// # Errors
-    ///
-    /// Those of the connector inside.
-    fn connect(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send {
-        let observer = Observer {
-            label: self.label.clone(),
-            clock: self.clock.clone(),
-            trace: self.trace.clone(),
+) -> ObservingConnector<C, impl FnMut(Observation<'_>) + Clone + Send + 'static> {
+    let label = label.to_owned();
+    ObservingConnector::new(inner, move |observation: Observation<'_>| {
+        let what = match observation {
+            Observation::Connecting => "connects".to_owned(),
+            Observation::Failed(error) => format!("is refused: {error}"),
+            Observation::Sent(packet) => format!("> {}", describe_packet(packet)),
+            Observation::Received(packet) => format!("< {}", describe_packet(packet)),
+            Observation::Closed => "closes".to_owned(),
+            Observation::Ended => "is closed".to_owned(),
         };
-        let connecting = self.inner.connect();
-        async move {
-            observer.note("connects");
-            match connecting.await {
-                Ok(inner) => Ok(TracingStream {
-                    inner,
-                    observer,
-                    sent: decoder(),
-                    received: decoder(),
-                }),
-                Err(error) => {
-                    observer.note(&format!("is refused: {error}"));
-                    Err(error)
-                }
-            }
-        }
-    }
-}
-
-/// A stream of a [`TracingConnector`].
-#[derive(Debug)]
-pub struct TracingStream<S, K> {
-    inner: S,
-    observer: Observer<K>,
-    sent: StreamDecoder,
-    received: StreamDecoder,
-}
-
-// Only the stream is ever pinned.
-impl<S: Unpin, K> Unpin for TracingStream<S, K> {}
-
-#[derive(Debug)]
-struct Observer<K> {
-    label: String,
-    clock: K,
-    trace: SharedTrace,
-}
-
-impl<K: Clock> Observer<K> {
-    fn note(&self, what: &str) {
-        let text = format!("{} {what}", self.label);
-        self.trace.push(self.clock.now(), &text);
-    }
-}
-
-/// The version of a link is known from its CONNECT.
-fn decoder() -> StreamDecoder {
-    let version = ProtocolVersion::V311;
-    StreamDecoder::new(version, MAXIMUM_REMAINING_LENGTH, Oversized::Refuse)
-}
-
-impl<S, K: Clock> TracingStream<S, K> {
-    fn observe_sent(&mut self, mut bytes: &[u8]) {
-        loop {
-            let version = match self.sent.next(&mut bytes) {
-                Ok(None) => return,
-                Ok(Some(Incoming::Packet(packet))) => {
-                    self.observer
-                        .note(&format!("> {}", describe_packet(&packet)));
-                    match packet {
-                        Packet::Connect(connect) => connect.version,
-                        _ => continue,
-                    }
-                }
-                Ok(Some(Incoming::Skipped(_))) => continue,
-                Err(error) => return self.observer.note(&format!("> bytes: {error}")),
-            };
-            self.sent.set_version(version);
-            self.received.set_version(version);
-        }
-    }
-
-    fn observe_received(&mut self, mut bytes: &[u8]) {
-        loop {
-            match self.received.next(&mut bytes) {
-                Ok(None) => return,
-                Ok(Some(Incoming::Packet(packet))) => {
-                    self.observer
-                        .note(&format!("< {}", describe_packet(&packet)));
-                }
-                Ok(Some(Incoming::Skipped(_))) => {}
-                Err(error) => return self.observer.note(&format!("< bytes: {error}")),
-            }
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin, K: Clock> AsyncRead for TracingStream<S, K> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let read = Pin::new(&mut this.inner).poll_read(cx, buffer);
-        match read {
-            Poll::Ready(Ok(0)) if !buffer.is_empty() => this.observer.note("is closed"),
-            Poll::Ready(Ok(len)) => this.observe_received(buffer.get(..len).unwrap_or_default()),
-            Poll::Ready(Err(_)) | Poll::Pending => {}
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin, K: Clock> AsyncWrite for TracingStream<S, K> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(len)) = written {
-            this.observe_sent(bytes.get(..len).unwrap_or_default());
-        }
-        written
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let closed = Pin::new(&mut this.inner).poll_close(cx);
-        if closed.is_ready() {
-            this.observer.note("closes");
-        }
-        closed
-    }
+        trace.push(clock.now(), &format!("{label} {what}"));
+    })
 }
 
 /// One line about a packet, without its password: `PUBLISH QoS 1, id 7, a/b: {"on":true}`.

@@ -53,7 +53,12 @@ impl TcpConnector {
                 }
                 Err(error) => {
                     kind = error.kind();
-                    failures.push(format!("{address}: {error}"));
+                    failures.push(if address.to_string() == self.to_string() {
+                        // The host is an address already.
+                        error.to_string()
+                    } else {
+                        format!("{address}: {error}")
+                    });
                 }
             }
         }

@@ -21,7 +21,7 @@ use smol::LocalExecutor;
 use transport_mock::cloud::{Cloud, CloudConfig};
 use transport_mock::server::{Credentials, KnownDevice, ServerConfig};
 use transport_mock::stream::memory_network;
-use transport_mock::trace::{SharedTrace, TracingConnector};
+use transport_mock::trace::{SharedTrace, tracing_connector};
 use transport_mock::{SharedCloud, VirtualClock, serve};
 use transport_tcp::{Client, Clock, Shadow, client};
 
@@ -97,7 +97,7 @@ fn run<F: Future<Output = ()>>(
         .detach();
 
     let trace = SharedTrace::new(clock.now());
-    let connector = TracingConnector::new("device", memory, clock.clone(), trace.clone());
+    let connector = tracing_connector("device", memory, clock.clone(), trace.clone());
     let (client, _events, driver) = client(config, Session::new(), 1, connector, clock.clone());
     executor.spawn(driver.run()).detach();
 

@@ -1,23 +1,17 @@
 //! Reads along what goes over a connection.
 
 use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 
 use shadow_core::Instant;
-use shadow_core::mqtt::{Incoming, Oversized, Packet, ProtocolVersion, StreamDecoder};
-use smol::io::{AsyncRead, AsyncWrite};
+use shadow_core::mqtt::Packet;
+use transport_mock::observe::{Observation, ObservingConnector};
 use transport_tcp::{Clock, Connector};
 
 use super::packet::Essence;
 
 /// How many packets may wait to be told; more are dropped and counted.
 const MAXIMUM_WAITING: usize = 1_000;
-
-/// The largest packet that is read along, in bytes.
-const MAXIMUM_PACKET_SIZE: usize = 64 * 1024;
 
 /// Who is at this end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +58,20 @@ impl<K: Clock> Tap<K> {
     }
 
     /// The same connector, read along.
-    pub(super) fn on<C>(&self, connector: C, who: Who) -> TappedConnector<C, K> {
-        TappedConnector {
+    pub(super) fn on<C: Connector>(
+        &self,
+        connector: C,
+        who: Who,
+    ) -> ObservingConnector<C, impl FnMut(Observation<'_>) + Clone + Send + use<C, K>> {
+        let tap = self.clone();
+        ObservingConnector::new(
             connector,
-            tap: self.clone(),
-            who,
-        }
+            move |observation: Observation<'_>| match observation {
+                Observation::Sent(packet) => tap.pass(who, true, packet),
+                Observation::Received(packet) => tap.pass(who, false, packet),
+                _ => {}
+            },
+        )
     }
 
     /// What went by since the last call, and how many packets beside could not be kept.
@@ -106,88 +108,5 @@ impl<K: Clock> Tap<K> {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Nothing can panic between two of its states.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connector whose connections are read along.
-pub(super) struct TappedConnector<C, K> {
-    connector: C,
-    tap: Tap<K>,
-    who: Who,
-}
-
-impl<C: Connector, K: Clock> Connector for TappedConnector<C, K> {
-    type Stream = TappedStream<C::Stream, K>;
-
-    async fn connect(&mut self) -> io::Result<TappedStream<C::Stream, K>> {
-        let stream = self.connector.connect().await?;
-        let decoder = StreamDecoder::new(
-            ProtocolVersion::V311,
-            MAXIMUM_PACKET_SIZE,
-            Oversized::SkipPublish,
-        );
-        Ok(TappedStream {
-            stream,
-            tap: self.tap.clone(),
-            who: self.who,
-            sent: decoder.clone(),
-            received: decoder,
-        })
-    }
-}
-
-/// A connection that is read along. What is no MQTT is let pass unread.
-pub(super) struct TappedStream<S, K> {
-    stream: S,
-    tap: Tap<K>,
-    who: Who,
-    sent: StreamDecoder,
-    received: StreamDecoder,
-}
-
-/// Nothing in it is pinned but the stream, which need not be.
-impl<S: Unpin, K> Unpin for TappedStream<S, K> {}
-
-impl<S: AsyncRead + Unpin, K: Clock> AsyncRead for TappedStream<S, K> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let length = ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        let mut bytes = buffer.get(..length).unwrap_or_default();
-        while let Ok(Some(incoming)) = this.received.next(&mut bytes) {
-            if let Incoming::Packet(packet) = incoming {
-                this.tap.pass(this.who, false, &packet);
-            }
-        }
-        Poll::Ready(Ok(length))
-    }
-}
-
-impl<S: AsyncWrite + Unpin, K: Clock> AsyncWrite for TappedStream<S, K> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let length = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
-        let mut bytes = bytes.get(..length).unwrap_or_default();
-        while let Ok(Some(incoming)) = this.sent.next(&mut bytes) {
-            if let Incoming::Packet(packet) = incoming {
-                this.tap.pass(this.who, true, &packet);
-            }
-        }
-        Poll::Ready(Ok(length))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
     }
 }
