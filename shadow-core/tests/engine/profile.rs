@@ -99,3 +99,25 @@ fn it_signs_once_and_does_not_subscribe_again() {
     device.engine.attach(device.now, &name).unwrap();
     assert_eq!(device.packet()[0], 0x82);
 }
+
+/// A recording may leave token numbers out, or print one twice.
+#[test]
+fn token_numbers_can_be_set_for_a_replay() {
+    let mut device = recorded_device();
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    let shadow = device.engine.attach(device.now, &name).unwrap();
+    device.poll();
+    for number in [7, 8, 3] {
+        if number != 8 {
+            device.engine.set_next_token(shadow, number).unwrap();
+        }
+        device.engine.get(device.now, shadow).unwrap();
+        let token = format!("\"clientToken\": \"PYSDKCAP01-{number}\"}}");
+        assert!(device.packet().ends_with(token.as_bytes()), "{number}");
+    }
+    device.engine.detach(device.now, shadow).unwrap();
+    assert_eq!(
+        device.engine.set_next_token(shadow, 0),
+        Err(shadow_core::RequestError::UnknownShadow(shadow))
+    );
+}
