@@ -85,7 +85,7 @@ pub(super) fn check(session: &Session, outline: &Outline) -> Vec<(Conclusion, Op
     }
     if within(&FIRST_SESSION) {
         first_session(&gets, &reports)
-    } else if within(&SECOND_SESSION) {
+    } else if within(&SECOND_SESSION) && !outline.lines.iter().any(|line| line.seam) {
         second_session(&gets, &reports)
     } else {
         Vec::new()

@@ -263,7 +263,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn document(version: u64, timestamp: u64, state: Value) -> Value {
+    fn document(version: u64, timestamp: u64, state: impl Into<Value>) -> Value {
+        let state: Value = state.into();
         json!({ "version": version, "timestamp": timestamp, "state": state })
     }
 

@@ -24,19 +24,30 @@
 
 mod conclusions;
 mod device;
+mod doings;
 mod driver;
+mod end;
+mod gaps;
 mod identity;
 mod inbound;
+mod keep_alive;
 mod ledger;
+mod link;
+mod matching;
+mod numbers;
 mod outline;
+mod queue;
 mod report;
 mod requests;
+mod seams;
 mod server;
 mod start;
+mod wire;
 mod words;
 
 pub use conclusions::Conclusion;
 pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
+pub use wire::{CaptureReport, ConnectionReport, Difference, replay_capture};
 
 use crate::log::{Log, Session, SessionError};
 use driver::Driver;
@@ -117,6 +128,20 @@ pub fn replay(logs: Vec<Log>) -> Result<Report, SessionError> {
             });
         }
     }
+    let swapped = session
+        .entries()
+        .find(|(_, entry)| {
+            matches!(entry.statement, crate::log::Statement::OnSubscribe { message_number, .. }
+                if !entry.line.message.contains(&format!("on_subscribe:mid:{message_number},")))
+        })
+        .map(|(_, entry)| {
+            format!(
+                "line {}: on_subscribe is printed with message number and QoS in each other's place",
+                entry.line.number
+            )
+        });
+    let mut findings = outcome.findings;
+    findings.extend(swapped);
     let mut report = Report {
         files: session.logs.iter().map(|log| log.name.clone()).collect(),
         profile: Profile {
@@ -131,7 +156,7 @@ pub fn replay(logs: Vec<Log>) -> Result<Report, SessionError> {
         lines,
         unprinted: outcome.unprinted,
         counts: Counts::default(),
-        findings: outcome.findings,
+        findings,
         conclusions,
     };
     report.count();

@@ -110,6 +110,15 @@ impl Outline {
             if self.seam_between(at.checked_sub(1).and_then(|i| received.get(i)), message) {
                 first_of_stretch = true;
             }
+            // Between the excerpts a callback may be missing; then it is the next message's.
+            let next_message = received.get(at + 1).filter(|next| **next < callback);
+            if let Some(&other) = next_message
+                && self.seam_between(Some(&message), other)
+                && self.fits(other, callback)
+            {
+                at += 1;
+                continue;
+            }
             if self.fits(message, callback) {
                 self.join(message, callback);
                 (next, at, first_of_stretch) = (next + 1, at + 1, false);

@@ -12,9 +12,10 @@ use shadow_core::tencent::{Document, Operation, ShadowName};
 use shadow_core::{Event, Outcome};
 
 use super::device::MAXIMUM_PAYLOAD;
-use super::driver::{Driver, Expected, FROM_NETWORK, index};
+use super::driver::{Driver, Expected};
 use super::inbound;
 use super::ledger;
+use super::queue::Queue;
 use super::report::Verdict;
 use super::start::token_number;
 use crate::log::{Payload, Statement, Thread};
@@ -36,7 +37,7 @@ impl Driver<'_> {
         self.heard();
         let callback = self.take_on_subscribe(at);
         let Some(&(oldest, _)) = self.pending_subacks.front() else {
-            if !self.complete && !self.seen[index(Thread::Network)] {
+            if !self.complete && !self.seen[Queue::of(Thread::Network)] {
                 if let Some((number, granted)) = callback {
                     self.expect_maybe(at, Thread::Callback, on_subscribe(number, granted));
                 }
@@ -84,11 +85,11 @@ impl Driver<'_> {
                 }
             }
         }
-        self.seen[index(Thread::Network)] = true;
+        self.seen[Queue::of(Thread::Network)] = true;
         self.expect(at, Thread::Callback, on_subscribe(number, granted));
         if granted != 128
             && granted > asked
-            && let Some(last) = self.queues[FROM_NETWORK].back_mut()
+            && let Some(last) = self.queues[Queue::FromNetwork].back_mut()
         {
             last.problem = Some(format!(
                 "expected a granted QoS of at most {asked}, which was asked for, found {granted}"
@@ -184,7 +185,7 @@ impl Driver<'_> {
                 "expected no acknowledgement of m{number}, which waits for none"
             ));
         }
-        self.seen[index(Thread::Network)] = true;
+        self.seen[Queue::of(Thread::Network)] = true;
         if let Some(done) = done {
             self.expect(at, Thread::Callback, done);
         }
@@ -269,7 +270,7 @@ impl Driver<'_> {
             }
             _ => plain_message(&events, topic, &text),
         };
-        self.seen[index(Thread::Network)] = true;
+        self.seen[Queue::of(Thread::Network)] = true;
         if let Some(statement) = callback.and_then(|callback| outline.statement(callback)) {
             let mut expected = Expected {
                 statement: statement.clone(),
@@ -288,7 +289,7 @@ impl Driver<'_> {
             {
                 expected.problem = Some(format!("expected QoS {qos}, found QoS {printed}"));
             }
-            self.queues[FROM_NETWORK].push_back(expected);
+            self.queues[Queue::FromNetwork].push_back(expected);
         }
         if shadow
             .as_ref()
@@ -320,7 +321,7 @@ impl Driver<'_> {
         let reason = format!("its payload is not printed; {length} filler bytes stand in");
         let silent = !self.outline.prints_payloads && !self.is_near_end(at);
         if is_shadow && !silent {
-            self.queues[FROM_NETWORK].push_back(Expected {
+            self.queues[Queue::FromNetwork].push_back(Expected {
                 statement: Statement::OnPayload {
                     function: String::new(),
                     payload: Payload::Text(format!("this message of {length} bytes")),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shadow_core::tencent::{Operation, ShadowName};
 
 use super::identity::Identity;
-use super::outline::Outline;
+use super::outline::{Line, Outline};
 use crate::log::{Payload, Statement};
 
 /// How a log begins.
@@ -98,18 +98,24 @@ fn reply_to(json: &str) -> Option<(String, Operation)> {
 
 impl Start {
     pub(super) fn find(outline: &Outline, identity: &Identity, replies: &[PrintedReply]) -> Start {
-        let beginning = beginning(outline);
+        let beginning = beginning(&outline.lines);
         let mut start = Start {
             beginning,
             first_number: 1,
             shadows: Vec::new(),
             awaits_suback: false,
             subscribed_as: None,
-            first_tokens: first_tokens(outline, replies, beginning),
+            first_tokens: first_tokens(&outline.lines, 0, replies, beginning),
             open: BTreeMap::new(),
         };
         if beginning == Beginning::Middle {
-            start.find_subscriptions(outline, identity);
+            let before = Subscriptions::before(&outline.lines, identity);
+            start.shadows = before.shadows;
+            if start.shadows.is_empty() && !before.own_is_subscribed {
+                start.shadows.push(identity.name.clone());
+            }
+            start.awaits_suback = before.awaits_suback && !start.shadows.is_empty();
+            start.subscribed_as = before.number.filter(|_| start.awaits_suback);
             for reply in replies {
                 let first = start.first_tokens.get(&reply.shadow).copied();
                 let reach =
@@ -128,28 +134,43 @@ impl Start {
     pub(super) fn packets_before(&self) -> usize {
         self.shadows.len() + self.open.len()
     }
+}
 
-    fn find_subscriptions(&mut self, outline: &Outline, identity: &Identity) {
+/// What is subscribed when a stretch of lines begins.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    /// Shadows that are used before they are subscribed.
+    pub(super) shadows: Vec<ShadowName>,
+    /// Whether a SUBACK comes before any SUBSCRIBE.
+    pub(super) awaits_suback: bool,
+    /// The number that its callback prints.
+    pub(super) number: Option<u16>,
+    /// Whether the device's own shadow is subscribed within.
+    pub(super) own_is_subscribed: bool,
+}
+
+impl Subscriptions {
+    pub(super) fn before(lines: &[Line], identity: &Identity) -> Subscriptions {
+        let mut found = Subscriptions::default();
         let mut subscribed = BTreeSet::new();
-        let (mut any, mut orphan) = (false, false);
+        let mut any = false;
         let mut uses: BTreeMap<ShadowName, usize> = BTreeMap::new();
-        for line in &outline.lines {
+        for line in lines {
             let used = match &line.statement {
                 Statement::SendingSubscribe { filters, .. } => {
                     any = true;
+                    let filters = filters.iter();
                     subscribed.extend(
-                        filters
-                            .iter()
-                            .filter_map(|(filter, _)| ShadowName::from_result_topic(filter)),
+                        filters.filter_map(|(filter, _)| ShadowName::from_result_topic(filter)),
                     );
                     None
                 }
                 Statement::ReceivedSubAck if !any => {
-                    orphan = true;
+                    found.awaits_suback = true;
                     None
                 }
-                Statement::OnSubscribe { message_number, .. } if orphan && !any => {
-                    self.subscribed_as.get_or_insert(*message_number);
+                Statement::OnSubscribe { message_number, .. } if found.awaits_suback && !any => {
+                    found.number.get_or_insert(*message_number);
                     None
                 }
                 Statement::SendingPublish { topic, .. } => ShadowName::from_operation_topic(topic),
@@ -166,16 +187,15 @@ impl Start {
         let sure = uses
             .into_iter()
             .filter(|(name, count)| *count > 1 || *name == identity.name);
-        self.shadows = sure.map(|(name, _)| name).collect();
-        if self.shadows.is_empty() && !subscribed.contains(&identity.name) {
-            self.shadows.push(identity.name.clone());
-        }
-        self.awaits_suback = orphan && !self.shadows.is_empty();
+        found.shadows = sure.map(|(name, _)| name).collect();
+        found.own_is_subscribed = subscribed.contains(&identity.name);
+        found
     }
 }
 
-fn beginning(outline: &Outline) -> Beginning {
-    for line in &outline.lines {
+/// How a stretch of lines begins.
+pub(super) fn beginning(lines: &[Line]) -> Beginning {
+    for line in lines {
         return match &line.statement {
             Statement::ThreadEnter | Statement::ConnectAsync { .. } => Beginning::Start,
             Statement::SendingConnect { .. } | Statement::ReconnectError { .. } => {
@@ -196,16 +216,20 @@ fn beginning(outline: &Outline) -> Beginning {
     Beginning::Reconnect
 }
 
-/// The first token that the log sends for each shadow: exact where an update prints one, else the
+/// The first token that these lines, from line `from` on, send for each shadow: exact where an update prints one, else the
 /// smallest that fits lengths and replies.
-fn first_tokens(
-    outline: &Outline,
+pub(super) fn first_tokens(
+    lines: &[Line],
+    from: usize,
     replies: &[PrintedReply],
     beginning: Beginning,
 ) -> BTreeMap<ShadowName, u64> {
+    let start = replies.partition_point(|reply| reply.line < from);
+    let end = replies.partition_point(|reply| reply.line < from + lines.len());
+    let replies = replies.get(start..end).unwrap_or_default();
     let mut sent: BTreeMap<ShadowName, Vec<Sent>> = BTreeMap::new();
     let mut update: Option<String> = None;
-    for (index, line) in outline.lines.iter().enumerate() {
+    for (index, line) in (from..).zip(lines) {
         match &line.statement {
             Statement::ShadowUpdate { json } => update = Some(json.clone()),
             Statement::SendingPublish {

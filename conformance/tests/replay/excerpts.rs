@@ -1,49 +1,72 @@
-use crate::fixtures::{DELTA, FIRST_CONTACT, LOG_3, replay_text, text};
+//! Excerpts: a log may begin and end anywhere, and be in several files.
 
-/// Every run of lines of a log, or every `step`-th.
-fn all_excerpts(name: &str, step: usize) {
+use conformance::log::Log;
+use conformance::replay::replay;
+
+use crate::fixtures::{DELTA, FIRST_CONTACT, LOG_1, LOG_3, replay_text, text};
+
+/// Runs of lines of a log: every `step`-th, and all that begin or end with the log.
+fn runs(name: &str, step: usize) {
     let text = text(name);
     let lines: Vec<&str> = text.lines().collect();
-    let mut failures = Vec::new();
-    let (mut count, mut tried) = (0, 0);
+    let mut count = 0;
     for from in 0..lines.len() {
         for to in from + 1..=lines.len() {
             count += 1;
-            let whole = from == 0 || to == lines.len();
-            if count % step != 0 && !whole {
-                continue;
-            }
-            tried += 1;
-            let report = replay_text(&(lines[from..to].join("\n") + "\n"));
-            if report.unexplained() > 0 {
-                failures.push((from + 1, to, report));
+            if count % step == 0 || from == 0 || to == lines.len() {
+                let report = replay_text(&(lines[from..to].join("\n") + "\n"));
+                assert_eq!(
+                    report.unexplained(),
+                    0,
+                    "{name} {}..{to}:\n{report}",
+                    from + 1
+                );
             }
         }
     }
-    if let Some((from, to, report)) = failures.first() {
-        let ends: Vec<_> = failures
-            .iter()
-            .map(|(from, to, _)| (*from, *to))
-            .take(60)
-            .collect();
-        panic!(
-            "{name}: {} of {tried} fail {ends:?}; lines {from} to {to}:\n{report}",
-            failures.len()
-        );
+}
+
+#[test]
+fn every_run_of_the_documented_logs() {
+    runs(LOG_1, 1);
+    runs(LOG_3, 1);
+}
+
+#[test]
+fn runs_of_the_recorded_logs() {
+    runs(FIRST_CONTACT, 3);
+    runs(DELTA, 29);
+}
+
+/// Two files with lines left out between them, or given twice.
+#[test]
+fn two_runs_are_one_session() {
+    for (name, step) in [(LOG_3, 7), (FIRST_CONTACT, 7), (DELTA, 23)] {
+        let text = text(name);
+        let lines: Vec<&str> = text.lines().collect();
+        for first_end in (1..lines.len()).step_by(step) {
+            for second_start in (0..lines.len()).step_by(step + 4) {
+                let parts = [&lines[..first_end], &lines[second_start..]];
+                let logs = parts
+                    .map(|part| Log::parse("part", (part.join("\n") + "\n").as_bytes()).unwrap());
+                let report = replay(logs.into()).unwrap();
+                assert_eq!(
+                    report.unexplained(),
+                    0,
+                    "{name} ..{first_end} and {}..:\n{report}",
+                    second_start + 1
+                );
+            }
+        }
     }
 }
 
+/// The end of a file in the middle of a line.
 #[test]
-fn every_excerpt_of_the_third_log() {
-    all_excerpts(LOG_3, 1);
-}
-
-#[test]
-fn every_excerpt_of_the_first_contact() {
-    all_excerpts(FIRST_CONTACT, 1);
-}
-
-#[test]
-fn excerpts_of_the_deltas() {
-    all_excerpts(DELTA, 7);
+fn a_torn_line_is_said_and_forgiven() {
+    let text = text(FIRST_CONTACT);
+    for end in (200..text.len()).step_by(173) {
+        let report = replay_text(&text[..end]);
+        assert_eq!(report.unexplained(), 0, "{end}: {report}");
+    }
 }

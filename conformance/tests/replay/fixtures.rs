@@ -1,5 +1,14 @@
+//! The documented and the recorded logs: what becomes of each line, and what they show.
+
 use conformance::log::Log;
-use conformance::replay::{Report, replay};
+use conformance::replay::{Counts, Report, Verdict, replay};
+
+pub(crate) const LOG_1: &str = "documented/1-get-cached-status.log";
+pub(crate) const LOG_2A: &str = "documented/2a-modify-update.log";
+pub(crate) const LOG_2B: &str = "documented/2b-modify-get.log";
+pub(crate) const LOG_3: &str = "documented/3-regular-update.log";
+pub(crate) const FIRST_CONTACT: &str = "recorded/python-sdk-first-contact.log";
+pub(crate) const DELTA: &str = "recorded/python-sdk-delta.log";
 
 pub(crate) fn text(name: &str) -> String {
     let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -13,30 +22,142 @@ pub(crate) fn replay_files(names: &[&str]) -> Report {
     replay(logs.collect()).unwrap()
 }
 
-pub(crate) const LOG_1: &str = "documented/1-get-cached-status.log";
-pub(crate) const LOG_2A: &str = "documented/2a-modify-update.log";
-pub(crate) const LOG_2B: &str = "documented/2b-modify-get.log";
-pub(crate) const LOG_3: &str = "documented/3-regular-update.log";
-pub(crate) const FIRST_CONTACT: &str = "recorded/python-sdk-first-contact.log";
-pub(crate) const DELTA: &str = "recorded/python-sdk-delta.log";
-
 pub(crate) fn replay_text(text: &str) -> Report {
     replay(vec![Log::parse("example.log", text.as_bytes()).unwrap()]).unwrap()
 }
 
+/// Lines by `wc -l`. Environment by `grep -cE 'LoopThread|connect_async|test start'`. Inferred by
+/// hand: the callbacks of requests that no file prints, which are m2 (token -0) where 2a is given
+/// without 1 or 1 without 2a, and -3, the last get.
 #[test]
-fn show() {
-    for names in [
-        &[LOG_1][..],
-        &[LOG_2A, LOG_2B],
-        &[LOG_1, LOG_2A, LOG_2B],
-        &[LOG_3],
-        &[FIRST_CONTACT],
-        &[DELTA],
-        &[LOG_2A],
-        &[LOG_2B],
+fn every_line_is_accounted_for() {
+    for (names, lines, environment, inferred) in [
+        // The reply to -0.
+        (&[LOG_1][..], 11, 2, 1),
+        // on_publish of m2.
+        (&[LOG_2A], 5, 0, 1),
+        // The reply to -3.
+        (&[LOG_2B], 2, 0, 1),
+        (&[LOG_2A, LOG_2B], 7, 0, 2),
+        // on_publish of m2, the reply to -0, the reply to -3.
+        (&[LOG_1, LOG_2A, LOG_2B], 18, 2, 3),
+        (&[LOG_2B, LOG_1, LOG_2A], 18, 2, 3),
+        (&[LOG_3], 64, 2, 0),
+        (&[FIRST_CONTACT], 58, 3, 0),
+        (&[DELTA], 160, 3, 0),
     ] {
         let report = replay_files(names);
-        println!("{report}\n");
+        let expected = Counts {
+            reproduced: lines - environment - inferred,
+            environment,
+            inferred,
+            unexplained: 0,
+        };
+        assert_eq!(report.counts, expected, "{report}");
+        assert_eq!(report.unexplained(), 0, "{report}");
+        assert_eq!(report.lines.len(), lines);
     }
+}
+
+#[test]
+fn what_is_not_printed_is_said() {
+    let report = replay_files(&[LOG_1, LOG_2A, LOG_2B]);
+    let unprinted: Vec<_> = report
+        .unprinted
+        .iter()
+        .map(|event| match &event.verdict {
+            Verdict::Inferred { reason } => (event.what.as_str(), reason.as_str()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        unprinted,
+        [
+            (
+                "m2: sent, but not printed",
+                "the numbers go on with m3; the reply to token -0 shows that it was a get"
+            ),
+            (
+                "a request with token ABCDEFGHIJ-3",
+                "it is not printed, nor 1 before it; its reply shows that it was a get"
+            ),
+        ],
+        "{report}"
+    );
+    let version =
+        "ABCDEFGHIJ/test01: the version goes from 8 to 10 by changes that the log does not print";
+    assert!(
+        report.findings.iter().any(|finding| finding == version),
+        "{report}"
+    );
+    assert_eq!(report.profile.redacted_as.as_deref(), Some("xxx"));
+    assert_eq!(report.profile.begins, "before the connection");
+    let middle = replay_files(&[LOG_2A]).profile.begins;
+    assert_eq!(
+        middle,
+        "in the middle, with an engine that is connected and subscribed"
+    );
+}
+
+#[test]
+fn the_documents_conclusions_are_checked() {
+    let agreeing = |report: &Report| {
+        let all = &report.conclusions;
+        (
+            all.len(),
+            all.iter().filter(|conclusion| conclusion.agrees).count(),
+        )
+    };
+    assert_eq!(agreeing(&replay_files(&[LOG_1])), (1, 1));
+    assert_eq!(agreeing(&replay_files(&[LOG_1, LOG_2A, LOG_2B])), (3, 3));
+    let third = replay_files(&[LOG_3]);
+    assert_eq!(agreeing(&third), (4, 3));
+    let disagreeing = third
+        .conclusions
+        .iter()
+        .find(|conclusion| !conclusion.agrees)
+        .unwrap();
+    assert!(
+        disagreeing.sentence.contains("cleared") && disagreeing.known,
+        "{third}"
+    );
+    assert_eq!(third.unexplained(), 0);
+    assert_eq!(agreeing(&replay_files(&[DELTA])), (0, 0));
+    // The same log with another count is still the documented one.
+    let forged = text(LOG_1).replace("'updateCount': 0", "'updateCount': 7");
+    let report = replay_text(&forged);
+    assert_eq!(agreeing(&report), (1, 0));
+    assert_eq!(report.unexplained(), 1, "{report}");
+}
+
+#[test]
+fn the_report_is_for_programs_too() {
+    let value = serde_json::to_value(replay_files(&[LOG_1])).unwrap();
+    assert_eq!(value["counts"]["reproduced"], 8);
+    assert_eq!(value["lines"][0]["verdict"], "environment");
+    assert_eq!(value["lines"][10]["number"], 11);
+    assert_eq!(value["unprinted"][0]["verdict"], "inferred");
+}
+
+/// The real ids instead of `xxx`, and other placeholders.
+#[test]
+fn ids_may_be_printed_or_taken_out() {
+    let log = text(LOG_3);
+    for (client, product) in [
+        ("Q1W2E3R4T5test01", "Q1W2E3R4T5"),
+        ("***", "***"),
+        ("XXXXXXXXXXtest01", "XXXXXXXXXX"),
+        ("{productID}test01", "{productID}"),
+    ] {
+        let changed = log
+            .replace("b'xxxx'", &format!("b'{client}'"))
+            .replace("xxx", product);
+        let report = replay_text(&changed);
+        assert_eq!(report.unexplained(), 0, "{product}: {report}");
+    }
+    // An id of another length than ten does not fit the lengths, and is no placeholder.
+    let changed = log
+        .replace("b'xxxx'", "b'ABCDtest01'")
+        .replace("xxx", "ABCD");
+    assert!(replay_text(&changed).unexplained() > 10);
 }

@@ -1,6 +1,16 @@
 //! The replay from outside: documented and recorded logs, excerpts of them, and forgeries.
 
+#[cfg(test)]
+mod captures;
+#[cfg(test)]
 mod excerpts;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
 mod forgeries;
+#[cfg(test)]
+mod long;
+#[cfg(test)]
+mod robustness;
+#[cfg(test)]
 mod synthetic;

@@ -19,9 +19,9 @@ pub(crate) fn log(lines: &str) -> String {
         let (time, message) = line.split_once(' ').unwrap();
         let (seconds, millis) = time.split_once('.').unwrap();
         let seconds: u32 = seconds.parse().unwrap();
-        let (minute, second) = (seconds / 60, seconds % 60);
+        let (hour, minute, second) = (3 + seconds / 3600, seconds / 60 % 60, seconds % 60);
         format!(
-            "2026-01-02 03:{minute:02}:{second:02},{millis}.{millis} [a.py:1] - DEBUG - {message}\n"
+            "2026-01-02 {hour:02}:{minute:02}:{second:02},{millis}.{millis} [a.py:1] - DEBUG - {message}\n"
         )
     };
     lines.lines().map(line).collect()
@@ -33,6 +33,18 @@ fn replay_after_connect(lines: &str) -> Report {
 
 fn explained(report: &Report) {
     assert_eq!(report.unexplained(), 0, "{report}");
+}
+
+/// Every run of the lines is explained.
+fn runs_explained(lines: &str) {
+    let text = log(lines);
+    let lines: Vec<&str> = text.lines().collect();
+    for from in 0..lines.len() {
+        for to in from + 1..=lines.len() {
+            let report = replay_text(&(lines[from..to].join("\n") + "\n"));
+            assert_eq!(report.unexplained(), 0, "{}..{to}: {report}", from + 1);
+        }
+    }
 }
 
 /// The only unexplained line is this one, for this reason.
@@ -70,6 +82,7 @@ fn qos_1_both_ways() {
 ";
     let report = replay_after_connect(lines);
     explained(&report);
+    runs_explained(&format!("{CONNECT}{lines}"));
     // CONNECT and CONNACK with callback, SUBSCRIBE to on_subscribe, all of QoS 1 but the PUBLISH,
     // whose payload is not printed.
     assert_eq!(
@@ -109,6 +122,7 @@ fn pings() {
 ";
     let report = replay_after_connect(lines);
     explained(&report);
+    runs_explained(&format!("{CONNECT}{lines}"));
     assert!(
         report
             .findings
@@ -149,6 +163,7 @@ fn disconnect_and_unsubscribe() {
 3.002 LoopThread thread exit
 ";
     explained(&replay_after_connect(lines));
+    runs_explained(&format!("{CONNECT}{lines}"));
     let wrong = replay_after_connect(&lines.replace("3.000 disconnect\n", ""));
     unexplained_at(&wrong, 13, "expected the application's `disconnect`");
     let wrong = replay_after_connect(&lines.replace("UNSUBACK (Mid: 2)", "UNSUBACK (Mid: 1)"));
@@ -199,6 +214,7 @@ fn refused_login() {
 4.951 on_connect:flags:0,rc:0,userdata:None
 ";
     explained(&replay_text(&log(lines)));
+    runs_explained(lines);
     let told = lines.replacen(
         "state error:<HubState.CONNECTING: 2>",
         "on_connect:flags:0,rc:4,userdata:None",
@@ -237,6 +253,7 @@ fn reconnect() {
 9.051 on_shadow_cb:payload:{'clientToken': 'P123456789-1', 'payload': {'state': {'reported': {}}, 'timestamp': 1767323049, 'version': 0}, 'result': 0, 'type': 'get'},userdata:None
 ";
     explained(&replay_after_connect(lines));
+    runs_explained(&format!("{CONNECT}{lines}"));
     for (from, to, line, reason) in [
         ("5.000 on_disconnect:rc:1,userdata:None\n", "", 13, ""),
         ("m4)", "m5)", 22, "m4"),
@@ -264,4 +281,57 @@ fn a_message_is_sent_again_after_a_reconnect() {
 7.151 on_publish:mid:1,userdata:None
 ";
     explained(&replay_after_connect(lines));
+    runs_explained(&format!("{CONNECT}{lines}"));
+}
+
+#[test]
+fn a_dead_link_is_given_up() {
+    let lines = "\
+61.500 Sending PINGREQ
+122.000 on_disconnect:rc:1,userdata:None
+123.050 Sending CONNECT (u1, p1, wr0, wq0, wf0, c1, k60) client_id=b'P123456789dev'
+123.100 Received CONNACK (0, 0)
+123.100 on_connect:flags:0,rc:0,userdata:None
+";
+    explained(&replay_after_connect(lines));
+    runs_explained(&format!("{CONNECT}{lines}"));
+}
+
+#[test]
+fn several_topics_at_once() {
+    let lines = "\
+1.000 Sending SUBSCRIBE (d0, m1) [(b'P123456789/dev/data', 1), (b'P123456789/dev/control', 0)]
+1.000 subscribe success topic:[('P123456789/dev/data', 1), ('P123456789/dev/control', 0)]
+1.050 Received SUBACK
+1.051 on_subscribe:mid:1,granted_qos:1,userdata:None
+2.000 Sending PUBLISH (d0, q0, r0, m2), 'b'P123456789/dev/event'', ... (17 bytes)
+2.000 publish success
+2.001 on_publish:mid:2,userdata:None
+3.000 Received PUBLISH (d0, q0, r0, m0), 'P123456789/dev/control', ...  (16 bytes)
+3.001 on_message:topic:P123456789/dev/control,payload:{'action': 'x1'},qos:0,userdata:None
+4.000 Sending UNSUBSCRIBE (d0, m3) [b'P123456789/dev/data', b'P123456789/dev/control']
+4.050 Received UNSUBACK (Mid: 3)
+4.051 on_unsubscribe:mid:3,userdata:None
+";
+    explained(&replay_after_connect(lines));
+    runs_explained(&format!("{CONNECT}{lines}"));
+}
+
+/// The reply to an update against a version that is not the cloud's has the whole document.
+#[test]
+fn a_version_conflict() {
+    let lines = "\
+1.000 Sending SUBSCRIBE (d0, m1) [(b'$shadow/operation/result/P123456789/dev', 0)]
+1.000 subscribe success topic:$shadow/operation/result/P123456789/dev
+1.050 Received SUBACK
+1.051 on_subscribe:mid:0,granted_qos:1,userdata:None
+2.000 [shadow update] {'type': 'update', 'state': {'reported': {'n': 1}}, 'version': 3, 'clientToken': 'P123456789-0'}
+2.000 Sending PUBLISH (d0, q0, r0, m2), 'b'$shadow/operation/P123456789/dev'', ... (96 bytes)
+2.000 publish success
+2.000 on_publish:mid:2,userdata:None
+2.050 Received PUBLISH (d0, q0, r0, m0), '$shadow/operation/result/P123456789/dev', ...  (138 bytes)
+2.051 on_shadow_cb:payload:{'clientToken': 'P123456789-0', 'payload': {'state': {'reported': {'n': 7}}, 'timestamp': 17673230495, 'version': 5}, 'result': 5005, 'type': 'update'},userdata:None
+";
+    explained(&replay_after_connect(lines));
+    runs_explained(&format!("{CONNECT}{lines}"));
 }

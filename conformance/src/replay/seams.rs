@@ -1,0 +1,90 @@
+//! Where one file ends and another begins: what may have happened between them.
+
+use super::device::Link;
+use super::driver::Driver;
+use super::keep_alive::Activity;
+use super::outline::{Line, Outline};
+use super::queue::Each;
+use super::report::Verdict;
+use super::start::{Beginning, Subscriptions, beginning, first_tokens};
+use crate::log::{Statement, Thread};
+
+impl Driver<'_> {
+    /// Begins a stretch of lines before which others may be missing.
+    pub(super) fn begin_stretch(&mut self, at: usize) {
+        self.seen = Each::default();
+        self.sent = false;
+        self.stretch = at;
+        self.complete = false;
+        self.activity = Activity::all(false);
+        let stretch = stretch_lines(self.outline, at);
+        self.first_of_stretch = stretch
+            .iter()
+            .find_map(|line| line.statement.allocated_number());
+        // An update may be announced in one excerpt and leave in the next.
+        let next = stretch
+            .iter()
+            .find(|line| line.thread == Some(Thread::Application));
+        let announced = self.pending.update.as_ref().map(|(_, json)| json.len());
+        let leaves = next.is_some_and(|line| {
+            matches!(line.statement, Statement::SendingPublish { length, .. }
+                if Some(length) == announced)
+        });
+        if !leaves {
+            self.settle_pending(at);
+        }
+        let beginning = beginning(stretch);
+        self.tokens_of_stretch = first_tokens(stretch, at, self.replies, beginning);
+        let subscriptions = Subscriptions::before(stretch, self.identity);
+        let mut done = Vec::new();
+        if matches!(beginning, Beginning::Handshake | Beginning::Middle) {
+            if self.device.link == Link::Closed {
+                self.reopen(None);
+            }
+            if matches!(self.device.link, Link::Down | Link::Wanted) {
+                self.want_link(at);
+                self.device.engine.handle_connected(self.device.now);
+                self.device.drain();
+                done.push("a connection");
+            }
+        }
+        if beginning == Beginning::Middle {
+            if self.device.link == Link::Handshake {
+                let accepted = [0x20, 2, 0, 0];
+                self.device.engine.handle_bytes(self.device.now, &accepted);
+                self.absorb_as(at, Some("not printed"), true);
+                done.push("CONNACK");
+            }
+            for name in &subscriptions.shadows {
+                let first = self.first_tokens.get(name).copied().unwrap_or_default();
+                let number = self.next_number;
+                if !self.attach(name, first) {
+                    continue;
+                }
+                self.absorb_as(at, Some("not printed"), false);
+                if !subscriptions.awaits_suback {
+                    let [high, low] = number.to_be_bytes();
+                    let granted = [0x90, 3, high, low, 0];
+                    self.device.engine.handle_bytes(self.device.now, &granted);
+                    self.device.drain();
+                    self.pending_subacks
+                        .retain(|(pending, _)| *pending != number);
+                }
+                done.push("a subscription");
+            }
+        }
+        if !done.is_empty() {
+            let verdict = Verdict::inferred("what comes next needs it");
+            self.not_printed(at, &done.join(", "), verdict);
+        }
+    }
+}
+
+/// The lines from `at` up to where others may be missing again.
+pub(super) fn stretch_lines(outline: &Outline, at: usize) -> &[Line] {
+    let lines = outline.lines.get(at..).unwrap_or_default();
+    let next = lines.iter().skip(1).position(|line| line.seam);
+    lines
+        .get(..next.map_or(lines.len(), |next| next + 1))
+        .unwrap_or_default()
+}

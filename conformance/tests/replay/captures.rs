@@ -1,0 +1,61 @@
+//! The recorded packet captures: the device's bytes come out of the engine.
+
+use conformance::capture::{Capture, Direction, MQTT_PORT};
+use conformance::replay::replay_capture;
+use shadow_core::tencent::Secret;
+
+fn capture(name: &str) -> Capture {
+    let path = format!("{}/fixtures/recorded/{name}", env!("CARGO_MANIFEST_DIR"));
+    Capture::parse(&std::fs::read(path).unwrap(), MQTT_PORT).unwrap()
+}
+
+/// Packets by `tshark -Y 'mqtt && tcp.dstport == 1883'`: CONNECT, SUBSCRIBE and the PUBLISHes up to
+/// m10 and m28 of the logs.
+#[test]
+fn recorded_bytes_come_out_identical() {
+    let secret = Secret::from_base64("MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
+    for (name, packets) in [
+        ("python-sdk-first-contact.pcap", 2 + 9),
+        ("python-sdk-delta.pcap", 2 + 27),
+    ] {
+        let capture = capture(name);
+        for (secret, password) in [
+            (Some(&secret), "derived from the secret"),
+            (None, "taken from the capture"),
+        ] {
+            let report = replay_capture(&capture, secret);
+            assert!(report.is_identical(), "{report}");
+            let [connection] = &report.connections[..] else {
+                panic!("{report}");
+            };
+            assert_eq!(
+                (connection.packets, connection.password),
+                (packets, password)
+            );
+        }
+    }
+}
+
+#[test]
+fn another_secret_gives_another_password() {
+    let secret = Secret::from_bytes(*b"another");
+    let report = replay_capture(&capture("python-sdk-delta.pcap"), Some(&secret));
+    let difference = report.connections[0].difference.as_ref().unwrap();
+    assert!(difference.packet.starts_with("CONNECT"), "{report}");
+}
+
+#[test]
+fn a_damaged_packet_is_found() {
+    let mut capture = capture("python-sdk-first-contact.pcap");
+    let connection = &mut capture.connections[0];
+    let last = connection
+        .segments
+        .iter_mut()
+        .rev()
+        .find(|segment| segment.direction == Direction::Device)
+        .unwrap();
+    // DUP without QoS: no packet.
+    last.bytes[0] |= 0b1000;
+    let report = replay_capture(&capture, None);
+    assert!(!report.is_identical(), "{report}");
+}
