@@ -37,6 +37,13 @@ const MAXIMUM_BACKOFF: Duration = Duration::from_secs(5);
 /// no more than that, and a client token fits into a request of 16 KiB.
 const MAXIMUM_RESPONSE_SIZE: usize = 64 * 1024;
 
+/// How many responses are on their way to the broker at a time.
+const MAXIMUM_IN_FLIGHT: usize = 16;
+
+/// How often all of those may be sent again on a link that takes nothing, before they are refused:
+/// a link is taken for dead before that.
+const MAXIMUM_ROUNDS: usize = 8;
+
 /// How many messages may wait to be handled, before the oldest are dropped.
 const MAXIMUM_EVENTS: usize = 1_000;
 
@@ -60,7 +67,9 @@ pub fn config(client_id: &str) -> Config {
     let mut config = Config::plain(client_id);
     config.backoff.maximum = MAXIMUM_BACKOFF;
     config.maximum_payload_size = MAXIMUM_RESPONSE_SIZE;
-    config.maximum_queued_bytes = 2 * MAXIMUM_RESPONSE_SIZE;
+    config.maximum_in_flight = MAXIMUM_IN_FLIGHT;
+    config.maximum_requests = MAXIMUM_ROUNDS * MAXIMUM_IN_FLIGHT + REQUEST_FILTERS.len();
+    config.maximum_queued_bytes = MAXIMUM_ROUNDS * MAXIMUM_IN_FLIGHT * MAXIMUM_RESPONSE_SIZE;
     config.maximum_events = MAXIMUM_EVENTS;
     config.behaviour.resubscribe = false;
     config
@@ -103,8 +112,8 @@ pub enum BridgeEvent {
         /// How many, at most: other events of the client count too.
         count: u64,
     },
-    /// The broker did not acknowledge a response. It is published again, before those that follow
-    /// it, as soon as the broker is there.
+    /// The broker did not acknowledge a response in time. It and those that follow it are published
+    /// again, in order, as soon as the broker is there.
     Unacknowledged {
         /// The response's topic.
         topic: String,
@@ -184,9 +193,9 @@ impl std::error::Error for BridgeError {}
 /// their timestamps, 0 as long as it does not know the wall time.
 ///
 /// * Requests are handled in the order in which the broker delivers them.
-/// * Responses are published with QoS 1, one after the other in the order of the requests, each once
-///   the broker has acknowledged the one before. So a response may reach a device twice, and never
-///   out of order.
+/// * Responses are published with QoS 1 in the order of the requests. One that the broker does not
+///   acknowledge in time is published again, and all that follow it too: a response may reach a
+///   device more than once, but the last that a device gets is the latest.
 /// * While the broker is away the responses to earlier requests wait.
 /// * Nothing is lost silently: what is not handled or not delivered is a [`BridgeEvent`].
 ///
@@ -210,12 +219,12 @@ pub async fn bridge<K: Clock>(
         on_event,
         connected: false,
         subscribing: None,
-        publishing: None,
+        in_flight: VecDeque::new(),
         waiting: VecDeque::new(),
         waiting_bytes: 0,
     };
     loop {
-        bridging.publish_next();
+        bridging.publish_waiting();
         match poll_fn(|cx| bridging.poll(cx, events.as_mut())).await {
             Step::Notified(None) => break,
             Step::Notified(Some(Notification::Lagged { missed })) => bridging.lagged(missed),
@@ -223,7 +232,7 @@ pub async fn bridge<K: Clock>(
                 bridging.handle_event(event, clock);
             }
             Step::Subscribed(result) => bridging.handle_subscribed(result)?,
-            Step::Published(response, result) => bridging.handle_published(response, result),
+            Step::Published(index, result) => bridging.handle_published(index, result),
         }
     }
     bridging.finish().await;
@@ -235,7 +244,8 @@ enum Step {
     /// The client tells something; `None` when it has ended.
     Notified(Option<Notification>),
     Subscribed(Result<QoS, SubscribeError>),
-    Published(Response, Result<(), ClientError>),
+    /// The response with this index among those in flight.
+    Published(usize, Result<(), ClientError>),
 }
 
 /// A subscription that was not granted.
@@ -247,6 +257,12 @@ struct SubscribeError {
 /// A request of the client that has not ended.
 type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
+struct InFlight {
+    response: Response,
+    /// `None` once the broker has acknowledged it.
+    publishing: Pending<Result<(), ClientError>>,
+}
+
 struct Bridging<'a, E> {
     service: &'a mut ShadowService,
     client: &'a Client,
@@ -254,7 +270,8 @@ struct Bridging<'a, E> {
     /// Whether the broker has accepted the login, as far as the events say.
     connected: bool,
     subscribing: Pending<Result<QoS, SubscribeError>>,
-    publishing: Pending<(Response, Result<(), ClientError>)>,
+    /// What was handed to the client and is not acknowledged, in order. The first one never is.
+    in_flight: VecDeque<InFlight>,
     /// What is published next, in order.
     waiting: VecDeque<Response>,
     waiting_bytes: usize,
@@ -264,11 +281,13 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
     /// What was published comes first, so that a flood of requests cannot hold back the answers;
     /// subscriptions last, so that a lost link is known before its subscription's end.
     fn poll(&mut self, cx: &mut Context<'_>, events: Pin<&mut Events>) -> Poll<Step> {
-        if let Some(publishing) = &mut self.publishing
-            && let Poll::Ready((response, result)) = publishing.as_mut().poll(cx)
-        {
-            self.publishing = None;
-            return Poll::Ready(Step::Published(response, result));
+        for (index, sent) in self.in_flight.iter_mut().enumerate() {
+            if let Some(publishing) = &mut sent.publishing
+                && let Poll::Ready(result) = publishing.as_mut().poll(cx)
+            {
+                sent.publishing = None;
+                return Poll::Ready(Step::Published(index, result));
+            }
         }
         if let Poll::Ready(notification) = events.poll_next(cx) {
             return Poll::Ready(Step::Notified(notification));
@@ -369,44 +388,70 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
         Ok(())
     }
 
-    fn publish_next(&mut self) {
-        if !self.connected || self.publishing.is_some() {
-            return;
+    fn publish_waiting(&mut self) {
+        while self.connected
+            && self.in_flight.len() < MAXIMUM_IN_FLIGHT
+            && let Some(response) = self.waiting.pop_front()
+        {
+            self.waiting_bytes -= response.payload.len();
+            let client = self.client.clone();
+            let Response { topic, payload } = response.clone();
+            let publishing = Box::pin(async move {
+                let publication = Publication::new(&topic, &payload).qos(QoS::AtLeastOnce);
+                client.publish(&publication).await
+            });
+            self.in_flight.push_back(InFlight {
+                response,
+                publishing: Some(publishing),
+            });
         }
-        let Some(response) = self.waiting.pop_front() else {
-            return;
-        };
-        self.waiting_bytes -= response.payload.len();
-        let client = self.client.clone();
-        self.publishing = Some(Box::pin(async move {
-            let publication =
-                Publication::new(&response.topic, &response.payload).qos(QoS::AtLeastOnce);
-            let result = client.publish(&publication).await;
-            (response, result)
-        }));
     }
 
-    fn handle_published(&mut self, response: Response, result: Result<(), ClientError>) {
+    fn handle_published(&mut self, index: usize, result: Result<(), ClientError>) {
         match result {
             Ok(()) => {}
             Err(error @ (ClientError::TimedOut | ClientError::Disconnected { .. })) => {
-                let topic = response.topic.clone();
-                self.waiting_bytes += response.payload.len();
-                self.waiting.push_front(response);
-                (self.on_event)(BridgeEvent::Unacknowledged { topic, error });
+                self.publish_again(index, error);
             }
             Err(error) => {
-                let topic = response.topic;
-                (self.on_event)(BridgeEvent::Undelivered { topic, error });
+                if let Some(sent) = self.in_flight.remove(index) {
+                    let topic = sent.response.topic;
+                    (self.on_event)(BridgeEvent::Undelivered { topic, error });
+                }
             }
+        }
+        while let Some(InFlight {
+            publishing: None, ..
+        }) = self.in_flight.front()
+        {
+            self.in_flight.pop_front();
+        }
+    }
+
+    /// Puts back the response with this index and all that follow it, also those that were
+    /// acknowledged: were they not sent again, an older one would be the last.
+    fn publish_again(&mut self, index: usize, error: ClientError) {
+        for (index, sent) in self.in_flight.drain(index..).enumerate().rev() {
+            if index == 0 {
+                let topic = sent.response.topic.clone();
+                let error = error.clone();
+                (self.on_event)(BridgeEvent::Unacknowledged { topic, error });
+            }
+            self.waiting_bytes += sent.response.payload.len();
+            self.waiting.push_front(sent.response);
         }
     }
 
     /// The client has ended, and with it what was being published.
     async fn finish(&mut self) {
-        if let Some(publishing) = self.publishing.take() {
-            let (response, result) = publishing.await;
-            self.handle_published(response, result);
+        for sent in std::mem::take(&mut self.in_flight) {
+            let Some(publishing) = sent.publishing else {
+                continue;
+            };
+            if let Err(error) = publishing.await {
+                let topic = sent.response.topic;
+                (self.on_event)(BridgeEvent::Undelivered { topic, error });
+            }
         }
         for Response { topic, .. } in std::mem::take(&mut self.waiting) {
             let error = ClientError::Cancelled;
