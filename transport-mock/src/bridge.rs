@@ -218,6 +218,7 @@ pub async fn bridge<K: Clock>(
         client,
         on_event,
         connected: false,
+        online: false,
         subscribing: None,
         in_flight: VecDeque::new(),
         waiting: VecDeque::new(),
@@ -231,7 +232,7 @@ pub async fn bridge<K: Clock>(
             Step::Notified(Some(Notification::Event(event))) => {
                 bridging.handle_event(event, clock);
             }
-            Step::Subscribed(result) => bridging.handle_subscribed(result)?,
+            Step::Subscribed(result) => bridging.handle_subscribed(&result)?,
             Step::Published(index, result) => bridging.handle_published(index, result),
         }
     }
@@ -269,6 +270,8 @@ struct Bridging<'a, E> {
     on_event: E,
     /// Whether the broker has accepted the login, as far as the events say.
     connected: bool,
+    /// Whether [`BridgeEvent::Online`] was told of this connection.
+    online: bool,
     subscribing: Pending<Result<QoS, SubscribeError>>,
     /// What was handed to the client and is not acknowledged, in order. The first one never is.
     in_flight: VecDeque<InFlight>,
@@ -309,6 +312,7 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
             }
             Event::Disconnected { cause, retry_in } => {
                 self.connected = false;
+                self.online = false;
                 self.subscribing = None;
                 (self.on_event)(BridgeEvent::Offline { cause, retry_in });
             }
@@ -367,12 +371,14 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
 
     fn handle_subscribed(
         &mut self,
-        result: Result<QoS, SubscribeError>,
+        result: &Result<QoS, SubscribeError>,
     ) -> Result<(), BridgeError> {
         match result {
             Ok(granted) => {
                 self.connected = true;
-                (self.on_event)(BridgeEvent::Online { granted });
+                if !std::mem::replace(&mut self.online, true) {
+                    (self.on_event)(BridgeEvent::Online { granted: *granted });
+                }
             }
             Err(SubscribeError {
                 filter,
@@ -411,7 +417,9 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
         match result {
             Ok(()) => {}
             Err(error @ (ClientError::TimedOut | ClientError::Disconnected { .. })) => {
-                self.publish_again(index, error);
+                if let Some(topic) = self.put_back(index) {
+                    (self.on_event)(BridgeEvent::Unacknowledged { topic, error });
+                }
             }
             Err(error) => {
                 if let Some(sent) = self.in_flight.remove(index) {
@@ -429,17 +437,15 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
     }
 
     /// Puts back the response with this index and all that follow it, also those that were
-    /// acknowledged: were they not sent again, an older one would be the last.
-    fn publish_again(&mut self, index: usize, error: ClientError) {
-        for (index, sent) in self.in_flight.drain(index..).enumerate().rev() {
-            if index == 0 {
-                let topic = sent.response.topic.clone();
-                let error = error.clone();
-                (self.on_event)(BridgeEvent::Unacknowledged { topic, error });
-            }
+    /// acknowledged: were they not sent again, an older one would be the last. The topic of the
+    /// first.
+    fn put_back(&mut self, index: usize) -> Option<String> {
+        let first = self.in_flight.get(index)?.response.topic.clone();
+        for sent in self.in_flight.drain(index..).rev() {
             self.waiting_bytes += sent.response.payload.len();
             self.waiting.push_front(sent.response);
         }
+        Some(first)
     }
 
     /// The client has ended, and with it what was being published.

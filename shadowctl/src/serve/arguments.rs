@@ -14,7 +14,9 @@ those of --device, checks their logins, and lets nobody else in.
 With --broker it is one more client of an MQTT broker, such as mosquitto, and gives shadows to every \
 device there: it subscribes $shadow/operation/+/+ and $shadow/application/+/+ and publishes the \
 replies and deltas. Who may log in and what they may use is for the broker to decide. It comes back \
-when the broker does. Run one of them at a broker: two with one client id put each other out.
+when the broker does. Run one of them at a broker: two with one client id put each other out. \
+A mosquitto delays each of its answers by up to 40 ms unless its configuration says \
+`set_tcp_nodelay true`.
 
 Documents are kept in memory: they begin anew with the command. The example device's shadow begins \
 as in the vendor's document of the device shadow, every other one empty.";

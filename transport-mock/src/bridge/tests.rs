@@ -328,3 +328,45 @@ fn tells_of_every_try_and_ends_with_the_client() {
     let name = shadow_core::tencent::ShadowName::new("P", "d").unwrap();
     assert_eq!(bench.service.borrow().shadow(&name).unwrap().version(), 1);
 }
+
+/// More than the bridge keeps: every message is answered or accounted for, and nothing stops.
+#[test]
+fn a_flood_is_bounded_and_told() {
+    const FLOOD: u64 = 5_000;
+    let server = ServerConfig {
+        maximum_queued_messages: 10_000,
+        maximum_outgoing_bytes: 16 * 1024 * 1024,
+        ..ServerConfig::default()
+    };
+    let bench = bench_with(server, []);
+    bench.online();
+    for _ in 0..FLOOD {
+        bench
+            .inputs
+            .try_send(Input::Publish(Published {
+                topic: "$shadow/operation/P/d".into(),
+                payload: GET.into(),
+                qos: QoS::AtMostOnce,
+            }))
+            .unwrap();
+    }
+    let (mut handled, mut lost) = (0, 0);
+    while handled + lost < FLOOD {
+        match bench.event() {
+            BridgeEvent::Handled { .. } => handled += 1,
+            BridgeEvent::Ignored {
+                reason: IgnoredReason::Busy,
+                ..
+            } => lost += 1,
+            BridgeEvent::MessagesLost { count } => lost += count,
+            event => panic!("{event:?}"),
+        }
+    }
+    assert_eq!(handled + lost, FLOOD);
+    assert!(lost > 0, "the flood is too small to say anything");
+    for _ in 0..handled {
+        bench.published();
+    }
+    bench.publish("$shadow/operation/P/e", GET);
+    assert_eq!(bench.published().0, "$shadow/operation/result/P/e");
+}
