@@ -1,6 +1,7 @@
 //! Packets out of a byte stream that was cut anywhere.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::cursor::Reader;
 use super::error::{DecodeError, DecodeErrorKind, Field};
@@ -161,13 +162,26 @@ const KEPT_CAPACITY: usize = 512;
 /// The capacity of a buffer's first allocation, unless its packet is smaller.
 const FIRST_CAPACITY: usize = 64;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Assembly {
     version: ProtocolVersion,
     maximum_packet_size: usize,
     oversized: Oversized,
     buffer: Vec<u8>,
     state: State,
+}
+
+/// Without the bytes: on a server they may be a CONNECT with its password.
+impl fmt::Debug for Assembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assembly")
+            .field("version", &self.version)
+            .field("maximum_packet_size", &self.maximum_packet_size)
+            .field("oversized", &self.oversized)
+            .field("buffered", &self.buffer.len())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What `buffer` holds.

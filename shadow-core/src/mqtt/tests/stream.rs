@@ -275,6 +275,18 @@ fn the_version_can_be_set_between_packets() {
     assert!(subscribe.dup);
 }
 
+/// A server keeps the first part of a CONNECT until the rest comes.
+#[test]
+fn debug_shows_no_part_of_a_packet() {
+    let mut decoder = StreamDecoder::new(V31, 256, Oversized::Refuse);
+    let cut = PYTHON_SDK_CONNECT.len() - 1;
+    assert_eq!(decoder.next(&mut &PYTHON_SDK_CONNECT[..cut]), Ok(None));
+    assert_eq!(decoder.buffered(), cut);
+    let text = format!("{decoder:?}");
+    // The first bytes of the password.
+    assert!(!text.contains("49, 51, 100, 54"), "{text}");
+}
+
 proptest! {
     /// Whatever comes, nothing panics, every cutting has the same outcome, and what was refused in
     /// a stream is refused alone.
