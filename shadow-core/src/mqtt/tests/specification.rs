@@ -17,12 +17,20 @@ fn same(packet: Packet<'_>, version: ProtocolVersion, bytes: &[u8]) {
 }
 
 /// The variable header is the example of section 3.1.2 (figure 3.6); the payload has the order of
-/// section 3.1.3.
+/// section 3.1.3. MQTT 3.1 (section 3.1) has the same but for protocol name and level.
 #[test]
 fn connect_example() {
     let bytes =
         b"\x10\x1c\x00\x04MQTT\x04\xce\x00\x0a\x00\x01c\x00\x01w\x00\x04gone\x00\x01u\x00\x01p";
     same(Packet::Connect(connect()), V311, bytes);
+    let bytes =
+        b"\x10\x1e\x00\x06MQIsdp\x03\xce\x00\x0a\x00\x01c\x00\x01w\x00\x04gone\x00\x01u\x00\x01p";
+    let version = V31;
+    let connect = Connect {
+        version,
+        ..connect()
+    };
+    same(Packet::Connect(connect), V31, bytes);
 }
 
 /// Section 3.1.2.3: each flag bit on its own.
@@ -376,6 +384,7 @@ fn subscribe_example() {
     };
     let bytes = b"\x82\x0e\x00\x0a\x00\x03a/b\x01\x00\x03c/d\x02";
     same(Packet::Subscribe(subscribe), V311, bytes);
+    same(Packet::Subscribe(subscribe), V31, bytes);
     let Ok(Packet::Subscribe(read)) = Packet::decode(bytes, V311) else {
         panic!()
     };
@@ -383,7 +392,8 @@ fn subscribe_example() {
     assert_eq!(read.filters.len(), 2);
 }
 
-/// The example of section 3.9.3: QoS 0, QoS 2, failure.
+/// The example of section 3.9.3: QoS 0, QoS 2, failure. MQTT 3.1 (section 3.9) has the granted QoS
+/// only.
 #[test]
 fn suback_example() {
     let return_codes = [
@@ -391,6 +401,11 @@ fn suback_example() {
         SubscribeReturnCode::Granted(QoS::ExactlyOnce),
         SubscribeReturnCode::Failure,
     ];
+    let granted = SubAck {
+        packet_id: id(10),
+        return_codes: Entries::from(&return_codes[..2]),
+    };
+    same(Packet::SubAck(granted), V31, b"\x90\x04\x00\x0a\x00\x02");
     let suback = SubAck {
         packet_id: id(10),
         return_codes: Entries::from(&return_codes),
@@ -411,11 +426,13 @@ fn unsubscribe_example() {
         dup: false,
         filters: Entries::from(&filters),
     };
-    same(
-        Packet::Unsubscribe(unsubscribe),
-        V311,
-        b"\xa2\x0c\x00\x0a\x00\x03a/b\x00\x03c/d",
-    );
+    for version in [V31, V311] {
+        same(
+            Packet::Unsubscribe(unsubscribe),
+            version,
+            b"\xa2\x0c\x00\x0a\x00\x03a/b\x00\x03c/d",
+        );
+    }
 }
 
 /// MQTT 3.1 section 2.1: DUP is bit 3 of PUBREL, SUBSCRIBE and UNSUBSCRIBE too.
