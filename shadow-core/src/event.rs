@@ -19,8 +19,8 @@ use crate::tencent::{Document, Operation, ParseError};
 pub enum Event {
     /// The server accepted the login.
     Connected {
-        /// Whether the server had kept this client's session; always false in MQTT 3.1, which has no
-        /// way to say so.
+        /// Whether the server had kept this client's session; always false in MQTT 3.1, which has
+        /// no way to say so.
         session_present: bool,
     },
     /// There is no link any more, or it did not come about.
@@ -97,7 +97,8 @@ pub enum Event {
         /// Size of the whole packet in bytes.
         size: usize,
     },
-    /// The server refused to renew a plain subscription on a new link (SUBACK 0x80); it is given up.
+    /// The server refused to renew a plain subscription on a new link (SUBACK 0x80); it is given
+    /// up.
     SubscriptionLost {
         /// Its filter.
         filter: String,

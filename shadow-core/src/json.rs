@@ -24,8 +24,9 @@ pub(crate) use serializer::write_value;
 /// Owned JSON text, known to be valid.
 ///
 /// Two values are equal when their texts are: `1.0` and `1` differ, and so do `{"a":1}` and
-/// `{ "a": 1 }` (see [`restyle`]). `Debug` and `Display` print the text. Serializing with serde_json
-/// writes the text unchanged; other serializers get what serde_json's `RawValue` gives them.
+/// `{ "a": 1 }` (see [`restyle`]). `Debug` and `Display` print the text. Serializing with
+/// serde_json writes the text unchanged; other serializers get what serde_json's `RawValue` gives
+/// them.
 ///
 /// ```
 /// use shadow_core::json::Json;

@@ -2,9 +2,9 @@
 //! come out.
 //!
 //! A *device shadow* is a JSON document that the cloud keeps for a device: what the device last
-//! `reported`, and what applications have `desired` of it. An [`Engine`] is the device's half of it.
-//! It opens no socket, reads no clock, starts no thread and needs no `std`, so it runs in any runtime,
-//! in a test under virtual time, or in a replay of yesterday's session.
+//! `reported`, and what applications have `desired` of it. An [`Engine`] is the device's half of
+//! it. It opens no socket, reads no clock, starts no thread and needs no `std`, so it runs in any
+//! runtime, in a test under virtual time, or in a replay of yesterday's session.
 //!
 //! # The drive loop
 //!

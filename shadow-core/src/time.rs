@@ -48,7 +48,8 @@ impl Instant {
     /// use shadow_core::Instant;
     ///
     /// let start = Instant::from_secs(1);
-    /// assert_eq!((start + Duration::from_secs(2)).saturating_since(start), Duration::from_secs(2));
+    /// let end = start + Duration::from_secs(2);
+    /// assert_eq!(end.saturating_since(start), Duration::from_secs(2));
     /// assert_eq!(start.saturating_since(Instant::from_secs(9)), Duration::ZERO);
     /// ```
     #[must_use]

@@ -54,16 +54,17 @@ use crate::time::{Instant, WallTime};
 /// 3. [`poll_deadline`](Engine::poll_deadline): when to call [`handle_tick`](Engine::handle_tick)
 ///    if nothing happens before. A tick too early is harmless, one too late delays timeouts.
 ///
-/// In this order, since handing bytes over can itself end a request (a QoS 0 message is done when it
-/// leaves) and moves the deadline of the keep alive. Nothing that is ready to leave waits for a
+/// In this order, since handing bytes over can itself end a request (a QoS 0 message is done when
+/// it leaves) and moves the deadline of the keep alive. Nothing that is ready to leave waits for a
 /// deadline.
 ///
 /// # Guarantees
 ///
-/// Memory is bounded by [`Config`], whatever the peer and the application do. Every accepted request
-/// ends exactly once. Input is handled before deadlines: a reply that comes with the tick that would
-/// time its request out counts. Replies are matched by shadow, operation and client token, so that a
-/// late or foreign one is never taken for the answer; it is an [`Event::Unmatched`].
+/// Memory is bounded by [`Config`], whatever the peer and the application do. Every accepted
+/// request ends exactly once. Input is handled before deadlines: a reply that comes with the tick
+/// that would time its request out counts. Replies are matched by shadow, operation and client
+/// token, so that a late or foreign one is never taken for the answer; it is an
+/// [`Event::Unmatched`].
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
@@ -338,8 +339,9 @@ impl Engine {
     /// packet a call; a driver may collect several before it writes.
     ///
     /// A driver whose write is stalled may leave packets here, where they are bounded and can still
-    /// be taken back. It should go on polling once [`is_online`](Engine::is_online) is false: a link
-    /// that was given up leaves nothing behind but [`Transmit::Close`], which must come through.
+    /// be taken back. It should go on polling once [`is_online`](Engine::is_online) is false: a
+    /// link that was given up leaves nothing behind but [`Transmit::Close`], which must come
+    /// through.
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.advance(now);
         let (transmit, ticket) = self.connection.poll_transmit(now, buffer)?;

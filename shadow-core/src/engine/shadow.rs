@@ -169,8 +169,8 @@ impl Engine {
         self.update(now, shadow, &Update::new().clear_desired())
     }
 
-    /// Has the shadow's next client token carry `number`, for replaying a recording in which numbers
-    /// were left out or given twice. Counters of
+    /// Has the shadow's next client token carry `number`, for replaying a recording in which
+    /// numbers were left out or given twice. Counters of
     /// [`TokenStyle::ProductCounter`](crate::config::TokenStyle) only; other tokens stay as they
     /// are. Replies to a larger number than the next one count as foreign.
     ///

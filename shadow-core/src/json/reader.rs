@@ -45,9 +45,9 @@ impl Span {
 ///
 /// It checks what it passes, so a text read from its start to [`Reader::end`] is valid JSON but for
 /// one thing, which serde_json lets pass unread as well: a string may escape half a surrogate pair.
-/// The text has to be shorter than 4 GiB. A fault sticks: the cursor moves to the end of the text, whatever is read from there on is
-/// empty, and [`Reader::end`] tells. Takes no memory but for keys with escapes; uses no stack for
-/// nesting.
+/// The text has to be shorter than 4 GiB. A fault sticks: the cursor moves to the end of the text,
+/// whatever is read from there on is empty, and [`Reader::end`] tells. Takes no memory but for keys
+/// with escapes; uses no stack for nesting.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     position: usize,

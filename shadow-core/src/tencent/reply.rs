@@ -50,7 +50,9 @@ pub enum Message<'a> {
 ///
 /// let payload = br#"{"clientToken":"P-0","payload":{"state":{"reported":{"level":3}},
 ///     "timestamp":1626770626087,"version":8},"result":0,"timestamp":1626770697,"type":"get"}"#;
-/// let Message::Reply { operation, token, result, body } = reply::parse(payload)? else { panic!() };
+/// let Message::Reply { operation, token, result, body } = reply::parse(payload)? else {
+///     panic!("a delta")
+/// };
 /// assert_eq!((operation, token.as_deref(), result), (Operation::Get, Some("P-0"), 0));
 /// let document = body.to_document();
 /// assert_eq!(document.reported(), Some(r#"{"level":3}"#));

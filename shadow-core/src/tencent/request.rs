@@ -215,8 +215,8 @@ pub enum UpdateError {
         /// Which part.
         part: UpdatePart,
     },
-    /// The values have no JSON form, for example a NaN (which serde_json would turn into `null`, and
-    /// so into the deletion of a key) or a map whose keys are not strings.
+    /// The values have no JSON form, for example a NaN (which serde_json would turn into `null`,
+    /// and so into the deletion of a key) or a map whose keys are not strings.
     Serialize(SerializeError),
 }
 
