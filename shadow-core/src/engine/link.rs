@@ -1,5 +1,6 @@
 //! What the engine does when its link comes, goes, or takes something.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -44,7 +45,8 @@ impl Engine {
         }
         if self.config.behaviour.renew_credentials || self.credentials.is_none() {
             let wall = self.wall.map(|(at, wall)| wall + now.saturating_since(at));
-            self.credentials = Credentials::new(&self.config.login, wall, &mut self.random);
+            let credentials = Credentials::new(&self.config.login, wall, &mut self.random);
+            self.credentials = credentials.map(Box::new);
         }
         let Some(credentials) = self.credentials.take() else {
             return;

@@ -10,6 +10,7 @@ mod shadow;
 mod shadows;
 mod token;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -77,7 +78,7 @@ pub struct Engine {
     /// Whether the application was asked for it.
     wall_asked: bool,
     /// Those of the last CONNECT, where they are not renewed.
-    credentials: Option<Credentials>,
+    credentials: Option<Box<Credentials>>,
     connection: Connection,
     decoder: StreamDecoder,
     shadows: Shadows,

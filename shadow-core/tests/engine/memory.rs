@@ -5,7 +5,7 @@ use shadow_core::Engine;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::Update;
 
-use crate::device::{Device, RESULT_TOPIC, config, publish, token};
+use crate::device::{Device, Out, RESULT_TOPIC, config, publish, token};
 
 #[derive(serde::Serialize)]
 struct Reported {
@@ -24,6 +24,37 @@ fn an_idle_connected_engine_takes_2_kib_all_told() {
     let heap = measure(|| device = Some(Device::ready(config())));
     let device = device.unwrap();
     assert!(device.engine.is_online());
+    let heap = usize::try_from(heap.bytes_current).unwrap();
+    let total = size_of::<Engine>() + heap;
+    assert!(total <= 2_048, "{} + {heap} bytes", size_of::<Engine>());
+}
+
+/// Idle after work, not only before: buffers that grew are given back.
+#[test]
+fn an_engine_that_has_worked_takes_2_kib_when_it_is_idle_again() {
+    let mut device = None;
+    let heap = measure(|| {
+        let mut worked = Device::ready(config());
+        let shadow = worked.shadow();
+        for together in [&[1; 20][..], &[60]].concat() {
+            let mut open = Vec::new();
+            for _ in 0..together {
+                open.push(worked.engine.report(worked.now, shadow, &REPORTED));
+            }
+            for out in worked.poll() {
+                let Out::Packet(bytes) = out else {
+                    panic!("{out:?}");
+                };
+                let payload = bytes.iter().position(|byte| *byte == b'{').unwrap();
+                let update = core::str::from_utf8(&bytes[payload..]).unwrap();
+                worked.reply(&token(update), "update", 0, "{}");
+            }
+            assert_eq!(worked.events().len(), open.len());
+        }
+        device = Some(worked);
+    });
+    let device = device.unwrap();
+    assert!(device.engine.is_online() && device.engine.open_requests() == 0);
     let heap = usize::try_from(heap.bytes_current).unwrap();
     let total = size_of::<Engine>() + heap;
     assert!(total <= 2_048, "{} + {heap} bytes", size_of::<Engine>());

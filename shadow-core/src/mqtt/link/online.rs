@@ -137,7 +137,11 @@ impl Online {
             .awaiting
             .iter()
             .position(|awaiting| awaiting.packet_id == packet_id && awaiting.kind == kind)?;
-        Some(self.awaiting.remove(found).ticket)
+        let ticket = self.awaiting.remove(found).ticket;
+        if self.awaiting.is_empty() {
+            self.awaiting = Vec::new(); // Most links ask once, when they are new.
+        }
+        Some(ticket)
     }
 
     /// When to ask, or to stop waiting for the answer. Silence in either direction counts: a device

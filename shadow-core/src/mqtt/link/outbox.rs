@@ -60,6 +60,9 @@ impl fmt::Debug for Outbox {
 /// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
 const KEPT_BYTES: usize = 256;
 
+/// Likewise of items.
+const KEPT_ITEMS: usize = 4;
+
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -169,6 +172,9 @@ impl Outbox {
                 self.bytes = Vec::new();
             }
         }
+        if self.items.is_empty() && self.items.capacity() > KEPT_ITEMS {
+            self.items = VecDeque::new();
+        }
         Some((transmit, ticket))
     }
 }
@@ -241,5 +247,19 @@ mod tests {
         packet(&mut outbox, &[0; 10_000], 1);
         drain(&mut outbox);
         assert!(outbox.bytes.capacity() <= KEPT_BYTES);
+    }
+
+    #[test]
+    fn a_long_queue_is_given_back_and_a_short_one_kept() {
+        let mut outbox = Outbox::default();
+        packet(&mut outbox, b"one", 1);
+        drain(&mut outbox);
+        let kept = outbox.items.capacity();
+        assert!((1..=KEPT_ITEMS).contains(&kept));
+        for ticket in 0..50 {
+            packet(&mut outbox, b"one", ticket);
+        }
+        drain(&mut outbox);
+        assert!(outbox.items.capacity() <= KEPT_ITEMS);
     }
 }
