@@ -1,5 +1,6 @@
-//! What survives a link and, if the caller stores it, a reboot.
+//! What survives a link, and the engine too.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -16,7 +17,7 @@ use crate::random::Random;
 pub struct Session {
     pub(crate) mqtt: SessionState,
     pub(crate) subscriptions: Vec<Subscription>,
-    nonce: Option<[u8; NONCE_LENGTH]>,
+    nonce: Option<Box<str>>,
     next_token: u64,
 }
 
@@ -74,13 +75,14 @@ impl Session {
 
     /// Draws the nonce unless the session has one.
     pub(crate) fn ensure_nonce(&mut self, random: &mut Random) {
-        self.nonce
-            .get_or_insert_with(|| random.letters_and_digits());
+        self.nonce.get_or_insert_with(|| {
+            let bytes: [u8; NONCE_LENGTH] = random.letters_and_digits();
+            bytes.map(char::from).iter().collect()
+        });
     }
 
     pub(crate) fn nonce(&self) -> &str {
-        let bytes = self.nonce.as_ref().map_or(&[][..], |nonce| &nonce[..]);
-        core::str::from_utf8(bytes).unwrap_or_default()
+        self.nonce.as_deref().unwrap_or_default()
     }
 
     /// How many tokens were given out.
