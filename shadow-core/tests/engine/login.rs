@@ -15,7 +15,7 @@ struct Connect {
     password: Option<String>,
     keep_alive: u16,
     clean_session: bool,
-    will: Option<String>,
+    will: Option<Will>,
 }
 
 fn next_connect(device: &mut Device) -> Connect {
@@ -35,7 +35,9 @@ fn next_connect(device: &mut Device) -> Connect {
             .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()),
         keep_alive: connect.keep_alive,
         clean_session: connect.clean_session,
-        will: connect.will.map(|will| will.topic.into()),
+        will: connect
+            .will
+            .and_then(|will| Will::new(will.topic, will.payload, will.qos, will.retain)),
     }
 }
 
@@ -134,13 +136,21 @@ fn a_password_without_a_user_name_is_left_out() {
 }
 
 #[test]
+fn keep_alive_and_clean_session_are_those_configured() {
+    let mut config = config();
+    config.keep_alive = 240;
+    config.clean_session = false;
+    let connect = next_connect(&mut Device::new(config));
+    assert_eq!((connect.keep_alive, connect.clean_session), (240, false));
+}
+
+#[test]
 fn a_will_is_sent() {
     let mut config = config();
-    config.will = Will::new("last/words", b"bye", QoS::AtLeastOnce, true);
-    assert_eq!(
-        next_connect(&mut Device::new(config)).will.as_deref(),
-        Some("last/words")
-    );
+    let will = Will::new("last/words", b"bye", QoS::AtLeastOnce, true);
+    assert!(will.is_some());
+    config.will = will.clone();
+    assert_eq!(next_connect(&mut Device::new(config)).will, will);
     assert_eq!(Will::new("with/#", b"", QoS::AtMostOnce, false), None);
     assert_eq!(Will::new("a", &[0; 70_000], QoS::AtMostOnce, false), None);
 }
