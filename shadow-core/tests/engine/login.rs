@@ -55,8 +55,8 @@ fn a_key_device_signs_each_connect_anew() {
     let first = next_connect(&mut device);
     assert_eq!(first.client_id, "PRODUCT001lamp");
     assert_eq!((first.keep_alive, first.clean_session), (60, true));
-    let user_name = first.user_name.clone().unwrap();
-    let parts: Vec<&str> = user_name.split(';').collect();
+    let first_name = first.user_name.clone().unwrap();
+    let parts: Vec<&str> = first_name.split(';').collect();
     // An hour after the wall time that was passed in, in seconds.
     assert_eq!(
         (parts[0], parts[1], parts[3]),
@@ -64,16 +64,22 @@ fn a_key_device_signs_each_connect_anew() {
     );
     assert!(parts[2].len() == 5 && parts[2].bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let login = credentials::Login {
-        user_name,
+        user_name: first_name.clone(),
         password: first.password.clone().unwrap(),
     };
     assert!(login.password.ends_with(";hmacsha256"));
     let secret = credentials::Secret::from_bytes(*b"secret");
     assert!(credentials::verify(&login, &secret).is_ok());
 
+    device.wait(core::time::Duration::from_secs(100));
     fail(&mut device);
     let second = next_connect(&mut device);
-    assert_ne!(first.user_name, second.user_name);
+    let user_name = second.user_name.unwrap();
+    let parts_again: Vec<&str> = user_name.split(';').collect();
+    assert_eq!(parts_again[..2], parts[..2]);
+    assert_ne!(parts_again[2], parts[2], "the connection id is drawn anew");
+    let expiry = |parts: &[&str]| parts[3].parse::<u64>().unwrap();
+    assert!(expiry(&parts_again) >= expiry(&parts) + 100);
     assert_ne!(first.password, second.password);
 }
 

@@ -210,6 +210,52 @@ fn a_gateway_has_several_shadows_on_one_link() {
     assert!(matches!(device.event(), Event::Message(_)));
 }
 
+/// Three shadows with the same request under way, and a topic that is none's.
+#[test]
+fn shadows_and_plain_topics_share_one_engine() {
+    let mut device = Device::ready(config());
+    let mut shadows = vec![(device.shadow(), "PRODUCT001/lamp".to_owned())];
+    for name in ["first", "second"] {
+        let sub = ShadowName::new("SUBPRODUCT", name).unwrap();
+        let id = device.engine.attach(device.now, &sub).unwrap();
+        let subscribe = device.packet();
+        device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+        assert_eq!(device.event(), Event::ShadowSubscribed { shadow: id });
+        device.published();
+        shadows.push((id, sub.to_string()));
+    }
+    let plain = device
+        .engine
+        .subscribe(device.now, "plain/#", QoS::AtMostOnce);
+    let subscribe = device.packet();
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+    assert!(matches!(
+        device.outcome(plain.unwrap()),
+        Outcome::Subscribed { .. }
+    ));
+
+    let mut open = Vec::new();
+    for (shadow, topic) in &shadows {
+        let request = device.engine.get(device.now, *shadow).unwrap();
+        open.push((request, topic, token(&device.published())));
+    }
+    device.message("plain/a", b"between", QoS::AtMostOnce, None);
+    let event = device.event();
+    assert!(matches!(&event, Event::Message(message) if message.topic == "plain/a"));
+    for (request, topic, token) in open.into_iter().rev() {
+        let state = format!(r#"{{"reported":{{"of":"{topic}"}}}}"#);
+        let reply = format!(
+            r#"{{"type":"get","clientToken":"{token}","result":0,"payload":{{"state":{state}}}}}"#
+        );
+        let topic = format!("$shadow/operation/result/{topic}");
+        device.message(&topic, reply.as_bytes(), QoS::AtMostOnce, None);
+        let Outcome::Accepted(document) = device.outcome(request) else {
+            panic!("{topic}");
+        };
+        assert_eq!(document.state(), Some(state.as_str()));
+    }
+}
+
 #[test]
 fn a_detached_shadow_is_unsubscribed_where_the_server_keeps_the_session() {
     for kept in [true, false] {
