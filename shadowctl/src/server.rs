@@ -1,6 +1,5 @@
 //! Which server a command talks to, and as which device.
 
-use std::fs;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use transport_mock::cloud::example_device;
 use transport_tcp::{ClientCertificate, NetworkConnector, TlsError, TlsOptions};
 
 use crate::failure::{Failure, FailureKind};
+use crate::input;
 
 /// The port of MQTT over TCP.
 const PORT: u16 = 1883;
@@ -198,8 +198,8 @@ impl Server {
 ///
 /// [`FailureKind::InputFile`], naming the file and the field.
 pub fn read_device(path: &Path) -> Result<DeviceInfo, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;
+    let text = String::from_utf8(input::read(path)?)
+        .map_err(|_| Failure::input_file(path, "not JSON: it is not UTF-8 text"))?;
     // Editors of some systems begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     DeviceInfo::from_json(text).map_err(|error| Failure::input_file(path, error))
@@ -224,6 +224,11 @@ fn host_alone(host: &str) -> Result<String, Failure> {
     let bare = bare.unwrap_or(host);
     if bare.is_empty() {
         return Err(Failure::usage("--host is empty"));
+    }
+    if let Some((scheme, rest)) = bare.split_once("://") {
+        return Err(Failure::usage(format_args!(
+            "--host takes a host alone: leave the {scheme}:// out of {rest:?}, and see --tls"
+        )));
     }
     match bare.rsplit_once(':') {
         Some((name, port)) if bare.parse::<Ipv6Addr>().is_err() => Err(Failure::usage(

@@ -1,6 +1,5 @@
 //! `serve --broker`: the shadow service as a client of an existing broker.
 
-use std::fs;
 use std::future::pending;
 use std::path::Path;
 
@@ -17,6 +16,7 @@ use super::example::{example_seed, seed_failure};
 use super::line::What;
 use super::log::Log;
 use crate::failure::Failure;
+use crate::input;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::runtime::block_on;
@@ -87,8 +87,7 @@ fn config(arguments: &ServeArguments) -> Result<Config, Failure> {
 }
 
 fn password(path: &Path) -> Result<Secret, Failure> {
-    let mut password = fs::read(path)
-        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;
+    let mut password = input::read(path)?;
     for ending in [b'\n', b'\r'] {
         if password.last() == Some(&ending) {
             password.pop();

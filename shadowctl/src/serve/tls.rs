@@ -1,6 +1,5 @@
 //! The server's half of TLS.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use futures_rustls::rustls::crypto::ring;
 use futures_rustls::rustls::{Error, InconsistentKeys, ServerConfig};
 
 use crate::failure::Failure;
+use crate::input;
 
 /// TLS 1.2 and 1.3 with a certificate and its key, which asks clients for none.
 ///
@@ -18,7 +18,8 @@ use crate::failure::Failure;
 ///
 /// [`FailureKind::InputFile`](crate::failure::FailureKind), naming the file; it quotes nothing of it.
 pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate)?).collect();
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(&input::read(certificate)?).collect();
     let chain = chain.map_err(|error| not_pem(certificate, &error))?;
     if chain.is_empty() {
         return Err(Failure::input_file(
@@ -26,12 +27,13 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Fa
             "there is no certificate in it",
         ));
     }
-    let private_key = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => {
-            Failure::input_file(key, "there is no unencrypted private key in it")
-        }
-        error => not_pem(key, &error),
-    })?;
+    let private_key =
+        PrivateKeyDer::from_pem_slice(&input::read(key)?).map_err(|error| match error {
+            pem::Error::NoItemsFound => {
+                Failure::input_file(key, "there is no unencrypted private key in it")
+            }
+            error => not_pem(key, &error),
+        })?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::operation(format_args!("cannot set up TLS: {error}")))?
@@ -49,11 +51,6 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Fa
             error => Failure::input_file(key, error),
         })?;
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path)
-        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))
 }
 
 /// The library's own text would quote lines of the file, which can be a key.

@@ -114,6 +114,22 @@ fn missing_file_is_named() {
 }
 
 #[test]
+#[cfg(unix)]
+fn file_without_an_end_is_not_read_to_its_end() {
+    let run = run(["get", "--device", "/dev/zero"]);
+    run.assert_failed(4, &["/dev/zero: it is larger than 1 MiB"]);
+}
+
+#[test]
+fn file_that_is_no_text_is_no_json() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("device_info.json");
+    fs::write(&path, b"\xff\xfe{\0}\0").unwrap();
+    let run = run(["get", "--device", path.to_str().unwrap()]);
+    run.assert_failed(4, &["device_info.json: not JSON: it is not UTF-8 text"]);
+}
+
+#[test]
 fn wrong_secret_is_a_refused_login_and_says_what_code_4_means() {
     let cloud = TestCloud::example();
     let wrong = device_info(EXAMPLE_PRODUCT_ID, EXAMPLE_DEVICE_NAME, "d3Jvbmc=");

@@ -142,6 +142,10 @@ fn options_that_contradict_each_other_are_usage_errors() {
             &["get", "--host", "h:1883"],
             "--host takes a host alone: write --host h --port 1883",
         ),
+        (
+            &["get", "--host", "mqtts://h:8883"],
+            "--host takes a host alone: leave the mqtts:// out of \"h:8883\"",
+        ),
         (&["get", "--host", ""], "--host is empty"),
         (&["get", "--timeout", "0"], "above 0"),
         (&["get", "--timeout", "soon"], "above 0"),
