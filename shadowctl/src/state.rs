@@ -1,5 +1,7 @@
 //! State as it is typed: `key=value` pairs or a JSON object.
 
+use std::fmt;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use shadow_core::json::Json;
 
@@ -9,6 +11,9 @@ use crate::output::Output;
 
 /// How deep the dots of a key may nest. The cloud allows less (vendor doc 634/15241: 5 or 6).
 const MAXIMUM_DEPTH: usize = 16;
+
+/// How many characters of an argument an error quotes.
+const MAXIMUM_QUOTED: usize = 80;
 
 impl StateArguments {
     /// The state as one JSON object.
@@ -51,7 +56,7 @@ fn object(text: &str) -> Result<Json, Failure> {
 fn from_pairs(pairs: &[String], output: &mut Output) -> Result<Json, Failure> {
     let mut root = Members::default();
     for pair in pairs {
-        let wrong = |why: &str| Failure::usage(format_args!("{pair:?}: {why}"));
+        let wrong = |why: &str| Failure::usage(format_args!("{}: {why}", Quoted(pair)));
         let (key, value) = pair
             .split_once('=')
             .ok_or_else(|| wrong("there is no `=`; write KEY=VALUE"))?;
@@ -76,10 +81,23 @@ fn value_of(pair: &str, value: &str, output: &mut Output) -> Result<Json, Failur
         Err(error) => {
             if value.starts_with(['{', '[', '"']) {
                 output.remark(format_args!(
-                    "{pair:?}: the value is not JSON ({error}), so it is sent as a string"
+                    "{}: the value is not JSON ({error}), so it is sent as a string",
+                    Quoted(pair)
                 ));
             }
             Json::from_serialize(value).map_err(Failure::usage)
+        }
+    }
+}
+
+/// The beginning of an argument, which can be long, in quotes.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(MAXIMUM_QUOTED) {
+            None => write!(f, "{:?}", self.0),
+            Some((end, _)) => write!(f, "{:?}…", self.0.get(..end).unwrap_or_default()),
         }
     }
 }
@@ -200,6 +218,16 @@ mod tests {
                 "{failure}"
             );
         }
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_long_pair_is_quoted() {
+        let whole = "ä".repeat(80);
+        assert_eq!(Quoted(&whole).to_string(), format!("{whole:?}"));
+        assert_eq!(
+            Quoted(&format!("{whole}b")).to_string(),
+            format!("{whole:?}…")
+        );
     }
 
     #[test]
