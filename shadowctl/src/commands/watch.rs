@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use shadow_core::event::DeltaOrigin;
-use shadow_core::{Event, Session};
+use shadow_core::{DisconnectCause, Event, Session, TransportFailure};
 use smol::future::or;
 use smol::stream::StreamExt;
 use transport_tcp::{Clock, Notification, client};
@@ -43,6 +43,7 @@ pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failu
             "watching {} at {}; Ctrl-C ends it",
             destination.server.device.name, destination.patience.server
         ));
+        let mut rivalry = Rivalry::default();
         loop {
             let interrupted = async {
                 interrupt.wait().await;
@@ -51,16 +52,52 @@ pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failu
             let Some(notification) = or(interrupted, events.next()).await else {
                 break;
             };
+            let rival = rivalry.shows(&notification);
             let sight = Sight {
                 time: clock.wall_time().map_or(0, |time| time.as_unix_millis()),
                 what: What::of(notification),
             };
             output.result(&sight)?;
+            if rival {
+                output.remark(
+                    "if this happens again and again, another client is logged in as this device: \
+                     the server lets one in at a time",
+                );
+            }
         }
         client.close().await;
         driver.await;
         Ok(())
     })
+}
+
+/// Whether another client may be logged in as the same device: the server then closes the connection
+/// of the one that came first, without a word [MQTT-3.1.4-2].
+#[derive(Default)]
+struct Rivalry {
+    connected: bool,
+    told: bool,
+}
+
+impl Rivalry {
+    /// Whether it shows, for the first time.
+    fn shows(&mut self, notification: &Notification) -> bool {
+        let Notification::Event(event) = notification else {
+            return false;
+        };
+        match event {
+            Event::Connected { .. } => self.connected = true,
+            Event::Disconnected { cause, .. } => {
+                let closed = *cause == DisconnectCause::Transport(TransportFailure::ClosedByPeer);
+                let shows = closed && self.connected && !self.told;
+                self.connected = false;
+                self.told |= shows;
+                return shows;
+            }
+            _ => {}
+        }
+        false
+    }
 }
 
 /// One line of what is seen.
@@ -187,8 +224,6 @@ fn at(f: &mut fmt::Formatter<'_>, version: Option<u64>) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use shadow_core::DisconnectCause;
 
     use super::*;
 

@@ -93,6 +93,11 @@ fn deltas_and_connection_states_until_ctrl_c() {
     let (code, stderr) = watch.interrupt();
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("watching EXAMPLE001/test01"), "{stderr}");
+    // It could have been another client.
+    assert!(
+        stderr.contains("the server lets one in at a time"),
+        "{stderr}"
+    );
     let clean = cloud.await_event(|event| match event {
         ServerEvent::Disconnected { departure, .. } if departure != Departure::Stopped => {
             Some(departure)
