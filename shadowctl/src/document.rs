@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use shadow_core::json::{Json, JsonStyle, restyle};
 use shadow_core::tencent::{Document, ShadowName, VERSION_CONFLICT};
+use transport_mock::service::ResultCode;
 use transport_tcp::ClientError;
 
 use crate::failure::Failure;
@@ -46,12 +47,14 @@ impl fmt::Display for ShadowReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let document = self.document;
         write!(f, "{HEADING}{}{HEADING:#}", self.name)?;
-        match document.version() {
-            Some(0) | None => write!(f, "  version 0: nothing was ever stored")?,
-            Some(version) => write!(f, "  version {version}")?,
-        }
-        if let Some(time) = document.timestamp() {
-            write!(f, ", of {}", UtcTime(time.as_unix_millis()))?;
+        match (document.version(), document.timestamp()) {
+            // Its time is that of the reply.
+            (Some(0) | None, _) => write!(f, "  version 0: nothing was ever stored")?,
+            (Some(version), None) => write!(f, "  version {version}")?,
+            (Some(version), Some(time)) => {
+                let time = UtcTime(time.as_unix_millis());
+                write!(f, "  version {version}, of {time}")?;
+            }
         }
         part(f, "reported", document.reported())?;
         part(f, "desired", document.desired())?;
@@ -72,8 +75,8 @@ impl fmt::Display for UpdateReport<'_> {
             write!(f, "; the shadow is at version {version}")?;
         }
         match self.document.state() {
-            None | Some("{}" | "null") => write!(f, "; nothing changed by it"),
-            Some(state) => write!(f, "; changed: {}", Printable(state)),
+            Some(state) if !is_empty(state) => write!(f, "; changed: {}", Printable(state)),
+            _ => write!(f, "; nothing changed by it"),
         }
     }
 }
@@ -96,12 +99,29 @@ pub fn finish(
 ) -> Result<Document, Failure> {
     result.map_err(|error| match error {
         ClientError::Rejected { code, document } => rejected(code, &document, output),
+        error @ ClientError::Disconnected { .. } => Failure::operation(format_args!(
+            "{error}. Perhaps another client logged in as the same device: the server lets one in at \
+             a time"
+        )),
         ClientError::TimedOut => Failure::operation(
             "no answer in time: is there a shadow service at this server? The cloud may have \
              carried it out all the same",
         ),
         error => Failure::operation(error),
     })
+}
+
+/// What a result code means that this project's model of the cloud made up; the vendor documents
+/// none but 0 and 5005.
+fn meaning(code: i64) -> Option<&'static str> {
+    let meanings = [
+        (ResultCode::MALFORMED, "the request is not understood"),
+        (ResultCode::TOO_LARGE, "the document would be too large"),
+        (ResultCode::TOO_DEEP, "the state nests too deep"),
+        (ResultCode::TOO_MANY_SHADOWS, "it keeps no more shadows"),
+    ];
+    let known = |(own, _): &&(ResultCode, _)| i64::from(own.value()) == code;
+    meanings.iter().find(known).map(|(_, meaning)| *meaning)
 }
 
 /// The failure that a refusal by the cloud ends with; for scripts, the refusal is printed as well.
@@ -119,7 +139,21 @@ pub fn rejected(code: i64, document: &Document, output: &mut Output) -> Failure 
         (Ok(()), VERSION_CONFLICT) => Failure::operation(format_args!(
             "{error}. Look at it with `get`, then ask again for that version"
         )),
-        (Ok(()), _) => Failure::operation(error),
+        (Ok(()), code) => match meaning(code) {
+            Some(meaning) => Failure::operation(format_args!(
+                "{error}, with which `shadowctl serve` means: {meaning}"
+            )),
+            None => Failure::operation(error),
+        },
+    }
+}
+
+/// Whether the state of an update's reply names no key and clears no part.
+fn is_empty(state: &str) -> bool {
+    let is_empty_object = |text: &str| matches!(serde_json::from_str::<Members<'_>>(text), Ok(Members(members)) if members.is_empty());
+    match serde_json::from_str::<Members<'_>>(state) {
+        Ok(Members(parts)) => parts.iter().all(|(_, part)| is_empty_object(part.get())),
+        Err(_) => state == "null",
     }
 }
 
@@ -133,17 +167,27 @@ fn part(f: &mut fmt::Formatter<'_>, name: &str, text: Option<&str>) -> fmt::Resu
     match serde_json::from_str::<Members<'_>>(text) {
         Ok(Members(members)) if members.is_empty() => write!(f, "  {FAINT}empty{FAINT:#}"),
         Ok(Members(members)) => {
-            let keys = members.iter().map(|(key, _)| key.chars().count());
-            let width = keys.max().unwrap_or(0).min(32);
-            for (index, (key, value)) in members.iter().enumerate() {
+            let keys: Vec<String> = members.iter().map(|(key, _)| printable_key(key)).collect();
+            let widths = keys.iter().map(|key| key.chars().count());
+            let width = widths.max().unwrap_or(0).min(32);
+            for (index, (key, (_, value))) in keys.iter().zip(&members).enumerate() {
                 let indent = if index == 0 { "  " } else { "\n            " };
-                let key = Printable(key).to_string();
                 write!(f, "{indent}{key:<width$}  {}", Printable(value.get()))?;
             }
             Ok(())
         }
         Err(_) => write!(f, "  {}", Printable(text)),
     }
+}
+
+/// A key as it is; in quotes, with JSON's escapes, where it would be mistaken otherwise.
+fn printable_key(key: &str) -> String {
+    let plain = |c: char| !(c.is_whitespace() || c.is_control() || c == '"' || c == '\\');
+    if !key.is_empty() && key.chars().all(plain) {
+        return key.to_owned();
+    }
+    let quoted = serde_json::to_string(key).unwrap_or_default();
+    Printable(&quoted).to_string()
 }
 
 /// The members of a JSON object in its order.
@@ -276,6 +320,36 @@ mod tests {
             assert_eq!(UtcTime(millis).to_string(), text);
         }
         drop(UtcTime(u64::MAX).to_string());
+    }
+
+    #[test]
+    fn keys_that_would_be_mistaken_are_quoted() {
+        for (key, printed) in [
+            ("a.b", "a.b"),
+            ("käse😀%", "käse😀%"),
+            ("", r#""""#),
+            ("a b", r#""a b""#),
+            ("a\tb", r#""a\tb""#),
+            ("a\"b", r#""a\"b""#),
+            ("\u{9b}", r#""\u009b""#),
+        ] {
+            assert_eq!(printable_key(key), printed);
+        }
+    }
+
+    #[test]
+    fn empty_parts_are_no_change_and_cleared_ones_are() {
+        for state in [
+            "{}",
+            "null",
+            r#"{"reported":{}}"#,
+            r#"{ "a": { } , "b":{}}"#,
+        ] {
+            assert!(is_empty(state), "{state}");
+        }
+        for state in [r#"{"reported":null}"#, r#"{"reported":{"a":1}}"#, "[]"] {
+            assert!(!is_empty(state), "{state}");
+        }
     }
 
     #[test]

@@ -144,6 +144,9 @@ fn describe(server: &str, cause: &DisconnectCause) -> String {
     match cause {
         // The connector names it.
         DisconnectCause::Transport(TransportFailure::ConnectFailed(_)) => cause.to_string(),
+        DisconnectCause::Malformed(_) => {
+            format!("{server}: {cause}; is it an MQTT server, and is TLS right?")
+        }
         _ => format!("{server}: {cause}"),
     }
 }
@@ -169,7 +172,8 @@ impl Progress {
                 "{server}: no answer within {seconds} s; is it an MQTT server, and is TLS right?"
             )),
             Progress::LoggedIn => Failure::operation(format_args!(
-                "{server}: logged in, but no answer within {seconds} s"
+                "{server}: logged in, but no answer within {seconds} s: is there a shadow service \
+                 at this server?"
             )),
         }
     }

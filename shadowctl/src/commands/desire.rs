@@ -2,7 +2,7 @@
 
 use transport_mock::application::ApplicationRequest;
 
-use crate::application::{Application, ApplicationError};
+use crate::application::{Absence, Application, ApplicationError};
 use crate::arguments::DesireArguments;
 use crate::destination::Destination;
 use crate::document::{UpdateReport, rejected};
@@ -43,6 +43,13 @@ pub fn run(arguments: &DesireArguments, output: &mut Output) -> Result<(), Failu
             done: "desired",
             document: &document,
         }),
+        // From here it looks the same when the secret is wrong.
+        Err(ApplicationError::Absent(absence @ Absence::LoginRefused(_))) => {
+            Err(Failure::operation(format_args!(
+                "{}. If `get` is refused as well, the login itself is wrong",
+                absence.explain()
+            )))
+        }
         Err(ApplicationError::Absent(absence)) => Err(Failure::operation(absence.explain())),
         Err(ApplicationError::Rejected { code, document }) => {
             Err(rejected(code, &document, output))

@@ -83,7 +83,10 @@ fn server_that_refuses_applications_is_explained() {
     let run = run_at(cloud.port(), &["desire", "a=1"]);
     run.assert_failed(
         1,
-        &["no application's side over MQTT (login refused: client identifier rejected)"],
+        &[
+            "no application's side over MQTT (login refused: client identifier rejected)",
+            "If `get` is refused as well",
+        ],
     );
 }
 
@@ -94,6 +97,21 @@ fn nobody_behind_the_server_is_told() {
     run.assert_failed(1, &["no answer in time", "shadow service"]);
     let run = run_at(peer.port, &["desire", "a=1", "--timeout", "1"]);
     run.assert_failed(1, &["no application's side over MQTT (nobody answered"]);
+}
+
+#[test]
+fn server_that_is_no_mqtt_server_is_doubted() {
+    let peer = Peer::answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let run = run_at(peer.port, &["get", "--timeout", "1"]);
+    run.assert_failed(3, &["malformed packet", "is it an MQTT server", "TLS"]);
+}
+
+#[test]
+fn refusals_of_the_model_are_put_in_words() {
+    let cloud = TestCloud::example();
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));
+    let run = run_at(cloud.port(), &["report", "--json", &deep]);
+    run.assert_failed(1, &["result 9002", "nests too deep"]);
 }
 
 #[test]

@@ -61,6 +61,17 @@ impl Peer {
         }
     }
 
+    /// Something that answers whatever it is sent with these bytes and hangs up.
+    pub(crate) fn answering(answer: &'static [u8]) -> Peer {
+        Peer::start(async move |listener| {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                drop(stream.read(&mut [0; 1024]).await);
+                drop(stream.write_all(answer).await);
+            }
+        })
+    }
+
     /// A server that lets everyone in and subscribe, and has nobody behind it who would answer.
     pub(crate) fn without_service() -> Peer {
         Peer::start(async |listener| {

@@ -119,6 +119,20 @@ fn report_takes_an_object_and_answers_scripts() {
 }
 
 #[test]
+fn empty_report_changes_nothing_and_says_so() {
+    let cloud = TestCloud::example();
+    let run = run_at(cloud.port(), &["report", "--json", "{}"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (
+            0,
+            "reported; the shadow is at version 8; nothing changed by it\n"
+        ),
+        "{run:#?}"
+    );
+}
+
+#[test]
 fn value_that_only_looks_like_json_is_a_string_and_told() {
     let cloud = TestCloud::example();
     let run = run_at(cloud.port(), &["report", "a={b"]);
