@@ -175,13 +175,7 @@ fn second_session(gets: &[Seen], reports: &[Seen]) -> Vec<(Conclusion, Option<us
             .position(|pair| !matches!(pair, [Some(a), Some(b)] if *b == a + 1));
         push(
             "the value of the `updateCount` field is increased by 1 after each time of reporting",
-            format!(
-                "the reports say {:?}",
-                counts
-                    .iter()
-                    .map(|count| count.unwrap_or_default())
-                    .collect::<Vec<_>>()
-            ),
+            format!("the reports say {}", listed(&counts)),
             wrong
                 .and_then(|pair| reports.get(pair + 1))
                 .map(|seen| seen.line),
@@ -193,8 +187,8 @@ fn second_session(gets: &[Seen], reports: &[Seen]) -> Vec<(Conclusion, Option<us
         push(
             "from 1 to 3 after three times of reporting",
             format!(
-                "the first three are {:?}",
-                counts.get(..3).unwrap_or_default()
+                "the first three are {}",
+                listed(counts.get(..3).unwrap_or_default())
             ),
             reports.get(2).filter(|_| !three).map(|seen| seen.line),
             false,
@@ -222,4 +216,13 @@ fn second_session(gets: &[Seen], reports: &[Seen]) -> Vec<(Conclusion, Option<us
         }
     }
     conclusions
+}
+
+/// As in `[1, 2, none]`.
+fn listed(counts: &[Option<i64>]) -> String {
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|count| count.map_or_else(|| "none".into(), |count| count.to_string()))
+        .collect();
+    format!("[{}]", counts.join(", "))
 }
