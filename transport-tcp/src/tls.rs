@@ -1,8 +1,8 @@
 //! TLS over TCP.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ use smol::net::TcpStream;
 
 use crate::connector::Connector;
 use crate::tcp::TcpConnector;
+
+/// The most that is read of a file: many times the CA certificates of an operating system.
+const MAXIMUM_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Whom to trust and who to be.
 ///
@@ -45,7 +48,7 @@ pub struct ClientCertificate {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file cannot be read.
+    /// A file cannot be read, or is larger than 4 MiB.
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -207,8 +210,17 @@ impl TlsConnector {
     /// Puts a failed handshake in words that say what to look at.
     fn explain(&self, error: &io::Error) -> String {
         let cause = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-        let Some(Error::InvalidCertificate(invalid)) = cause else {
-            return error.to_string();
+        let invalid = match cause {
+            Some(Error::InvalidCertificate(invalid)) => invalid,
+            Some(Error::InvalidMessage(_)) => {
+                return "what the server answers is not TLS: is this its TLS port?".into();
+            }
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return "the server closed the connection during the handshake: is this its TLS \
+                        port?"
+                    .into();
+            }
+            _ => return error.to_string(),
         };
         let name = self.server_name.to_str();
         match invalid {
@@ -217,7 +229,11 @@ impl TlsConnector {
             }
             CertificateError::NotValidForNameContext { presented, .. } => format!(
                 "the server's certificate is not for the name {name} but for {}",
-                presented.join(", ")
+                presented
+                    .iter()
+                    .map(|name| bare(name))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
             CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
                 "the server's certificate was not issued by a CA {}",
@@ -232,6 +248,14 @@ impl TlsConnector {
             other => format!("the server's certificate is refused: {other}"),
         }
     }
+}
+
+/// A name of a certificate as people write it, from rustls' `DnsName("device.example")`.
+fn bare(presented: &str) -> &str {
+    presented
+        .strip_prefix("DnsName(\"")
+        .and_then(|rest| rest.strip_suffix("\")"))
+        .unwrap_or(presented)
 }
 
 /// Without keys.
@@ -321,7 +345,15 @@ fn private_key_in(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| TlsError::Unreadable {
+    let mut content = Vec::new();
+    // A byte more than is allowed: a device such as /dev/zero tells no length.
+    let read = File::open(path)
+        .and_then(|file| file.take(MAXIMUM_FILE_BYTES + 1).read_to_end(&mut content))
+        .and_then(|length| match length as u64 > MAXIMUM_FILE_BYTES {
+            true => Err(io::Error::other("it is larger than 4 MiB")),
+            false => Ok(content),
+        });
+    read.map_err(|error| TlsError::Unreadable {
         path: path.into(),
         error,
     })
