@@ -48,7 +48,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection for S {}
 pub(super) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<(), Failure> {
     let mut known = vec![KnownDevice::new(example_device())];
     for path in &arguments.device {
-        known.push(KnownDevice::new(read_device(path)?));
+        let device = read_device(path)?;
+        // Only the first of its name would ever be asked for its secret.
+        if known.iter().any(|known| known.device.name == device.name) {
+            return Err(Failure::input_file(
+                path,
+                format_args!("{} is let in already", device.name),
+            ));
+        }
+        known.push(KnownDevice::new(device));
     }
     let acceptor = match (&arguments.tls_cert, &arguments.tls_key) {
         (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),

@@ -67,6 +67,14 @@ fn bad_files_are_named() {
 
     let device = ["serve", "--listen", "127.0.0.1:0", "--device", broken];
     run(&device).assert_failed(4, &[broken]);
+    let twice = directory.path().join("twice.json");
+    let info = r#"{"auth_mode":"KEY","productId":"A","deviceName":"b",
+        "key_deviceinfo":{"deviceSecret":"c2VjcmV0"}}"#;
+    fs::write(&twice, info).unwrap();
+    let twice = twice.to_str().unwrap();
+    let words = [twice, "A/b is let in already"];
+    run(&[&["serve", "--device", twice][..], &["--device", twice]].concat())
+        .assert_failed(4, &words);
     let empty = directory.path().join("empty");
     fs::write(&empty, "\n").unwrap();
     let empty = empty.to_str().unwrap();
