@@ -74,7 +74,11 @@ pub(super) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<(),
             tls: acceptor.is_some(),
             devices,
         });
-        log.remark(advice(address, acceptor.is_some()));
+        log.remark(advice(
+            address,
+            acceptor.is_some(),
+            !arguments.device.is_empty(),
+        ));
         let incoming = accept(&listener, clock, &log)
             .map(|stream| secure(stream, acceptor.as_ref(), clock, &log));
         let mut deltas = Deltas::default();
@@ -137,8 +141,8 @@ async fn bind(address: &Address) -> Result<(TcpListener, SocketAddr), Failure> {
     Ok((listener, local))
 }
 
-/// How to talk to the example device here.
-fn advice(address: SocketAddr, tls: bool) -> String {
+/// How to talk to the example device here, and to others if there are any.
+fn advice(address: SocketAddr, tls: bool, others: bool) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".into(),
         IpAddr::V6(ip) if ip.is_unspecified() => "::1".into(),
@@ -153,11 +157,17 @@ fn advice(address: SocketAddr, tls: bool) -> String {
         port => format!(" --port {port}"),
     };
     let there = format!("--host {host}{port}{tls}");
+    let others = match (others, tls) {
+        (false, _) => "",
+        // With --device, TLS is the default.
+        (true, "") => "for another device, add --device FILE --no-tls; ",
+        (true, _) => "for another device, add --device FILE; ",
+    };
     format!(
         "the example device is there; in another terminal:\n\
          \x20 shadowctl watch {there}\n\
          \x20 shadowctl desire power=true {there}\n\
-         Ctrl-C ends it"
+         {others}Ctrl-C ends it"
     )
 }
 
@@ -245,5 +255,30 @@ impl Deltas {
             version: Some(shadow.version()),
             state: Compact::from_text(&delta),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_can_be_typed_as_it_is() {
+        let address = |text: &str| text.parse().unwrap();
+        let plain = advice(address("0.0.0.0:1883"), false, true);
+        assert!(
+            plain.contains("  shadowctl watch --host 127.0.0.1\n"),
+            "{plain}"
+        );
+        assert!(plain.contains("add --device FILE --no-tls; "), "{plain}");
+        let tls = advice(address("[::]:1"), true, true);
+        let there = "power=true --host ::1 --port 1 --tls --ca CA_FILE\n";
+        assert!(tls.contains(there), "{tls}");
+        assert!(tls.contains("add --device FILE; "), "{tls}");
+        let alone = advice(address("127.0.0.1:8883"), true, false);
+        assert!(
+            !alone.contains("--device") && !alone.contains("--port"),
+            "{alone}"
+        );
     }
 }
