@@ -59,7 +59,7 @@ pub enum Absence {
     LoginRefused(String),
     /// The subscription of the result topic was refused.
     SubscriptionRefused,
-    /// Nobody answered.
+    /// Nobody answered, be it a request or the subscription before it.
     NoReply,
     /// The device has a certificate and so no secret that could sign an application's login.
     NoSecret,
@@ -143,9 +143,11 @@ impl Application {
             Err(ClientError::SubscriptionRefused) => {
                 Err(ApplicationError::Absent(Absence::SubscriptionRefused))
             }
+            Err(ClientError::TimedOut) => Err(ApplicationError::Absent(Absence::NoReply)),
             Err(error) => Err(Failure::operation(error).into()),
         }
     }
+
     /// Asks one thing of the service and waits for its reply.
     ///
     /// # Errors

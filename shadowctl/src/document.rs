@@ -215,8 +215,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// Text from the network without what could command a terminal: control characters are written as
-/// JSON escapes.
+/// Text from the network without what could command a terminal: control characters, and those that
+/// turn the direction of text around, are written as JSON escapes.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a str);
 
@@ -225,6 +225,9 @@ impl fmt::Display for Printable<'_> {
         for character in self.0.chars() {
             match character {
                 '\n' | '\r' | '\t' => f.write_str(" ")?,
+                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    write!(f, "\\u{:04x}", u32::from(character))?;
+                }
                 control if control.is_control() => write!(f, "\\u{:04x}", u32::from(control))?,
                 other => write!(f, "{other}")?,
             }
@@ -358,5 +361,6 @@ mod tests {
             Printable("\u{1b}[2Ja\u{9b}b\nc").to_string(),
             r"\u001b[2Ja\u009bb c"
         );
+        assert_eq!(Printable("\u{202e}on").to_string(), r"\u202eon");
     }
 }

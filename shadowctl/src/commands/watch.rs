@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use shadow_core::event::DeltaOrigin;
+use shadow_core::event::{DeltaOrigin, UnmatchedReason};
 use shadow_core::{DisconnectCause, Event, Session, TransportFailure};
 use smol::future::or;
 use smol::stream::StreamExt;
@@ -17,6 +17,9 @@ use crate::interrupt::Interrupt;
 use crate::output::{ERROR, FAINT, GOOD, Output, RECEIVED};
 use crate::runtime::block_on;
 use crate::seed::random_seed;
+
+/// How many characters of a topic that is not ours are printed.
+const MAXIMUM_TOPIC: usize = 128;
 
 /// Prints deltas and connection states until Ctrl-C, and closes the connection in order.
 ///
@@ -171,9 +174,40 @@ impl What {
             },
             Event::EventsLost { count } => What::Missed { count },
             other => What::Other {
-                text: format!("{other:?}"),
+                text: in_words(&other),
             },
         }
+    }
+}
+
+/// What seldom happens.
+fn in_words(event: &Event) -> String {
+    match event {
+        Event::InvalidMessage { error, size, .. } => {
+            format!("a message of {size} bytes on the shadow's topic makes no sense: {error}")
+        }
+        Event::OversizedMessage { topic, size, .. } => {
+            let topic: String = topic.chars().take(MAXIMUM_TOPIC).collect();
+            format!("a message of {size} bytes was skipped as too large, on {topic:?}")
+        }
+        Event::Unmatched(reply) => {
+            let kind = match reply.reason {
+                UnmatchedReason::Late => "a late reply",
+                UnmatchedReason::Duplicate => "a second reply",
+                UnmatchedReason::Foreign => "a reply to another client's request",
+                UnmatchedReason::Tokenless => "a reply without a token",
+            };
+            format!("{kind}: {}, result {}", reply.operation, reply.code)
+        }
+        Event::Message(message) => {
+            let topic: String = message.topic.chars().take(MAXIMUM_TOPIC).collect();
+            let size = message.payload.len();
+            format!("a message of {size} bytes that was not asked for, on {topic:?}")
+        }
+        Event::WallTimeNeeded => "a login is signed with the time, and this machine's clock \
+                                  shows none"
+            .into(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -225,6 +259,8 @@ fn at(f: &mut fmt::Formatter<'_>, version: Option<u64>) -> fmt::Result {
 mod tests {
     use std::time::Duration;
 
+    use shadow_core::mqtt::QoS;
+
     use super::*;
 
     fn lines(event: Event) -> (String, String) {
@@ -251,6 +287,16 @@ mod tests {
             json,
             r#"{"time":1626770697670,"event":"disconnected","cause":"no answer to PINGREQ in time","retry_in_ms":750}"#
         );
+        let (text, _) = lines(Event::OversizedMessage {
+            topic: "\u{1b}".repeat(60_000),
+            qos: QoS::AtMostOnce,
+            size: 90_000,
+        });
+        assert!(
+            text.contains("90000 bytes was skipped as too large"),
+            "{text}"
+        );
+        assert!(text.len() < 1_000 && !text.contains('\u{1b}'), "{text}");
         let (text, json) = lines(Event::EventsLost { count: 2 });
         assert_eq!(text, "2021-07-20 08:44:57.670 UTC  missed 2 events");
         assert_eq!(json, r#"{"time":1626770697670,"event":"missed","count":2}"#);

@@ -97,6 +97,11 @@ fn nobody_behind_the_server_is_told() {
     run.assert_failed(1, &["no answer in time", "shadow service"]);
     let run = run_at(peer.port, &["desire", "a=1", "--timeout", "1"]);
     run.assert_failed(1, &["no application's side over MQTT (nobody answered"]);
+    let peer = Peer::silent();
+    let run = run_at(peer.port, &["get", "--timeout", "1"]);
+    run.assert_failed(1, &["no answer within 1 s", "shadow service"]);
+    let run = run_at(peer.port, &["desire", "a=1", "--timeout", "1"]);
+    run.assert_failed(1, &["no application's side over MQTT (nobody answered"]);
 }
 
 #[test]

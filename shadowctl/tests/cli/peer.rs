@@ -72,6 +72,19 @@ impl Peer {
         })
     }
 
+    /// A server that accepts every login and says no more.
+    pub(crate) fn silent() -> Peer {
+        Peer::start(async |listener| {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                drop(stream.read(&mut [0; 1024]).await);
+                drop(stream.write_all(&[0x20, 2, 0, 0]).await);
+                // Until the client hangs up.
+                while matches!(stream.read(&mut [0; 1024]).await, Ok(1..)) {}
+            }
+        })
+    }
+
     /// A server that lets everyone in and subscribe, and has nobody behind it who would answer.
     pub(crate) fn without_service() -> Peer {
         Peer::start(async |listener| {
