@@ -453,8 +453,17 @@ impl Driver<'_> {
             }
             Event::Unmatched(unmatched) => {
                 same(&unmatched.document)?;
+                let number = token.as_deref().and_then(|token| token_number(token, name));
+                let asked = number.and_then(|number| attached.asked.get(&number));
+                // The engine remembers the last few only.
+                let reason = match unmatched.reason {
+                    UnmatchedReason::Late if asked.is_some_and(|asked| asked.answered) => {
+                        UnmatchedReason::Duplicate
+                    }
+                    reason => reason,
+                };
                 let token = token.unwrap_or_default();
-                match unmatched.reason {
+                match reason {
                     UnmatchedReason::Tokenless => {
                         self.findings
                             .push(format!("{place}: a reply without a token"));
