@@ -22,8 +22,7 @@ pub struct Device {
     /// The last change of `desired` that it was told of until then.
     pub first_delta: Option<Delta>,
     client: Client,
-    /// Kept, so that the driver's events have somewhere to go.
-    _inbox: Inbox,
+    inbox: Inbox,
     driver: Task<Session>,
 }
 
@@ -80,7 +79,7 @@ impl Device {
             first_document,
             first_delta,
             client,
-            _inbox: inbox,
+            inbox,
             driver,
         })
     }
@@ -113,9 +112,15 @@ pub fn ask(
         } = destination;
         let mut config = server.config();
         config.behaviour.get_on_subscribe = false;
-        let device =
+        let mut device =
             Device::connect(runtime, config, random_seed(), connector, &patience, output).await?;
         let result = request(&device.shadow).await;
+        if let Err(ClientError::Disconnected { .. }) = result {
+            device
+                .inbox
+                .tell_loss(runtime.clock, &patience, output)
+                .await;
+        }
         device.close().await;
         Ok((server, result))
     })

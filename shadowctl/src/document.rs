@@ -99,10 +99,6 @@ pub fn finish(
 ) -> Result<Document, Failure> {
     result.map_err(|error| match error {
         ClientError::Rejected { code, document } => rejected(code, &document, output),
-        error @ ClientError::Disconnected { .. } => Failure::operation(format_args!(
-            "{error}. Perhaps another client logged in as the same device: the server lets one in at \
-             a time"
-        )),
         ClientError::TimedOut => Failure::operation(
             "no answer in time: is there a shadow service at this server? The cloud may have \
              carried it out all the same",

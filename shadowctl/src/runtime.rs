@@ -110,6 +110,45 @@ impl Inbox {
         }
     }
 
+    /// Says why the link was lost that a request was cut off with.
+    pub async fn tell_loss<K: Clock>(
+        &mut self,
+        clock: &K,
+        patience: &Patience,
+        output: &mut Output,
+    ) {
+        // It came with the end of the request: it is here already.
+        let late = clock.now() + Duration::from_secs(1);
+        let cause = async {
+            loop {
+                match self.events.next().await {
+                    Some(Notification::Event(Event::Disconnected { cause, .. })) => {
+                        return Some(cause);
+                    }
+                    Some(_) => {}
+                    None => return None,
+                }
+            }
+        };
+        let late = async {
+            clock.sleep_until(late).await;
+            None
+        };
+        let Some(cause) = or(cause, late).await else {
+            return;
+        };
+        let rival = match cause {
+            DisconnectCause::Transport(TransportFailure::ClosedByPeer) => {
+                "; perhaps another client logged in as this device: the server lets one in at a time"
+            }
+            _ => "",
+        };
+        output.remark(format_args!(
+            "{}{rival}",
+            describe(&patience.server, &cause)
+        ));
+    }
+
     /// Keeps track of the connection.
     fn note(&mut self, event: &Event, server: &str, output: &mut Output) -> Result<(), Failure> {
         match event {

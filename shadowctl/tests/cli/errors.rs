@@ -112,6 +112,19 @@ fn server_that_is_no_mqtt_server_is_doubted() {
 }
 
 #[test]
+fn lost_link_is_told_with_its_cause() {
+    let peer = Peer::hanging_up();
+    run_at(peer.port, &["report", "a=1"]).assert_failed(
+        1,
+        &[
+            "the server closed the connection",
+            "perhaps another client",
+            "error: the link was lost before the answer; the cloud may have applied the request",
+        ],
+    );
+}
+
+#[test]
 fn refusals_of_the_model_are_put_in_words() {
     let cloud = TestCloud::example();
     let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));

@@ -72,6 +72,20 @@ impl Peer {
         })
     }
 
+    /// A server that lets everyone in and subscribe, and hangs up at the first message.
+    pub(crate) fn hanging_up() -> Peer {
+        Peer::start(async |listener| {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for answer in [&[0x20, 2, 0, 0][..], &[0x90, 3, 0, 1, 0]] {
+                    drop(stream.read(&mut [0; 1024]).await);
+                    drop(stream.write_all(answer).await);
+                }
+                drop(stream.read(&mut [0; 1024]).await);
+            }
+        })
+    }
+
     /// A server that accepts every login and says no more.
     pub(crate) fn silent() -> Peer {
         Peer::start(async |listener| {
