@@ -158,7 +158,13 @@ impl Inbox {
                 ..
             } => return Err(Failure::server(format_args!("{server}: {cause}"))),
             Event::Disconnected { cause, retry_in } => {
-                let failure = describe(server, cause);
+                let mut failure = describe(server, cause);
+                if matches!(
+                    (&self.progress, cause),
+                    (Progress::Trying { .. }, DisconnectCause::Malformed(_))
+                ) {
+                    failure += "; is it an MQTT server, and is TLS right?";
+                }
                 output.remark(format_args!(
                     "{failure}; trying again in {:.1} s",
                     retry_in.as_secs_f64()
@@ -183,9 +189,6 @@ fn describe(server: &str, cause: &DisconnectCause) -> String {
     match cause {
         // The connector names it.
         DisconnectCause::Transport(TransportFailure::ConnectFailed(_)) => cause.to_string(),
-        DisconnectCause::Malformed(_) => {
-            format!("{server}: {cause}; is it an MQTT server, and is TLS right?")
-        }
         _ => format!("{server}: {cause}"),
     }
 }
