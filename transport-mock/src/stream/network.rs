@@ -83,7 +83,8 @@ impl Connector for MemoryConnector {
 }
 
 /// The server's end of a [`memory_network`]: a stream of the connections that come in, in order. It
-/// ends when every connector is gone. Dropping it refuses whoever connects from then on.
+/// ends when every connector is gone. Dropping it refuses whoever connects from then on, and ends the
+/// connections that wait to be accepted.
 #[derive(Debug)]
 pub struct MemoryListener {
     incoming: Pin<Box<Receiver<MemoryStream>>>,
@@ -94,5 +95,13 @@ impl Stream for MemoryListener {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<MemoryStream>> {
         self.incoming.as_mut().poll_next(cx)
+    }
+}
+
+/// A channel keeps what is in it for as long as somebody could send.
+impl Drop for MemoryListener {
+    fn drop(&mut self) {
+        self.incoming.close();
+        while self.incoming.try_recv().is_ok() {}
     }
 }

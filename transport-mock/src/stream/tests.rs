@@ -191,3 +191,18 @@ fn connector_follows_its_script_and_reaches_the_listener() {
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "nobody listens");
     });
 }
+
+/// As a listening socket that is closed resets whoever waits in its backlog.
+#[test]
+fn a_listener_that_goes_ends_the_connections_in_its_backlog() {
+    let (mut connector, listener) = memory_network(16, 8);
+    block_on(async {
+        let mut client = connector.connect().await.unwrap();
+        let mut buffer = [0; 1];
+        let mut reading = Box::pin(client.read(&mut buffer));
+        assert!(poll_once(&mut reading).await.is_none());
+        drop(listener);
+        let read = poll_once(&mut reading).await.expect("the read ends");
+        assert_eq!(read.unwrap(), 0);
+    });
+}
