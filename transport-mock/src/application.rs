@@ -125,7 +125,10 @@ pub fn handle(
 ) -> Answer {
     let (request, reset_push) = match device_request(payload) {
         Some(Translated::Request(request)) => (request, None),
-        Some(Translated::Reset { then }) => (then, service.reset(wall, name).push),
+        Some(Translated::Reset { then }) if service.understands(&then) => {
+            (then, service.reset(wall, name).push)
+        }
+        Some(Translated::Reset { then }) => (then, None),
         None => (refused_request(payload), None),
     };
     let mut payloads = service.handle_request(wall, name, &request).into_iter();
@@ -141,18 +144,19 @@ enum Translated {
     Reset { then: Vec<u8> },
 }
 
-type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
+type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// `None` for what is no request of an application.
 fn device_request(payload: &[u8]) -> Option<Translated> {
     let members: Members<'_> = serde_json::from_slice(payload).ok()?;
     let token = members.get("clientToken").copied();
-    match members.get("type")?.get() {
-        r#""get""# => Some(Translated::Request(write("get", None, None, token)?)),
-        r#""reset""# => Some(Translated::Reset {
+    let kind: String = serde_json::from_str(members.get("type")?.get()).ok()?;
+    match kind.as_str() {
+        "get" => Some(Translated::Request(write("get", None, None, token)?)),
+        "reset" => Some(Translated::Reset {
             then: write("get", None, None, token)?,
         }),
-        r#""desire""# => {
+        "desire" => {
             let desired = members.get("desired").copied()?;
             let version = members.get("version").copied();
             let request = write("update", Some(desired), version, token)?;
@@ -322,5 +326,26 @@ mod tests {
             service.document(WALL, &ShadowName::new("ABCDE12345", "test01").unwrap()),
             r#"{"state":{"reported":{}},"timestamp":1626770700,"version":0}"#
         );
+    }
+
+    /// What cannot be answered as asked has not happened.
+    #[test]
+    fn a_refused_reset_resets_nothing() {
+        let mut service = ShadowService::new();
+        answer(&mut service, r#"{"type":"desire","desired":{"a":1}}"#);
+        let (reply, push) = answer(&mut service, r#"{"type":"reset","clientToken":[]}"#);
+        assert!(reply.contains(r#""result":9000"#), "{reply}");
+        assert_eq!(push, None);
+        assert!(reply.contains(r#""desired":{"a":1}"#), "{reply}");
+    }
+
+    /// JSON spells one string in many ways.
+    #[test]
+    fn escapes_make_no_difference() {
+        let mut service = ShadowService::new();
+        let request = r#"{"\u0074ype":"\u0064esire","desired":{"a":1},"no\"te":0}"#;
+        let (reply, push) = answer(&mut service, request);
+        assert!(reply.contains(r#""result":0"#), "{reply}");
+        assert!(push.is_some());
     }
 }

@@ -152,6 +152,14 @@ impl ShadowService {
         [Some(line(&reply)), push].into_iter().flatten().collect()
     }
 
+    /// Whether a payload is a well-formed request, so that nothing but the document itself can be a
+    /// reason to refuse it.
+    pub(crate) fn understands(&self, payload: &[u8]) -> bool {
+        Request::parse(payload, &self.config.limits)
+            .operation
+            .is_ok()
+    }
+
     /// The document of `name`; `None` as long as nothing was ever written to it.
     #[must_use]
     pub fn shadow(&self, name: &ShadowName) -> Option<&Shadow> {
