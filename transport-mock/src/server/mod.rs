@@ -236,11 +236,7 @@ impl Server {
         now: Instant,
         buffer: &mut Vec<u8>,
     ) -> Option<(ConnectionId, ServerTransmit)> {
-        let (id, _) = self
-            .connections
-            .iter()
-            .find(|(_, connection)| !connection.outbox.is_empty())?;
-        let id = *id;
+        let id = self.with_output().next()?;
         Some((id, self.poll_transmit_to(now, id, buffer)?))
     }
 
@@ -281,8 +277,16 @@ impl Server {
     /// Whether `poll_transmit` or `poll_event` would give something.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        let waits = |connection: &Connection| !connection.outbox.is_empty();
-        self.connections.values().any(waits) || !self.events.is_empty()
+        self.with_output().next().is_some() || !self.events.is_empty()
+    }
+
+    /// The connections that [`poll_transmit_to`](Self::poll_transmit_to) has something for, the
+    /// oldest first.
+    pub fn with_output(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections
+            .iter()
+            .filter(|(_, connection)| !connection.outbox.is_empty())
+            .map(|(id, _)| *id)
     }
 
     /// The client ids that are logged in, sorted.

@@ -17,4 +17,6 @@ mod recorded;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod support;

@@ -1,11 +1,14 @@
 //! Serving a cloud over byte streams.
 
+mod carrier;
+mod ready;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::Stream;
@@ -13,7 +16,9 @@ use shadow_core::Instant;
 use transport_tcp::Clock;
 
 use crate::cloud::Cloud;
-use crate::server::{ConnectionId, ServerEvent, ServerTransmit};
+use crate::server::{ConnectionId, ServerEvent};
+use carrier::{Carried, Carrier};
+use ready::Ready;
 
 /// A [`Cloud`] that [`serve`] runs while a test or a command plays the application. All clones are
 /// the same cloud.
@@ -119,20 +124,15 @@ pub async fn serve<I, F, S, K>(
         on_event,
         listening: true,
         handshakes: Vec::new(),
-        connections: Vec::new(),
+        connections: BTreeMap::new(),
+        ready: Arc::default(),
         alarm: None,
     };
     poll_fn(|cx| serving.poll(cx, incoming.as_mut())).await;
 }
 
-/// How many bytes are read, and about how many are collected to be written, at a time.
-const CHUNK: usize = 4 * 1024;
-
 /// How many connections may be in their handshake; more wait to be accepted.
 const MAXIMUM_HANDSHAKES: usize = 64;
-
-/// How long the last bytes of a connection may take to leave before they are dropped.
-const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// After how many rounds that found something to do the other tasks get a turn.
 const ROUNDS_PER_POLL: usize = 32;
@@ -144,7 +144,8 @@ struct Serving<F, S, K, E> {
     /// Whether more connections can come.
     listening: bool,
     handshakes: Vec<Pin<Box<F>>>,
-    connections: Vec<Carrier<S>>,
+    connections: BTreeMap<ConnectionId, Carrier<S>>,
+    ready: Arc<Ready>,
     /// The sleep until the next deadline.
     alarm: Option<Alarm>,
 }
@@ -152,26 +153,6 @@ struct Serving<F, S, K, E> {
 struct Alarm {
     at: Instant,
     sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-/// A connection's stream and the bytes on their way out.
-struct Carrier<S> {
-    id: ConnectionId,
-    stream: S,
-    outgoing: Vec<u8>,
-    written: usize,
-    /// Until when what is left must have been written, once the cloud has closed the connection.
-    close_by: Option<Instant>,
-}
-
-/// How it stands with a connection.
-enum Carried {
-    /// Nothing can be done before something happens.
-    Idle,
-    /// Something was done.
-    Busy,
-    /// The connection is over.
-    Over,
 }
 
 impl<F, S, K, E> Serving<F, S, K, E>
@@ -186,10 +167,13 @@ where
         cx: &mut Context<'_>,
         mut incoming: Pin<&mut impl Stream<Item = F>>,
     ) -> Poll<()> {
-        self.cloud.lock().waker = Some(cx.waker().clone());
+        let before = self.cloud.lock().waker.replace(cx.waker().clone());
+        // Not under the lock: it may be the last trace of a task.
+        drop(before);
+        self.ready.set_task(cx.waker().clone());
         for _ in 0..ROUNDS_PER_POLL {
             let mut busy = self.accept(cx, incoming.as_mut());
-            busy |= self.carry(cx);
+            busy |= self.carry();
             busy |= self.tick(cx);
             self.tell();
             if !busy {
@@ -217,14 +201,15 @@ where
             busy = true;
         }
         let now = self.clock.now();
-        let (cloud, connections) = (&self.cloud, &mut self.connections);
+        let (cloud, connections, ready) = (&self.cloud, &mut self.connections, &self.ready);
         self.handshakes.retain_mut(|handshake| {
             let Poll::Ready(stream) = handshake.as_mut().poll(cx) else {
                 return true;
             };
             if let Some(stream) = stream {
                 let id = cloud.lock().cloud.accept(now);
-                connections.push(Carrier::new(id, stream));
+                connections.insert(id, Carrier::new(id, stream, ready.waker(id)));
+                ready.mark(id);
             }
             busy = true;
             false
@@ -232,22 +217,30 @@ where
         busy
     }
 
-    fn carry(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut busy = false;
+    /// Carries the bytes of the connections that were woken, or that the cloud has something for.
+    fn carry(&mut self) -> bool {
         let now = self.clock.now();
-        let cloud = &self.cloud;
-        self.connections.retain_mut(|connection| {
-            let carried = connection.carry(cx, now, &mut cloud.lock().cloud);
-            busy |= !matches!(carried, Carried::Idle);
-            !matches!(carried, Carried::Over)
-        });
+        let mut ids = self.ready.take();
+        ids.extend(self.cloud.lock().cloud.server().with_output());
+        let mut busy = false;
+        for id in ids {
+            let Some(connection) = self.connections.get_mut(&id) else {
+                continue;
+            };
+            match connection.carry(now, &self.cloud) {
+                Carried::Idle => continue,
+                Carried::Busy => self.ready.mark(id),
+                Carried::Over => drop(self.connections.remove(&id)),
+            }
+            busy = true;
+        }
         busy
     }
 
     /// Ticks if a deadline is due, and sees to being woken at the next one.
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
         let next = self.cloud.lock().cloud.poll_deadline();
-        let closing = self.connections.iter().filter_map(|c| c.close_by);
+        let closing = self.connections.values().filter_map(Carrier::close_by);
         let Some(at) = next.into_iter().chain(closing).min() else {
             self.alarm = None;
             return false;
@@ -266,6 +259,12 @@ where
             self.alarm = None;
             let now = self.clock.now();
             self.cloud.lock().cloud.handle_tick(now);
+            let late = |at: Instant| at <= now;
+            for (id, connection) in &self.connections {
+                if connection.close_by().is_some_and(late) {
+                    self.ready.mark(*id);
+                }
+            }
         }
         due
     }
@@ -278,86 +277,5 @@ where
                 None => break,
             }
         }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
-    fn new(id: ConnectionId, stream: S) -> Carrier<S> {
-        Carrier {
-            id,
-            stream,
-            outgoing: Vec::new(),
-            written: 0,
-            close_by: None,
-        }
-    }
-
-    /// Reads once and writes what there is to write.
-    fn carry(&mut self, cx: &mut Context<'_>, now: Instant, cloud: &mut Cloud) -> Carried {
-        let mut busy = false;
-        if self.close_by.is_none() {
-            let mut chunk = [0; CHUNK];
-            match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
-                Poll::Ready(Ok(len)) if len > 0 => {
-                    let received = chunk.get(..len).unwrap_or_default();
-                    cloud.handle_bytes(now, self.id, received);
-                    busy = true;
-                }
-                Poll::Ready(Ok(_) | Err(_)) => return self.lost(now, cloud),
-                Poll::Pending => {}
-            }
-        }
-        loop {
-            if self.written == self.outgoing.len() {
-                self.collect(now, cloud);
-            }
-            let left = self.outgoing.get(self.written..).unwrap_or_default();
-            if left.is_empty() {
-                break;
-            }
-            match Pin::new(&mut self.stream).poll_write(cx, left) {
-                Poll::Ready(Ok(len)) if len > 0 => {
-                    self.written += len;
-                    busy = true;
-                }
-                Poll::Ready(Ok(_) | Err(_)) => return self.lost(now, cloud),
-                Poll::Pending => return self.waiting(now, busy),
-            }
-        }
-        let closed = match self.close_by {
-            None => Pin::new(&mut self.stream).poll_flush(cx),
-            Some(_) => Pin::new(&mut self.stream).poll_close(cx),
-        };
-        match (closed, self.close_by) {
-            (Poll::Ready(Err(_)), _) => self.lost(now, cloud),
-            (Poll::Ready(Ok(())), Some(_)) => Carried::Over,
-            (Poll::Ready(Ok(())), None) | (Poll::Pending, _) => self.waiting(now, busy),
-        }
-    }
-
-    /// Takes the next packets from the cloud.
-    fn collect(&mut self, now: Instant, cloud: &mut Cloud) {
-        self.outgoing.clear();
-        self.written = 0;
-        while self.outgoing.len() < CHUNK {
-            match cloud.poll_transmit_to(now, self.id, &mut self.outgoing) {
-                Some(ServerTransmit::Packet { .. }) => {}
-                Some(ServerTransmit::Close) => self.close_by = Some(now + CLOSE_GRACE),
-                None => break,
-            }
-        }
-    }
-
-    fn waiting(&self, now: Instant, busy: bool) -> Carried {
-        match self.close_by {
-            Some(close_by) if close_by <= now => Carried::Over,
-            _ if busy => Carried::Busy,
-            _ => Carried::Idle,
-        }
-    }
-
-    fn lost(&self, now: Instant, cloud: &mut Cloud) -> Carried {
-        cloud.handle_closed(now, self.id);
-        Carried::Over
     }
 }

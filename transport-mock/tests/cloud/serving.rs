@@ -1,0 +1,123 @@
+//! What `serve` does for many connections, and about those that behave badly.
+
+use std::cell::Cell;
+use std::future::ready;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use shadow_core::mqtt::{Connect, Packet, QoS};
+use smol::LocalExecutor;
+use transport_mock::cloud::{Cloud, CloudConfig};
+use transport_mock::server::{Departure, Message, ServerEvent};
+use transport_mock::stream::{MemoryStream, memory_network};
+use transport_mock::{SharedCloud, VirtualClock, serve};
+use transport_tcp::{Clock, Connector};
+
+use crate::support::{WALL, anonymous, bytes, publish, subscribe};
+
+fn anyones_cloud(clock: &VirtualClock) -> SharedCloud {
+    SharedCloud::new(Cloud::new(CloudConfig::default(), clock.now(), WALL))
+}
+
+async fn log_in(stream: &mut MemoryStream, client_id: &str, keep_alive: u16) {
+    let connect = Connect {
+        keep_alive,
+        ..anonymous(client_id)
+    };
+    let connect = bytes(&Packet::Connect(connect));
+    stream.write_all(&connect).await.unwrap();
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+}
+
+async fn subscribed(stream: &mut MemoryStream, filter: &str) {
+    let request = subscribe(filter, QoS::AtMostOnce);
+    stream.write_all(&request).await.unwrap();
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, [0x90, 3, 0, 9, 0]);
+}
+
+/// A stream that counts how often it is polled for reading.
+struct Counted {
+    stream: MemoryStream,
+    reads: Rc<Cell<usize>>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.reads.set(self.reads.get() + 1);
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+/// One message at a time among 500 connections: only the two that it concerns cost anything.
+#[test]
+fn idle_connections_cost_nothing() {
+    const CLIENTS: usize = 500;
+    const MESSAGES: usize = 500;
+    let clock = VirtualClock::new(WALL);
+    let executor = LocalExecutor::new();
+    let cloud = anyones_cloud(&clock);
+    let (mut connector, listener) = memory_network(1024, 8);
+    let reads = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&reads);
+    let incoming = listener.map(move |stream| {
+        let reads = Rc::clone(&counter);
+        ready(Some(Counted { stream, reads }))
+    });
+    let serving = serve(cloud.clone(), incoming, clock.clone(), |_| {});
+    executor.spawn(serving).detach();
+    clock.run(&executor, async {
+        let mut streams = Vec::new();
+        for number in 0..CLIENTS {
+            let mut stream = connector.connect().await.unwrap();
+            log_in(&mut stream, &format!("client-{number}"), 0).await;
+            subscribed(&mut stream, &format!("to/{number}")).await;
+            streams.push(stream);
+        }
+        let mut buffer = [0; 64];
+        for number in 0..MESSAGES {
+            let (from, to) = (number % CLIENTS, (number * 7 + 1) % CLIENTS);
+            let message = publish(&format!("to/{to}"), b"hello", QoS::AtMostOnce);
+            streams[from].write_all(&message).await.unwrap();
+            let len = message.len();
+            streams[to].read_exact(&mut buffer[..len]).await.unwrap();
+            assert_eq!(buffer[..len], message);
+        }
+    });
+    let inputs = 2 * CLIENTS + MESSAGES;
+    assert!(
+        reads.get() <= 3 * inputs,
+        "{} reads for {inputs} packets",
+        reads.get()
+    );
+}
