@@ -114,6 +114,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
     }
 
     fn waiting(&mut self, now: Instant, cloud: &SharedCloud, busy: bool) -> Carried {
+        // What is written now may never leave, and only behind it the cloud says that it closes.
+        if cloud.lock().cloud.server().is_closing(self.id) {
+            self.close_soon(now);
+        }
         match self.close_by {
             Some(close_by) if close_by <= now => self.lost(now, cloud),
             _ if busy => Carried::Busy,

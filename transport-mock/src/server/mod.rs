@@ -289,6 +289,15 @@ impl Server {
             .map(|(id, _)| *id)
     }
 
+    /// Whether a connection ends as soon as what is queued for it has left, or has ended: whoever
+    /// carries its bytes must not wait for ever for a peer that does not take them.
+    #[must_use]
+    pub fn is_closing(&self, id: ConnectionId) -> bool {
+        self.connections
+            .get(&id)
+            .is_none_or(|connection| matches!(connection.phase, Phase::Closing))
+    }
+
     /// The client ids that are logged in, sorted.
     pub fn clients(&self) -> impl Iterator<Item = &str> {
         self.sessions

@@ -44,6 +44,48 @@ async fn subscribed(stream: &mut MemoryStream, filter: &str) {
     assert_eq!(answer, [0x90, 3, 0, 9, 0]);
 }
 
+/// The server ends a connection while its peer takes nothing: what is queued has a moment to leave,
+/// then the connection is over all the same.
+#[test]
+fn a_client_that_takes_nothing_is_let_go() {
+    let clock = VirtualClock::new(WALL);
+    let executor = LocalExecutor::new();
+    let cloud = anyones_cloud(&clock);
+    let (mut connector, listener) = memory_network(64, 8);
+    let departures = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&departures);
+    let on_event = move |event| {
+        if let ServerEvent::Disconnected { departure, .. } = event {
+            assert_eq!(departure, Departure::KeepAlive);
+            counted.set(counted.get() + 1);
+        }
+    };
+    let incoming = listener.map(|stream| ready(Some(stream)));
+    let serving = serve(cloud.clone(), incoming, clock.clone(), on_event);
+    executor.spawn(serving).detach();
+    clock.run(&executor, async {
+        let mut stream = connector.connect().await.unwrap();
+        log_in(&mut stream, "me", 10).await;
+        subscribed(&mut stream, "a").await;
+        let message = Message {
+            topic: "a".to_owned(),
+            payload: vec![b'x'; 600],
+            qos: QoS::AtMostOnce,
+        };
+        assert!(cloud.with(|cloud| cloud.publish(clock.now(), &message)));
+        clock
+            .sleep_until(clock.now() + Duration::from_millis(15_999))
+            .await;
+        assert_eq!(departures.get(), 1);
+        stream.write_all(b"\xc0\x00").await.unwrap();
+        clock
+            .sleep_until(clock.now() + Duration::from_millis(2))
+            .await;
+        let error = stream.write_all(b"\xc0\x00").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    });
+}
+
 /// A stream that counts how often it is polled for reading.
 struct Counted {
     stream: MemoryStream,
