@@ -206,3 +206,127 @@ fn a_listener_that_goes_ends_the_connections_in_its_backlog() {
         assert_eq!(read.unwrap(), 0);
     });
 }
+
+/// A waker that is not woken hangs this test.
+#[test]
+fn a_reader_that_goes_wakes_the_writer() {
+    let (mut client, server) = memory_pair(4);
+    let (written, ()) = block_on(futures_lite::future::zip(
+        client.write_all(b"abcdefgh"),
+        async { drop(server) },
+    ));
+    assert_eq!(written.unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+/// The same script over a memory pair and over a TCP pair has the same outcome.
+mod beside_a_socket {
+    use proptest::prelude::*;
+    use smol::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Action {
+        Write(usize),
+        Read(usize),
+        Close,
+        Drop,
+    }
+
+    /// What has been done to one end.
+    #[derive(Default)]
+    struct End {
+        /// How many bytes wait for it.
+        unread: usize,
+        closed: bool,
+        dropped: bool,
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        prop_oneof![
+            4 => prop_oneof![Just(0), 0usize..2_000].prop_map(Action::Write),
+            6 => prop_oneof![Just(0), 0usize..3_000].prop_map(Action::Read),
+            1 => Just(Action::Close),
+            1 => Just(Action::Drop),
+        ]
+    }
+
+    async fn run<S>(pair: (S, S), script: &[(usize, Action)]) -> Vec<String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut streams = [Some(pair.0), Some(pair.1)];
+        let mut ends = [End::default(), End::default()];
+        let mut written: u8 = 0;
+        let mut outcomes = Vec::new();
+        for &(side, action) in script {
+            let Some(stream) = &mut streams[side] else {
+                continue;
+            };
+            let peer_gone = ends[1 - side].dropped;
+            let ended = peer_gone || ends[1 - side].closed;
+            let outcome = match action {
+                // A socket learns only by its first failure that its peer is gone.
+                Action::Write(_) if peer_gone => continue,
+                Action::Write(len) => {
+                    let bytes = vec![written; len];
+                    written = written.wrapping_add(1);
+                    let result = stream.write_all(&bytes).await;
+                    if result.is_ok() {
+                        ends[1 - side].unread += len;
+                    }
+                    format!("{:?}", result.map_err(|error| error.kind()))
+                }
+                Action::Read(len) => {
+                    let mut buffer = vec![0; len];
+                    if ends[side].unread > 0 {
+                        buffer.truncate(ends[side].unread);
+                        stream.read_exact(&mut buffer).await.unwrap();
+                        ends[side].unread -= buffer.len();
+                        format!("{buffer:?}")
+                    } else if ended {
+                        format!("{:?}", stream.read(&mut buffer).await.unwrap())
+                    } else {
+                        format!("{:?}", poll_once(stream.read(&mut buffer)).await.is_some())
+                    }
+                }
+                // The second time says nothing of the stream.
+                Action::Close if ends[side].closed => continue,
+                Action::Close => {
+                    stream.close().await.unwrap();
+                    ends[side].closed = true;
+                    "closed".to_owned()
+                }
+                // A socket that is dropped with bytes unread resets the connection.
+                Action::Drop if ends[side].unread > 0 => continue,
+                Action::Drop => {
+                    streams[side] = None;
+                    ends[side].dropped = true;
+                    "dropped".to_owned()
+                }
+            };
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    async fn sockets() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let client = client.await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_outcome_is_the_same(script in prop::collection::vec((0usize..2, action()), 1..40)) {
+            let (memory, tcp) = smol::block_on(async {
+                let memory = run(memory_pair(128 * 1024), &script).await;
+                (memory, run(sockets().await, &script).await)
+            });
+            prop_assert_eq!(memory, tcp);
+        }
+    }
+}
