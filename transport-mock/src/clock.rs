@@ -111,7 +111,8 @@ impl VirtualClock {
 
     /// Runs `main`, and with it the tasks of `executor`, until `main` ends.
     ///
-    /// Tasks are polled in the order in which they were woken. Time moves only when none is awake.
+    /// Tasks are polled in the order in which they were woken, and `main` in turn with them. Time moves
+    /// only when none is awake.
     ///
     /// # Panics
     /// When nobody is awake and nobody sleeps, so that nothing will ever happen again: a deadlock, or
@@ -133,11 +134,11 @@ impl VirtualClock {
                 let now = self.now();
                 panic!("the virtual clock stands at {now}: the tasks keep each other awake");
             }
-            if awake.0.swap(false, Ordering::Relaxed) {
-                if let Poll::Ready(output) = main.as_mut().poll(&mut cx) {
-                    return output;
-                }
-            } else if !executor.try_tick() {
+            let turn = awake.0.swap(false, Ordering::Relaxed);
+            if turn && let Poll::Ready(output) = main.as_mut().poll(&mut cx) {
+                return output;
+            }
+            if !executor.try_tick() && !turn {
                 let Some(next) = self.next_wake_up() else {
                     let now = self.now();
                     panic!("the virtual clock stands at {now}: no task is awake and none sleeps");
@@ -217,7 +218,7 @@ impl Wake for Flag {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::time::Duration;
 
     use futures_lite::future::{poll_once, yield_now};
@@ -278,6 +279,28 @@ mod tests {
             }
             sleeping.await;
             assert_eq!(clock.now(), Instant::from_secs(1));
+        });
+    }
+
+    /// Above all the main future does not keep all others waiting.
+    #[test]
+    fn everybody_has_a_turn() {
+        let clock = clock();
+        let turns = Cell::new(0);
+        let executor = LocalExecutor::new();
+        executor
+            .spawn(async {
+                loop {
+                    turns.set(turns.get() + 1);
+                    yield_now().await;
+                }
+            })
+            .detach();
+        clock.run(&executor, async {
+            for turn in 0..10 {
+                assert_eq!(turns.get(), turn);
+                yield_now().await;
+            }
         });
     }
 
