@@ -72,11 +72,12 @@ impl fmt::Debug for SharedCloud {
 ///
 /// `incoming` gives for each connection a future of its byte stream: for plain TCP one that is ready
 /// (`std::future::ready(Some(stream))`), for TLS the handshake, so that a slow one holds up nobody
-/// else. `None` is a connection that did not come about; who makes the future knows why and can tell.
+/// else. `None` is a connection that did not come about; who makes the future knows why and can tell,
+/// and sees to it that it ends: while 64 of them are open, nobody else is accepted.
 /// The streams may be of any kind, and the clock is the one that the cloud's instants are of.
 ///
 /// Ends when `incoming` has ended and every connection too. Dropping the future closes all
-/// connections. It spawns nothing and needs no particular executor.
+/// connections, and the cloud knows it. It spawns nothing and needs no particular executor.
 ///
 /// ```
 /// use std::future::ready;
@@ -153,6 +154,17 @@ struct Serving<F, S, K, E> {
 struct Alarm {
     at: Instant,
     sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Whoever was served is gone, and the cloud may be served again.
+impl<F, S, K, E> Drop for Serving<F, S, K, E> {
+    fn drop(&mut self) {
+        let cloud = &mut self.cloud.lock().cloud;
+        for id in self.connections.keys() {
+            // An instant of the past counts as the latest.
+            cloud.handle_closed(Instant::ZERO, *id);
+        }
+    }
 }
 
 impl<F, S, K, E> Serving<F, S, K, E>

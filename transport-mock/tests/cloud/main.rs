@@ -7,6 +7,8 @@ mod delivery;
 #[cfg(test)]
 mod driver;
 #[cfg(test)]
+mod dropping;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod packets;
