@@ -207,7 +207,8 @@ impl Client {
     }
 
     /// Ends everything: open requests end as cancelled, DISCONNECT is sent, the connection closed.
-    /// Done when the driver has ended, at once if it has already.
+    /// Done when the driver has ended, at once if it has already. A server that does not read
+    /// DISCONNECT, or does not close its direction then, delays that by a second at most.
     pub async fn close(&self) {
         if self.send(Command::Close).await.is_ok() {
             let Err(_) = self.ended.recv().await;

@@ -16,7 +16,8 @@ use crate::connector::Connector;
 use crate::events::EventSender;
 use crate::link::{Link, Outgoing, Progress};
 
-/// How long the last bytes of a connection may take to leave before they are dropped.
+/// How long the last bytes of a connection may take to leave before they are dropped, and after
+/// DISCONNECT how long the server may take to close its direction.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// How many commands are carried out in one turn.
@@ -150,7 +151,9 @@ where
     }
     let clock = core.clock.clone();
     let grace = clock.sleep_until(clock.now() + CLOSE_GRACE);
-    let mut closing = pin!(or(link.close(outgoing), grace));
+    // Only DISCONNECT is worth the wait; whatever else ends a connection has nothing left to say.
+    let linger = core.closed;
+    let mut closing = pin!(or(link.close(outgoing, linger), grace));
     while core.wait(closing.as_mut()).await.is_none() {
         core.attend();
     }

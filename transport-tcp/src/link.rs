@@ -123,17 +123,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Writes what there is to write and closes the stream. Errors do not matter any more.
-    pub(crate) async fn close(mut self, outgoing: &mut Outgoing) {
-        let closed = futures_lite::future::poll_fn(|cx| {
-            if !outgoing.is_empty() {
-                ready!(outgoing.poll_write(cx, &mut self.stream))?;
+    ///
+    /// With `linger` what the peer still says is read, and dropped, until it has closed too: a
+    /// socket that goes with bytes unread resets the connection, and the peer may then lose what
+    /// was sent last.
+    pub(crate) async fn close(mut self, outgoing: &mut Outgoing, linger: bool) {
+        let (mut closed, mut ended) = (false, !linger);
+        let closing = futures_lite::future::poll_fn(|cx| {
+            if !ended {
+                match Pin::new(&mut self.stream).poll_read(cx, &mut self.buffer[..])? {
+                    Poll::Ready(0) => ended = true,
+                    // One read at a time, so that a peer that never stops holds up nobody.
+                    Poll::Ready(_) => cx.waker().wake_by_ref(),
+                    Poll::Pending => {}
+                }
             }
-            Pin::new(&mut self.stream).poll_close(cx)
+            if !closed {
+                closed = self.poll_close(cx, outgoing)?.is_ready();
+            }
+            if closed && ended {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         });
-        let result: io::Result<()> = closed.await;
+        let result: io::Result<()> = closing.await;
         if let Err(error) = result {
             tracing::debug!(event = "close_failed", %error);
         }
+    }
+
+    fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        outgoing: &mut Outgoing,
+    ) -> Poll<io::Result<()>> {
+        if !outgoing.is_empty() {
+            ready!(outgoing.poll_write(cx, &mut self.stream))?;
+        }
+        Pin::new(&mut self.stream).poll_close(cx)
     }
 }
 

@@ -1,13 +1,16 @@
 //! What an application sees.
 
-use futures_lite::{StreamExt, future};
+use futures_lite::{AsyncWriteExt, StreamExt, future};
 use serde::Serialize;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{ShadowName, Update};
 use shadow_core::{Event, Publication, RequestError};
 use transport_tcp::{ClientError, TcpConnector};
 
-use crate::peer::{DOCUMENT, Seen, Server, event_where, lamp_config, next_event, start, within};
+use crate::clock::ManualClock;
+use crate::peer::{
+    DOCUMENT, Seen, Server, event_where, lamp_config, next_event, start, start_by, within,
+};
 
 #[derive(Serialize)]
 struct Lamp {
@@ -243,4 +246,29 @@ fn client_futures_and_the_driver_may_change_threads() {
     sendable(&run);
     drop((client, lamp));
     within(run);
+}
+
+/// A socket that is dropped with bytes unread resets the connection; what was sent last may then
+/// never be read.
+#[test]
+fn disconnect_reaches_a_server_that_is_still_talking() {
+    within(async {
+        let server = Server::bind().await;
+        // It stands still: nothing is given up because this machine is slow.
+        let clock = ManualClock::default();
+        let (client, mut events, driver) = start_by(clock, lamp_config(), server.connector());
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        let message = b"\x30\x05\x00\x01bhi";
+        let flood = message.repeat(4 * 1024 * 1024 / message.len());
+        event_where(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+        let talking = async {
+            peer.stream.write_all(&flood).await.unwrap();
+            assert_eq!(peer.next().await, Seen::Disconnect);
+            assert_eq!(peer.next().await, Seen::Ended);
+            drop(peer);
+        };
+        future::zip(talking, client.close()).await;
+        driver.await;
+    });
 }

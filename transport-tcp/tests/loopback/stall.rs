@@ -2,36 +2,17 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncWriteExt, future};
-use shadow_core::{Config, DisconnectCause, Event, Instant, Publication, RequestError, WallTime};
+use shadow_core::{Config, DisconnectCause, Event, Publication, RequestError};
 use smol::net::TcpStream;
-use transport_tcp::{ClientError, Clock, Connector, SystemClock, TcpConnector};
+use transport_tcp::{ClientError, Connector, SystemClock, TcpConnector};
 
+use crate::clock::{FastClock, ManualClock};
 use crate::peer::{Seen, Server, event_where, lamp_config, start, start_by, within};
-
-/// The system's clock, a hundred times as fast.
-#[derive(Clone)]
-struct FastClock(SystemClock);
-
-impl Clock for FastClock {
-    fn now(&self) -> Instant {
-        Instant::from_micros(self.0.now().as_micros() * 100)
-    }
-
-    fn wall_time(&self) -> Option<WallTime> {
-        self.0.wall_time()
-    }
-
-    async fn sleep_until(&self, at: Instant) {
-        let at = Instant::from_micros(at.as_micros().div_ceil(100));
-        self.0.sleep_until(at).await;
-    }
-}
 
 #[test]
 fn a_peer_that_never_reads_stops_nothing() {
@@ -65,48 +46,6 @@ fn a_peer_that_never_reads_stops_nothing() {
         client.close().await;
         driver.await;
     });
-}
-
-/// A clock that a test moves.
-#[derive(Clone, Default)]
-struct ManualClock(Arc<Mutex<(Instant, Vec<Waker>)>>);
-
-impl ManualClock {
-    fn advance(&self, by: Duration) {
-        let mut state = self.0.lock().unwrap();
-        state.0 = state.0 + by;
-        state.1.drain(..).for_each(Waker::wake);
-    }
-
-    /// Advances as long as it is polled.
-    async fn keep_moving<T>(&self) -> T {
-        loop {
-            self.advance(Duration::from_millis(100));
-            future::yield_now().await;
-        }
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Instant {
-        self.0.lock().unwrap().0
-    }
-
-    fn wall_time(&self) -> Option<WallTime> {
-        Some(WallTime::from_unix_millis(1_700_000_000_000))
-    }
-
-    async fn sleep_until(&self, at: Instant) {
-        future::poll_fn(|cx| {
-            let mut state = self.0.lock().unwrap();
-            if state.0 >= at {
-                return Poll::Ready(());
-            }
-            state.1.push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
 }
 
 /// Streams that take so many bytes and no more.
