@@ -340,8 +340,18 @@ fn private_key_in(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoPrivateKey { path: path.into() },
+        pem::Error::Base64Decode(_) if has_encryption_header(&text) => {
+            TlsError::NoPrivateKey { path: path.into() }
+        }
         error => invalid_pem(path, &error),
     })
+}
+
+/// Whether a section begins as an encrypted key of OpenSSL's older form (RFC 1421, section 4.6.1.1),
+/// whose header is no base64.
+fn has_encryption_header(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'\n')
+        .any(|line| line.trim_ascii_end() == b"Proc-Type: 4,ENCRYPTED")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -2,6 +2,12 @@
 //! scripts packet by packet.
 
 #[cfg(test)]
+#[cfg(feature = "tls")]
+mod authority;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod certificates;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod clock;
