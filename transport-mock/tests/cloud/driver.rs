@@ -13,6 +13,7 @@ use smol::LocalExecutor;
 use transport_mock::cloud::{Cloud, example_device, example_name};
 use transport_mock::server::{Departure, ServerEvent};
 use transport_mock::stream::{Connect, Fault, Faults, memory_network};
+use transport_mock::trace::{SharedTrace, tracing_connector};
 use transport_mock::{SharedCloud, VirtualClock, serve};
 use transport_tcp::{Client, Clock, Events, Notification, client};
 
@@ -288,4 +289,68 @@ fn serving_ends_with_the_last_connection() {
         device.close().await;
         serving.await;
     });
+}
+
+/// Faults, time-outs and chance included.
+#[test]
+fn same_run_gives_the_same_trace() {
+    fn run(seed: u64) -> Vec<String> {
+        let clock = VirtualClock::new(WALL);
+        let cloud = SharedCloud::new(Cloud::example(clock.now(), WALL));
+        let (connector, listener) = memory_network(64, 8);
+        let script = [
+            Connect::Refused(ErrorKind::ConnectionRefused),
+            Connect::Silent,
+            Connect::Accepted(Faults {
+                to_server: vec![Fault::StallAfter(400), Fault::SplitWrites(vec![5, 1])],
+                to_client: vec![Fault::SplitReads(vec![1, 2, 3])],
+            }),
+            Connect::Accepted(Faults {
+                to_client: vec![Fault::CutAfter(300)],
+                ..Faults::default()
+            }),
+        ];
+        let trace = SharedTrace::new(clock.now());
+        let executor = LocalExecutor::new();
+        let incoming = listener.map(|stream| ready(Some(stream)));
+        let told = trace.clone();
+        let told_at = clock.clone();
+        let on_event = move |event| told.push(told_at.now(), &format!("server ! {event:?}"));
+        let serving = serve(cloud.clone(), incoming, clock.clone(), on_event);
+        executor.spawn(serving).detach();
+        let devices: Vec<(Client, Events)> = (0..3)
+            .map(|number| {
+                let connector = connector.clone().with_script(script.clone());
+                let label = format!("device {number}");
+                let connector = tracing_connector(&label, connector, clock.clone(), trace.clone());
+                let config = Config::new(&example_device());
+                let seed = seed + number;
+                let (device, events, driver) =
+                    client(config, Session::new(), seed, connector, clock.clone());
+                executor.spawn(driver.run()).detach();
+                (device, events)
+            })
+            .collect();
+        clock.run(&executor, async {
+            // One client id for three of them: they kick each other again and again.
+            for minute in 1..=20 {
+                clock.sleep_until(Instant::from_secs(60 * minute)).await;
+                for (device, _) in &devices {
+                    let reported = json!({"minute": minute});
+                    let outcome = device.own_shadow().unwrap().report(&reported).await;
+                    trace.push(clock.now(), &format!("{outcome:?}"));
+                }
+            }
+            for (device, events) in devices {
+                device.close().await;
+                let events: Vec<Notification> = events.collect().await;
+                trace.push(clock.now(), &format!("{events:?}"));
+            }
+        });
+        trace.lines()
+    }
+    let first = run(1);
+    assert!(first.len() > 500, "{}", first.len());
+    assert_eq!(first, run(1));
+    assert_ne!(first, run(2));
 }
