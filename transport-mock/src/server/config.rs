@@ -27,8 +27,8 @@ pub struct ServerConfig {
     /// How many subscriptions a client may have; default 100. One more is refused as a forbidden
     /// one is.
     pub maximum_subscriptions: usize,
-    /// How many QoS 1 messages to a client may be unacknowledged; default 16, at least 1. More wait
-    /// in the client's queue.
+    /// How many QoS 1 messages to a client may be unacknowledged; default 16, at least 1, at most
+    /// the 65,535 that packet ids can tell apart. More wait in the client's queue.
     pub maximum_in_flight: usize,
     /// How many QoS 1 messages may wait for a client, present or not; default 100. The next one is
     /// dropped.

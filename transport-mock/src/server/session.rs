@@ -36,6 +36,9 @@ struct InFlight {
     message: Message,
 }
 
+/// How many packet ids there are [MQTT-2.3.1-1].
+const PACKET_IDS: usize = 65_535;
+
 /// How many QoS 2 messages of a client may be unreleased.
 const MAXIMUM_UNRELEASED: usize = 256;
 
@@ -81,6 +84,7 @@ impl Session {
 
     /// Sends waiting messages as far as the window and the connection's outgoing queue allow.
     pub(super) fn send_waiting(&mut self, outbox: &mut Outbox, window: usize, bytes: usize) {
+        let window = window.min(PACKET_IDS);
         while self.in_flight.len() < window && outbox.bytes() < bytes {
             let Some(message) = self.waiting.pop_front() else {
                 break;
@@ -123,7 +127,7 @@ impl Session {
         self.unreleased.retain(|id| *id != packet_id);
     }
 
-    /// Neither 0 nor in use [MQTT-2.3.1-4]; the window is far below 65,535.
+    /// Neither 0 nor in use [MQTT-2.3.1-4]; the window leaves one.
     fn next_packet_id(&mut self) -> PacketId {
         loop {
             self.last_packet_id = self.last_packet_id.wrapping_add(1);
@@ -147,5 +151,39 @@ impl InFlight {
             payload: &self.message.payload,
         };
         outbox.push(PacketKind::Publish, |out| publish.encode(out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However wide the window is configured, no packet id is used twice.
+    #[test]
+    fn a_message_waits_for_a_packet_id() {
+        let message = Message {
+            topic: "a".to_owned(),
+            payload: Vec::new(),
+            qos: QoS::AtLeastOnce,
+        };
+        let mut session = Session::default();
+        let ids = (1..=u16::MAX).filter_map(PacketId::new);
+        session.in_flight = ids
+            .map(|packet_id| InFlight {
+                packet_id,
+                message: message.clone(),
+            })
+            .collect();
+        let mut outbox = Outbox::default();
+        assert!(session.enqueue(message, 1));
+        session.send_waiting(&mut outbox, usize::MAX, usize::MAX);
+        assert!(outbox.is_empty());
+        let id = PacketId::new(7).unwrap();
+        session.acknowledge(id);
+        session.send_waiting(&mut outbox, usize::MAX, usize::MAX);
+        assert_eq!(
+            session.in_flight.back().map(|item| item.packet_id),
+            Some(id)
+        );
     }
 }
