@@ -13,6 +13,7 @@ use transport_tcp::Connector;
 
 /// What an [`ObservingConnector`] tells.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Observation<'a> {
     /// A connection is asked for.
     Connecting,

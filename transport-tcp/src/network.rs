@@ -16,6 +16,7 @@ use crate::tls::{TlsConnector, TlsError, TlsOptions};
 
 /// Connects by TCP or by TLS, for callers that learn which only at run time.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum NetworkConnector {
     /// Plain TCP.
     Tcp(TcpConnector),
@@ -62,6 +63,7 @@ impl Connector for NetworkConnector {
 
 /// A connection of a [`NetworkConnector`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum NetworkStream {
     /// Plain TCP.
     Tcp(TcpStream),

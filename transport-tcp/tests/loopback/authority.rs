@@ -47,13 +47,13 @@ impl Authority {
     /// A server for "localhost"; with `clients`, it wants a certificate of that authority.
     pub(crate) fn acceptor(&self, clients: Option<&Authority>) -> TlsAcceptor {
         let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        self.acceptor_with(params, clients)
+        self.acceptor_with(&params, clients)
     }
 
     /// A server with this certificate; with `clients`, it wants one of that authority.
     pub(crate) fn acceptor_with(
         &self,
-        params: CertificateParams,
+        params: &CertificateParams,
         clients: Option<&Authority>,
     ) -> TlsAcceptor {
         let provider = Arc::new(ring::default_provider());

@@ -33,13 +33,13 @@ fn params(name: &str) -> CertificateParams {
 #[test]
 fn a_host_that_is_an_address_is_verified_as_one() {
     let (authority, files) = (Authority::new("ca"), Files::new());
-    let acceptor = authority.acceptor_with(params("127.0.0.1"), None);
+    let acceptor = authority.acceptor_with(&params("127.0.0.1"), None);
     let options = files.trusting(&authority);
     assert_eq!(handshake("127.0.0.1", acceptor, options.clone()), Ok(()));
 
     // The server answers at the address, but its certificate is for another or for a name.
     for other in ["127.0.0.2", "localhost"] {
-        let acceptor = authority.acceptor_with(params(other), None);
+        let acceptor = authority.acceptor_with(&params(other), None);
         let why = handshake("127.0.0.1", acceptor, options.clone()).unwrap_err();
         let start = "the server's certificate is not for the name 127.0.0.1 but for ";
         assert!(why.starts_with(start) && why.contains(other), "{why}");
@@ -75,7 +75,7 @@ fn a_certificate_of_another_time_makes_one_look_at_the_clock() {
         let mut params = params("localhost");
         params.not_before = date_time_ymd(from, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
-        let acceptor = authority.acceptor_with(params, None);
+        let acceptor = authority.acceptor_with(&params, None);
         let why = handshake("localhost", acceptor, options.clone()).unwrap_err();
         assert!(why.ends_with("; is this device's clock right?"), "{why}");
     }
