@@ -131,10 +131,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let (mut closed, mut ended) = (false, !linger);
         let closing = futures_lite::future::poll_fn(|cx| {
             if !ended {
-                match Pin::new(&mut self.stream).poll_read(cx, &mut self.buffer[..])? {
-                    Poll::Ready(0) => ended = true,
+                match Pin::new(&mut self.stream).poll_read(cx, &mut self.buffer[..]) {
+                    Poll::Ready(Ok(0) | Err(_)) => ended = true,
                     // One read at a time, so that a peer that never stops holds up nobody.
-                    Poll::Ready(_) => cx.waker().wake_by_ref(),
+                    Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
                     Poll::Pending => {}
                 }
             }
