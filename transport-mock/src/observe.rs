@@ -23,7 +23,7 @@ pub enum Observation<'a> {
     Sent(&'a Packet<'a>),
     /// A packet came from the peer.
     Received(&'a Packet<'a>),
-    /// The connection was closed from this side.
+    /// The connection was closed from this side. Nothing follows: what still comes is for nobody.
     Closed,
     /// The peer closed its direction.
     Ended,
@@ -70,6 +70,7 @@ where
                     observer,
                     sent: decoder(),
                     received: decoder(),
+                    closed: false,
                 }),
                 Err(error) => {
                     observer(Observation::Failed(&error));
@@ -87,6 +88,8 @@ pub struct ObservedStream<S, O> {
     observer: O,
     sent: StreamDecoder,
     received: StreamDecoder,
+    /// Whether this side has closed.
+    closed: bool,
 }
 
 // Only the stream is ever pinned.
@@ -131,6 +134,7 @@ impl<S: AsyncRead + Unpin, O: FnMut(Observation<'_>)> AsyncRead for ObservedStre
         let this = self.get_mut();
         let read = Pin::new(&mut this.inner).poll_read(cx, buffer);
         match read {
+            _ if this.closed => {}
             Poll::Ready(Ok(0)) if !buffer.is_empty() => (this.observer)(Observation::Ended),
             Poll::Ready(Ok(len)) => this.observe_received(buffer.get(..len).unwrap_or_default()),
             Poll::Ready(Err(_)) | Poll::Pending => {}
@@ -160,9 +164,56 @@ impl<S: AsyncWrite + Unpin, O: FnMut(Observation<'_>)> AsyncWrite for ObservedSt
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let closed = Pin::new(&mut this.inner).poll_close(cx);
-        if closed.is_ready() {
+        if closed.is_ready() && !std::mem::replace(&mut this.closed, true) {
             (this.observer)(Observation::Closed);
         }
         closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures_lite::future::block_on;
+    use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
+
+    use super::*;
+    use crate::stream::memory_network;
+
+    #[test]
+    fn packets_are_told_until_this_side_closes() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let observer = {
+            let told = Arc::clone(&told);
+            move |observation: Observation<'_>| {
+                let what = match observation {
+                    Observation::Sent(packet) => format!("sent {}", packet.kind()),
+                    Observation::Received(packet) => format!("received {}", packet.kind()),
+                    other => format!("{other:?}"),
+                };
+                told.lock().unwrap().push(what);
+            }
+        };
+        let (connector, mut listener) = memory_network(64, 1);
+        let mut connector = ObservingConnector::new(connector, observer);
+        block_on(async {
+            let mut near = connector.connect().await.unwrap();
+            let mut far = listener.next().await.unwrap();
+            // Whole packets, however they are cut.
+            near.write_all(b"\xc0").await.unwrap();
+            near.write_all(b"\x00").await.unwrap();
+            far.write_all(b"\xd0\x00\xd0\x00").await.unwrap();
+            let mut buffer = [0; 3];
+            near.read_exact(&mut buffer).await.unwrap();
+            near.close().await.unwrap();
+            near.close().await.unwrap();
+            drop(far);
+            let mut rest = Vec::new();
+            near.read_to_end(&mut rest).await.unwrap();
+            assert_eq!(rest, b"\x00");
+        });
+        let expected = ["Connecting", "sent PINGREQ", "received PINGRESP", "Closed"];
+        assert_eq!(*told.lock().unwrap(), expected);
     }
 }
