@@ -5,18 +5,24 @@ use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use serde_json::json;
 use shadow_core::mqtt::{Connect, Packet, QoS};
-use smol::LocalExecutor;
+use shadow_core::tencent::{DeviceInfo, ShadowName};
+use shadow_core::{Config, Session};
+use smol::net::TcpListener;
+use smol::{Executor, LocalExecutor};
 use transport_mock::cloud::{Cloud, CloudConfig};
 use transport_mock::server::{Departure, Message, ServerEvent};
 use transport_mock::stream::{MemoryStream, memory_network};
 use transport_mock::{SharedCloud, VirtualClock, serve};
-use transport_tcp::{Clock, Connector};
+use transport_tcp::{Clock, Connector, SystemClock, TcpConnector, client};
 
 use crate::support::{WALL, anonymous, bytes, publish, subscribe};
 
@@ -162,4 +168,72 @@ fn idle_connections_cost_nothing() {
         "{} reads for {inputs} packets",
         reads.get()
     );
+}
+
+/// Over sockets, the server and its clients on several threads: a waker that is not woken hangs this
+/// test.
+#[test]
+fn many_devices_on_many_threads() {
+    const DEVICES: usize = 50;
+    const REPORTS: usize = 20;
+    let executor = Arc::new(Executor::new());
+    let (stop, stopped) = async_channel::bounded::<()>(1);
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let (executor, stopped) = (Arc::clone(&executor), stopped.clone());
+            thread::spawn(move || smol::block_on(executor.run(stopped.recv())))
+        })
+        .collect();
+    let clock = SystemClock::new();
+    let wall = clock.wall_time().unwrap();
+    let cloud = SharedCloud::new(Cloud::new(CloudConfig::default(), clock.now(), wall));
+    let name = |number: usize| ShadowName::new("PRODUCT001", &format!("d{number}")).unwrap();
+    smol::block_on(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let incoming = futures_lite::stream::unfold(listener, |listener| async move {
+            let stream = listener.accept().await.ok().map(|(stream, _)| stream);
+            Some((ready(stream), listener))
+        });
+        let incoming = Box::pin(incoming);
+        let serving = executor.spawn(serve(cloud.clone(), incoming, clock, |_| {}));
+        let devices: Vec<_> = (0..DEVICES)
+            .map(|number| {
+                let info = DeviceInfo::with_key("PRODUCT001", &format!("d{number}"), "c2VjcmV0");
+                let config = Config::new(&info.unwrap());
+                let connector = TcpConnector::new("127.0.0.1", port);
+                let seed = number as u64;
+                let (device, _, driver) = client(config, Session::new(), seed, connector, clock);
+                let driving = executor.spawn(driver.run());
+                let cloud = cloud.clone();
+                executor.spawn(async move {
+                    let lamp = device.own_shadow().unwrap();
+                    for round in 0..REPORTS {
+                        lamp.report(&json!({"round": round})).await.unwrap();
+                        let neighbour = name((number + 1) % DEVICES);
+                        let desired = format!(r#"{{"round":{round}}}"#);
+                        cloud
+                            .with(|c| c.set_desired(clock.now(), &neighbour, &desired, None))
+                            .unwrap();
+                    }
+                    device.close().await;
+                    driving.await;
+                })
+            })
+            .collect();
+        for device in devices {
+            device.await;
+        }
+        assert_eq!(serving.cancel().await, None, "it was still serving");
+    });
+    for number in 0..DEVICES {
+        let shadow = cloud
+            .with(|cloud| cloud.shadow(&name(number)).cloned())
+            .unwrap();
+        assert_eq!(shadow.version(), 2 * REPORTS as u64, "{number}");
+    }
+    drop(stop);
+    for thread in threads {
+        thread.join().unwrap().unwrap_err();
+    }
 }
