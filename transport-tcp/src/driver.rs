@@ -69,9 +69,10 @@ impl<C: Connector, K: Clock> Driver<C, K> {
     /// Dropping the future drops the connection without DISCONNECT; requests then end with
     /// [`ClientError::DriverStopped`](crate::ClientError::DriverStopped).
     pub async fn run(self) -> Session {
+        // Dropped in reverse: what ends `Client::close` goes last.
         let Driver {
-            mut connector,
             mut core,
+            mut connector,
         } = self;
         let mut outgoing = Outgoing::default();
         core.read_wall_clock();

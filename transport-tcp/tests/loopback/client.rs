@@ -1,11 +1,18 @@
 //! What an application sees.
 
+use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
 use futures_lite::{AsyncWriteExt, StreamExt, future};
 use serde::Serialize;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{ShadowName, Update};
-use shadow_core::{Event, Publication, RequestError};
-use transport_tcp::{ClientError, TcpConnector};
+use shadow_core::{Event, Publication, RequestError, Session};
+use smol::net::TcpStream;
+use transport_tcp::{ClientError, Connector, SystemClock, TcpConnector};
 
 use crate::clock::ManualClock;
 use crate::peer::{
@@ -270,5 +277,59 @@ fn disconnect_reaches_a_server_that_is_still_talking() {
         };
         future::zip(talking, client.close()).await;
         driver.await;
+    });
+}
+
+/// Whoever waits for the end may count on it that nothing is left.
+#[test]
+fn close_ends_when_the_connector_is_gone_too() {
+    struct Unreachable(Arc<AtomicBool>);
+
+    impl Drop for Unreachable {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Connector for Unreachable {
+        type Stream = TcpStream;
+
+        async fn connect(&mut self) -> io::Result<TcpStream> {
+            std::future::pending().await
+        }
+    }
+
+    /// Keeps what held when it was woken.
+    struct Witness {
+        gone: Arc<AtomicBool>,
+        woken: Mutex<Option<bool>>,
+    }
+
+    impl Wake for Witness {
+        fn wake(self: Arc<Self>) {
+            let gone = self.gone.load(Ordering::Relaxed);
+            self.woken.lock().unwrap().get_or_insert(gone);
+        }
+    }
+
+    within(async {
+        let gone = Arc::new(AtomicBool::new(false));
+        let connector = Unreachable(Arc::clone(&gone));
+        let (clock, session) = (SystemClock::new(), Session::new());
+        let (client, _events, driver) =
+            transport_tcp::client(lamp_config(), session, 1, connector, clock);
+        let mut run = Box::pin(driver.run());
+        assert!(future::poll_once(&mut run).await.is_none());
+        let witness = Arc::new(Witness {
+            gone,
+            woken: Mutex::new(None),
+        });
+        let waker = Waker::from(Arc::clone(&witness));
+        let mut close = Box::pin(client.close());
+        let polled = close.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        run.await;
+        assert_eq!(*witness.woken.lock().unwrap(), Some(true));
+        close.await;
     });
 }
