@@ -95,7 +95,7 @@ pub(super) enum Fate {
 }
 
 /// How many ended tokens are remembered, to tell a duplicate reply from a late one.
-const REMEMBERED: usize = 8;
+const REMEMBERED: usize = 16;
 
 /// Room for this many requests is kept while none is open.
 const KEPT_REQUESTS: usize = 1;

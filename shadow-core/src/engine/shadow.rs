@@ -80,7 +80,7 @@ impl Engine {
             self.end(&request, Outcome::Cancelled);
         }
         if self.connection.is_online() || !self.config.clean_session {
-            self.end_subscription(detached.result_topic);
+            self.end_subscription(detached.result_topic.into());
         }
         self.flush(now);
         Ok(())

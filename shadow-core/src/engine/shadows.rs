@@ -1,6 +1,6 @@
 //! The attached shadows.
 
-use alloc::string::String;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::json::Json;
@@ -12,8 +12,8 @@ use crate::tencent::ShadowName;
 pub(super) struct Shadow {
     pub(super) id: ShadowId,
     pub(super) name: ShadowName,
-    pub(super) operation_topic: String,
-    pub(super) result_topic: String,
+    pub(super) operation_topic: Box<str>,
+    pub(super) result_topic: Box<str>,
     pub(super) subscription: Subscribed,
     /// Numbers tokens of the style that counts for each shadow apart.
     pub(super) next_token: u64,
@@ -52,8 +52,8 @@ impl Shadows {
         }
         self.attached.push(Shadow {
             id,
-            operation_topic: name.operation_topic(),
-            result_topic: name.result_topic(),
+            operation_topic: name.operation_topic().into(),
+            result_topic: name.result_topic().into(),
             name,
             subscription: Subscribed::No,
             next_token: first_token,
@@ -90,7 +90,7 @@ impl Shadows {
     pub(super) fn by_result_topic(&mut self, topic: &str) -> Option<&mut Shadow> {
         self.attached
             .iter_mut()
-            .find(|shadow| shadow.result_topic == topic)
+            .find(|shadow| *shadow.result_topic == *topic)
     }
 
     /// Whether `topic` is one that an attached shadow uses.
@@ -99,6 +99,6 @@ impl Shadows {
             .attached
             .iter()
             .flat_map(|shadow| [&shadow.operation_topic, &shadow.result_topic]);
-        topics.any(|own| own == topic)
+        topics.any(|own| **own == *topic)
     }
 }

@@ -60,8 +60,8 @@ impl fmt::Debug for Outbox {
 /// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
 const KEPT_BYTES: usize = 256;
 
-/// Likewise of items.
-const KEPT_ITEMS: usize = 4;
+/// Likewise of items: more than this seldom wait.
+const KEPT_ITEMS: usize = 2;
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
@@ -86,11 +86,11 @@ impl Outbox {
     }
 
     pub(crate) fn push_connect(&mut self) {
-        self.items.push_back(Item::Connect);
+        self.push(Item::Connect);
     }
 
     pub(crate) fn push_close(&mut self) {
-        self.items.push_back(Item::Close);
+        self.push(Item::Close);
     }
 
     /// Appends one packet that `write` encodes and measures, unless it cannot; `ticket` is told
@@ -106,13 +106,20 @@ impl Outbox {
         if is_acknowledgement(kind) {
             self.acknowledgements += len;
         }
-        self.items.push_back(Item::Packet {
+        self.push(Item::Packet {
             kind,
             packet_id,
             len,
             ticket,
         });
         Ok(())
+    }
+
+    fn push(&mut self, item: Item) {
+        if self.items.capacity() == 0 {
+            self.items.reserve_exact(KEPT_ITEMS);
+        }
+        self.items.push_back(item);
     }
 
     /// Drops everything that waits, as its link is gone.
