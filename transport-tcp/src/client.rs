@@ -4,7 +4,6 @@ use std::convert::Infallible;
 
 use async_channel::{Receiver, Sender};
 use serde::Serialize;
-use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{Document, ShadowName, Update};
 use shadow_core::{
@@ -274,8 +273,7 @@ impl Shadow {
     /// Sends an update of `reported`, `desired` or both; what the cloud answers, which is what it
     /// changed.
     ///
-    /// The values travel to the driver, so they are owned; [`Json::from_serialize`] makes an owned
-    /// value of a borrowed one.
+    /// The values are serialized here, in the caller's task, so they may be borrowed.
     ///
     /// # Errors
     ///
@@ -283,10 +281,13 @@ impl Shadow {
     /// [`ClientError`].
     pub async fn update<R, D>(&self, update: Update<R, D>) -> Result<Document, ClientError>
     where
-        R: Serialize + Send + 'static,
-        D: Serialize + Send + 'static,
+        R: Serialize,
+        D: Serialize,
     {
         let id = self.id;
+        let update = update
+            .to_json()
+            .map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
         self.ask(move |engine, now| engine.update(now, id, &update))
             .await
     }
@@ -301,9 +302,7 @@ impl Shadow {
         &self,
         reported: &T,
     ) -> Result<Document, ClientError> {
-        let json = Json::from_serialize(reported)
-            .map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
-        self.update(Update::new().reported(json)).await
+        self.update(Update::new().reported(reported)).await
     }
 
     /// Deletes all of `reported`.

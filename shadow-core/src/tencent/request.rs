@@ -7,7 +7,9 @@ use core::fmt;
 use serde::Serialize;
 
 use super::envelope::{self, Operation, ParseError};
-use crate::json::{JsonStyle, Reader, SerializeError, write_literal, write_string, write_value};
+use crate::json::{
+    Json, JsonStyle, Reader, SerializeError, write_literal, write_string, write_value,
+};
 
 /// Appends `{"type":"get","clientToken":".."}` (634/14072).
 pub fn write_get(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
@@ -128,6 +130,21 @@ impl<R, D> Update<R, D> {
 }
 
 impl<R: Serialize, D: Serialize> Update<R, D> {
+    /// The same update with its parts as JSON text, which can be kept and sent to another thread.
+    ///
+    /// # Errors
+    /// [`SerializeError`] if a part has no JSON form.
+    pub fn to_json(&self) -> Result<Update<Json, Json>, SerializeError> {
+        let reported = self.reported.as_ref().map(Json::from_serialize);
+        let desired = self.desired.as_ref().map(Json::from_serialize);
+        Ok(Update {
+            reported: reported.transpose()?,
+            desired: desired.transpose()?,
+            version: self.version,
+            overwrite: self.overwrite,
+        })
+    }
+
     /// Appends the request's payload: `type`, `state` with `reported` before `desired`, `version`,
     /// `overwriteUpdate`, `clientToken`, of which `version` and `overwriteUpdate` only when set.
     /// Takes no memory once `out` has room, beyond what the parts' `Serialize` takes.
