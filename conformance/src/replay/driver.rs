@@ -15,7 +15,8 @@ use super::outline::{Line, Outline};
 use super::queue::{Each, Queue};
 use super::report::{Unprinted, Verdict};
 use super::seams::stretch_lines;
-use super::start::{Beginning, PrintedReply, Start};
+use super::start::{Beginning, Start};
+use super::tokens::PrintedReply;
 use crate::log::{Role, Statement, Thread};
 
 /// How far a thread's times may run back, in milliseconds: an application may call the SDK from
@@ -54,7 +55,11 @@ pub(super) struct Asked {
 pub(super) struct Attached {
     pub(super) id: ShadowId,
     pub(super) next_token: u64,
+    /// Up to where tokens counted before they began again.
+    pub(super) tokens_before: u64,
     pub(super) asked: BTreeMap<u64, Asked>,
+    /// The lines of requests that had no reply when the tokens began again.
+    pub(super) unanswered: Vec<usize>,
     pub(super) ledger: Ledger,
     pub(super) refused: bool,
 }

@@ -71,8 +71,9 @@ impl Driver<'_> {
                 .values()
                 .filter(|asked| !asked.answered)
                 .filter_map(|asked| asked.line)
+                .chain(shadow.unanswered.iter().copied())
                 .collect();
-            if let Some(first) = unanswered.first() {
+            if let Some(first) = unanswered.iter().min() {
                 found.push(format!(
                     "{name}: no reply is printed to {} of the requests, the first at {}",
                     unanswered.len(),

@@ -6,7 +6,7 @@ use shadow_core::tencent::{Operation, ShadowName};
 use super::driver::Driver;
 use super::numbers::{after, distance};
 use super::report::Verdict;
-use super::start::token_number;
+use super::tokens::token_number;
 use crate::log::Statement;
 
 /// Most packets that are named one by one when they are not printed.

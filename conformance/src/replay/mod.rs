@@ -42,6 +42,7 @@ mod requests;
 mod seams;
 mod server;
 mod start;
+mod tokens;
 mod wire;
 mod words;
 
@@ -73,7 +74,7 @@ pub fn replay(logs: Vec<Log>) -> Result<Report, SessionError> {
     let session = Session::from_logs(logs)?;
     let identity = Identity::find(&session);
     let outline = Outline::new(&session, &identity);
-    let replies = start::printed_replies(&outline);
+    let replies = tokens::printed_replies(&outline);
     let start = Start::find(&outline, &identity, &replies);
     let outcome = Driver::new(&outline, &identity, &replies, &start).run();
     let mut lines: Vec<LineReport> = session

@@ -5,6 +5,7 @@ use shadow_core::tencent::ShadowName;
 
 use super::identity::Identity;
 use super::inbound::{self, SPELLINGS, Spelling};
+use super::tokens::initialised_by;
 use crate::log::{Payload, Place, Session, Statement, Thread};
 
 /// One line of the session.
@@ -33,6 +34,8 @@ pub(super) struct Outline {
     pub(super) spelling: Spelling,
     /// Whether any callback with a payload is printed at all.
     pub(super) prints_payloads: bool,
+    /// The lines that subscribe a shadow's result topic.
+    subscriptions: Vec<(usize, ShadowName)>,
 }
 
 /// How many lines a message may be ahead of the one that its callback is printed beside.
@@ -64,8 +67,20 @@ impl Outline {
             cause_of: vec![None; lines.len()],
             spelling: SPELLINGS[0],
             prints_payloads: false,
+            subscriptions: Vec::new(),
             lines,
         };
+        for (index, line) in outline.lines.iter().enumerate() {
+            if let Statement::SendingSubscribe {
+                dup: false,
+                filters,
+                ..
+            } = &line.statement
+            {
+                let names = initialised_by(filters).map(|name| (index, name));
+                outline.subscriptions.extend(names);
+            }
+        }
         outline.pair();
         outline.vote();
         outline
@@ -73,6 +88,16 @@ impl Outline {
 
     pub(super) fn statement(&self, index: usize) -> Option<&Statement> {
         self.lines.get(index).map(|line| &line.statement)
+    }
+
+    /// The first line after `at` that subscribes the shadow's result topic, or the end.
+    pub(super) fn next_subscription(&self, name: &ShadowName, at: usize) -> usize {
+        let after = self.subscriptions.partition_point(|(line, _)| *line <= at);
+        let later = self.subscriptions.get(after..).unwrap_or_default();
+        later
+            .iter()
+            .find(|(_, shadow)| shadow == name)
+            .map_or(self.lines.len(), |(line, _)| *line)
     }
 
     /// The payload that a callback line prints.

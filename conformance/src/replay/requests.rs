@@ -11,7 +11,8 @@ use super::driver::{Asked, Attached, Driver};
 use super::ledger::Ledger;
 use super::queue::Queue;
 use super::report::Verdict;
-use super::start::{get_length, token_number};
+use super::start::Beginning;
+use super::tokens::{first_tokens, get_length, token_number};
 use super::words::describe;
 use crate::log::{Statement, Thread};
 
@@ -24,7 +25,9 @@ impl Driver<'_> {
         let attached = self.shadows.entry(name.clone()).or_insert(Attached {
             id,
             next_token: first,
+            tokens_before: 0,
             asked: Default::default(),
+            unanswered: Vec::new(),
             ledger: Ledger::default(),
             refused: false,
         });
@@ -34,6 +37,37 @@ impl Driver<'_> {
         // The shadow was just attached.
         let _ = self.device.engine.set_next_token(id, next);
         true
+    }
+
+    /// The first token after the SUBSCRIBE at `at`: the SDK begins again at 0 when a shadow is
+    /// initialised, unless the lines that follow go on counting. An application may have
+    /// subscribed the topic without that.
+    fn token_after_subscription(&self, at: usize, name: &ShadowName, before: Option<u64>) -> u64 {
+        let end = self.outline.next_subscription(name, at);
+        let lines = self.outline.lines.get(at..end).unwrap_or_default();
+        let shown = first_tokens(lines, at, self.replies, Beginning::Middle);
+        let shown = shown.get(name).copied().unwrap_or_default();
+        match before {
+            Some(before) if shown != before => 0,
+            None if self.complete => 0,
+            _ => shown,
+        }
+    }
+
+    /// The shadow's tokens go on with `next`. If they begin again, what was asked before is not
+    /// told apart from what is asked now, but for the replies that come late.
+    pub(super) fn restart_tokens(&mut self, name: &ShadowName, next: u64) {
+        if let Some(shadow) = self.shadows.get_mut(name)
+            && next < shadow.next_token
+        {
+            let asked = std::mem::take(&mut shadow.asked).into_values();
+            let unanswered = asked.filter(|asked| !asked.answered);
+            shadow
+                .unanswered
+                .extend(unanswered.filter_map(|asked| asked.line));
+            shadow.tokens_before = shadow.tokens_before.max(shadow.next_token);
+        }
+        self.set_next_token(name, next);
     }
 
     pub(super) fn set_next_token(&mut self, name: &ShadowName, next: u64) {
@@ -88,8 +122,12 @@ impl Driver<'_> {
         let shadow = ShadowName::from_result_topic(filter).filter(|_| *qos == 0);
         let asked = match shadow {
             Some(name) => {
-                let first = self.first_tokens.get(&name).copied().unwrap_or_default();
-                if !self.attach(&name, first) {
+                let before = self.shadows.get(&name).map(|shadow| shadow.next_token);
+                let before = before.or_else(|| self.continue_tokens.get(&name).copied());
+                let next = self.token_after_subscription(at, &name, before);
+                let attached = self.attach(&name, before.unwrap_or(next));
+                self.restart_tokens(&name, next);
+                if !attached {
                     return self.stand_in_for(at, "the engine subscribes a shadow once a link");
                 }
                 Ok(())

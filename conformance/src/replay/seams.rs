@@ -6,7 +6,8 @@ use super::keep_alive::Activity;
 use super::outline::{Line, Outline};
 use super::queue::Each;
 use super::report::Verdict;
-use super::start::{Beginning, Subscriptions, beginning, first_tokens};
+use super::start::{Beginning, Subscriptions, beginning};
+use super::tokens::first_tokens;
 use crate::log::{Statement, Thread};
 
 impl Driver<'_> {
@@ -60,6 +61,10 @@ impl Driver<'_> {
                 let number = self.next_number;
                 if !self.attach(name, first) {
                     continue;
+                }
+                if let Some(shown) = self.tokens_of_stretch.get(name).copied() {
+                    let next = self.shadows.get(name).map_or(0, |shadow| shadow.next_token);
+                    self.restart_tokens(name, shown.min(next));
                 }
                 self.absorb_as(at, Some("not printed"), false);
                 if !subscriptions.awaits_suback {

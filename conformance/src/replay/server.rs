@@ -17,7 +17,7 @@ use super::inbound;
 use super::ledger;
 use super::queue::Queue;
 use super::report::Verdict;
-use super::start::token_number;
+use super::tokens::token_number;
 use crate::log::{Payload, Statement, Thread};
 
 /// A shadow message as it is printed.
@@ -473,6 +473,20 @@ impl Driver<'_> {
                         self.findings
                             .push(format!("{place}: the reply to {token} comes late"));
                         note = Some("its request was given up when the link was lost".to_owned());
+                    }
+                    UnmatchedReason::Duplicate | UnmatchedReason::Foreign
+                        if token_number(&token, name)
+                            .is_some_and(|number| number < attached.tokens_before)
+                            && !attached.unanswered.is_empty() =>
+                    {
+                        attached.unanswered.remove(0);
+                        self.findings.push(format!(
+                            "{place}: the reply to {token} of before the tokens began again"
+                        ));
+                        note = Some(
+                            "it answers a request of before the shadow was initialised again"
+                                .to_owned(),
+                        );
                     }
                     UnmatchedReason::Duplicate => {
                         return Err(format!(

@@ -14,7 +14,7 @@ use shadow_core::{
 };
 
 use super::identity::token_of;
-use super::start::token_number;
+use super::tokens::token_number;
 use crate::capture::{Capture, Connection, Direction};
 
 /// A capture replayed: one report for each connection.

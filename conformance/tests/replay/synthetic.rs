@@ -171,7 +171,7 @@ fn disconnect_and_unsubscribe() {
 }
 
 #[test]
-fn connecting_again_after_a_disconnect_goes_on_counting() {
+fn connecting_again_after_a_disconnect_goes_on_counting_numbers() {
     let lines = format!("\
 1.000 Sending SUBSCRIBE (d0, m1) [(b'$shadow/operation/result/P123456789/dev', 0)]
 1.000 subscribe success topic:$shadow/operation/result/P123456789/dev
@@ -193,9 +193,16 @@ fn connecting_again_after_a_disconnect_goes_on_counting() {
 5.100 publish success
 5.100 on_publish:mid:4,userdata:None
 ", CONNECT.replace("0.", "4."));
-    explained(&replay_after_connect(
-        &lines.replace("P1234.", "P123456789."),
-    ));
+    explained(&replay_after_connect(&lines));
+    // `shadowInit` makes a new counter. Tokens of neither count are wrong.
+    let anew = lines.replace("'P123456789-1'", "'P123456789-0'");
+    explained(&replay_after_connect(&anew));
+    let wrong = lines.replace("'P123456789-1'", "'P123456789-2'");
+    unexplained_at(
+        &replay_after_connect(&wrong),
+        27,
+        "expected clientToken P123456789-0, found P123456789-2",
+    );
 }
 
 #[test]
