@@ -94,6 +94,11 @@ pub struct Behaviour {
     pub resubscribe: bool,
     /// Whether each CONNECT is signed anew. Default true; the Python SDK signs once in its life.
     pub renew_credentials: bool,
+    /// Whether plain messages and subscriptions on the topics of attached shadows are refused
+    /// ([`RequestError::ShadowTopic`](crate::RequestError::ShadowTopic)). Default true; the Python
+    /// SDK publishes whatever document the application gives it. The engine then knows of no
+    /// request: a reply is [`Event::Unmatched`](crate::Event::Unmatched).
+    pub guard_shadow_topics: bool,
 }
 
 impl Default for Behaviour {
@@ -105,6 +110,7 @@ impl Default for Behaviour {
             get_on_subscribe: true,
             resubscribe: true,
             renew_credentials: true,
+            guard_shadow_topics: true,
         }
     }
 }
@@ -120,6 +126,7 @@ impl Behaviour {
             get_on_subscribe: false,
             resubscribe: false,
             renew_credentials: false,
+            guard_shadow_topics: false,
         }
     }
 }

@@ -64,7 +64,8 @@ pub enum RequestError {
     },
     /// The topic name or filter is not one; the text says which rule it breaks.
     InvalidTopic(String),
-    /// A topic of an attached shadow: use the shadow's own requests for it.
+    /// A topic of an attached shadow: use the shadow's own requests for it, or lift
+    /// [`guard_shadow_topics`](crate::config::Behaviour::guard_shadow_topics).
     ShadowTopic,
     /// An update's content cannot be sent; the text says why (no part given, a part that is not an
     /// object, a value that JSON cannot hold).

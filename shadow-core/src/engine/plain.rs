@@ -17,7 +17,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`RequestError::InvalidTopic`], [`RequestError::ShadowTopic`],
+    /// [`RequestError::InvalidTopic`], [`RequestError::ShadowTopic`] while
+    /// [`guard_shadow_topics`](crate::config::Behaviour::guard_shadow_topics) is on,
     /// [`RequestError::PayloadTooLarge`], [`RequestError::TooManyRequests`],
     /// [`RequestError::QueueFull`] or [`RequestError::Closed`].
     pub fn publish(
@@ -99,7 +100,7 @@ impl Engine {
     ) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
         self.admit(size)?;
-        if self.shadows.own(topic) {
+        if self.config.behaviour.guard_shadow_topics && self.shadows.own(topic) {
             return Err(RequestError::ShadowTopic);
         }
         let deadline = self.request_deadline(now, Owner::Application);

@@ -1,8 +1,11 @@
 //! The compatibility profile: the bytes of the vendor's Python SDK, as recorded (made-up device).
 
-use shadow_core::mqtt::ProtocolVersion;
+use shadow_core::event::UnmatchedReason;
+use shadow_core::mqtt::{ProtocolVersion, QoS};
 use shadow_core::tencent::{DeviceInfo, Update};
-use shadow_core::{Config, Engine, Event, Instant, Session, Timer, TransportFailure, WallTime};
+use shadow_core::{
+    Config, Engine, Event, Instant, Publication, Session, Timer, TransportFailure, WallTime,
+};
 
 use crate::device::{Device, Out};
 
@@ -120,4 +123,39 @@ fn token_numbers_can_be_set_for_a_replay() {
         device.engine.set_next_token(shadow, 0),
         Err(shadow_core::RequestError::UnknownShadow(shadow))
     );
+}
+
+/// `shadowUpdate` publishes any document, and `shadowInit` subscribes as often as it is called. The
+/// bytes by hand, after MQTT 3.1 and the form of `json.dumps`.
+#[test]
+fn an_application_may_write_its_requests_itself() {
+    let mut device = recorded_device();
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    let shadow = device.engine.attach(device.now, &name).unwrap();
+    device.poll();
+    let document = br#"{"clientToken": 8480, "type": "get"}"#;
+    let publication = Publication::new("$shadow/operation/PYSDKCAP01/test01", document);
+    device.engine.publish(device.now, &publication).unwrap();
+    let publish = b"\x30\x49\x00\x23$shadow/operation/PYSDKCAP01/test01\
+        {\"clientToken\": 8480, \"type\": \"get\"}";
+    assert_eq!(device.packet(), publish);
+    device.events();
+    let filter = "$shadow/operation/result/PYSDKCAP01/test01";
+    device
+        .engine
+        .subscribe(device.now, filter, QoS::AtMostOnce)
+        .unwrap();
+    let subscribe = b"\x82\x2f\x00\x03\x00\x2a$shadow/operation/result/PYSDKCAP01/test01\x00";
+    assert_eq!(device.packet(), subscribe);
+
+    let reply = br#"{"clientToken":"8480","payload":{"state":{}},"result":0,"type":"get"}"#;
+    let mut packet = vec![0x30, 2 + 42 + 69, 0, 42];
+    packet.extend_from_slice(filter.as_bytes());
+    packet.extend_from_slice(reply);
+    device.bytes(&packet);
+    let Event::Unmatched(unmatched) = device.event() else {
+        panic!("a reply to no request of the engine's");
+    };
+    assert_eq!(unmatched.shadow, shadow);
+    assert_eq!(unmatched.reason, UnmatchedReason::Foreign);
 }
