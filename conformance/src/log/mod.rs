@@ -37,7 +37,7 @@ pub const MAX_LINES: usize = 500_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The record. If physical lines after a record belong to no message, they are an entry of
-    /// their own, [`Statement::Unknown`], with their own number and the header of that record.
+    /// their own, [`Statement::Output`], with their own number and the header of that record.
     pub line: Line,
     /// What it says.
     pub statement: Statement,
@@ -301,16 +301,24 @@ impl Importer<'_> {
             .count();
         let mut text = more.get(blank..).unwrap_or_default().join("\n");
         chatter::withhold_possible_secrets(&mut text);
+        // A line that lost its header is not something else's.
+        let known = |line: &str| !matches!(grammar::parse(line), Statement::Unknown { .. });
+        let statement = if text.lines().any(known) {
+            let reason = "no record begins here, and the one before is complete".to_owned();
+            Statement::Unknown {
+                text: text.clone(),
+                reason: Some(reason),
+            }
+        } else {
+            Statement::Output { text: text.clone() }
+        };
         let stray = Entry {
             line: Line {
                 number: first_more + blank,
                 message: text.clone(),
                 ..line.clone()
             },
-            statement: Statement::Unknown {
-                text,
-                reason: Some("no record begins here, and the one before is complete".to_owned()),
-            },
+            statement,
         };
         line.message = first;
         self.entries.push(Entry {

@@ -198,6 +198,9 @@ pub enum Statement {
         source: &'static str,
         thread: Thread,
     },
+    /// Physical lines after a complete record that belong to no record: what something else wrote
+    /// into the same stream, such as a traceback.
+    Output { text: String },
     /// None of the above.
     Unknown {
         text: String,
@@ -304,6 +307,7 @@ impl Statement {
             Statement::AppRemark { .. } => ("app-remark", None, Remark),
             Statement::Environment { thread, .. } => ("environment", Some(*thread), Remark),
             Statement::Fault { thread, .. } => ("fault", Some(*thread), Effect),
+            Statement::Output { .. } => ("output", None, Remark),
             Statement::Unknown { .. } => ("unknown", None, Remark),
         }
     }

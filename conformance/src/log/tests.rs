@@ -213,7 +213,7 @@ fn lines_without_a_header_belong_to_the_message_or_stand_alone() {
         [
             (1, "app: one\n\ntwo", "app-remark"),
             (4, "publish success", "publish-success"),
-            (6, "7\nTraceback", "unknown"),
+            (6, "7\nTraceback", "output"),
             (8, "odd\nthing", "unknown"),
         ]
     );

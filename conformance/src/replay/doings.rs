@@ -160,6 +160,7 @@ impl Driver<'_> {
     pub(super) fn event(&mut self, cause: usize, event: &Event) {
         match event {
             Event::Disconnected { cause: why, .. } => {
+                self.lost_at = Some(self.device.now);
                 self.ping_outstanding = false;
                 self.pending_subacks.clear();
                 for shadow in self.shadows.values_mut() {

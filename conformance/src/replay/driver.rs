@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use shadow_core::tencent::{Operation, ShadowName};
-use shadow_core::{Instant, RequestId, Session, ShadowId, TransportFailure};
+use shadow_core::{Instant, RequestId, Session, ShadowId};
 
-use super::device::{Device, Link, profile};
+use super::device::{Device, profile};
 use super::identity::Identity;
 use super::keep_alive::Activity;
 use super::ledger::Ledger;
 use super::numbers::{back, distance};
 use super::outline::{Line, Outline};
+use super::own::OwnRequest;
 use super::queue::{Each, Queue};
 use super::report::{Unprinted, Verdict};
 use super::seams::stretch_lines;
@@ -60,6 +61,10 @@ pub(super) struct Attached {
     pub(super) asked: BTreeMap<u64, Asked>,
     /// The lines of requests that had no reply when the tokens began again.
     pub(super) unanswered: Vec<usize>,
+    /// What the application sent of its own and is not answered.
+    pub(super) own: Vec<OwnRequest>,
+    /// How many tokens of the SDK's may have been taken for these.
+    pub(super) unsent_tokens: u64,
     pub(super) ledger: Ledger,
     pub(super) refused: bool,
 }
@@ -132,6 +137,10 @@ pub(super) struct Driver<'a> {
     /// Whether something was sent and received in this stretch: silences before it are unknown.
     pub(super) activity: Activity,
     pub(super) remembered_updates: BTreeSet<String>,
+    /// How many lines are neither the SDK's nor paho's.
+    pub(super) own_lines: usize,
+    /// When the last link ended.
+    pub(super) lost_at: Option<Instant>,
     pub(super) verdicts: Vec<Option<Verdict>>,
     pub(super) unprinted: Vec<Unprinted>,
     pub(super) findings: Vec<String>,
@@ -213,6 +222,8 @@ impl<'a> Driver<'a> {
                 Beginning::Start | Beginning::Reconnect
             )),
             remembered_updates: BTreeSet::new(),
+            own_lines: 0,
+            lost_at: None,
             verdicts: vec![None; outline.lines.len()],
             unprinted: Vec::new(),
             findings: Vec::new(),
@@ -363,10 +374,22 @@ impl<'a> Driver<'a> {
                 self.drop_unknown_payload();
                 Verdict::environment(format!("complaint of {source}"))
             }
-            Statement::Unknown { reason, .. } => Verdict::unexplained(match reason {
-                Some(reason) => format!("no line of the SDK's form: {reason}"),
-                None => "no line that the SDK prints".to_owned(),
-            }),
+            Statement::Output { .. } => {
+                Verdict::environment("no record: something else wrote into the same stream")
+            }
+            Statement::Unknown {
+                reason: Some(reason),
+                ..
+            } => Verdict::unexplained(format!("no line of the SDK's form: {reason}")),
+            Statement::Unknown { .. } if line.by_paho => {
+                Verdict::unexplained("no line that paho prints")
+            }
+            Statement::Unknown { .. } => {
+                self.own_lines += 1;
+                Verdict::environment(
+                    "a line of the application's own: neither the SDK nor paho prints it",
+                )
+            }
             Statement::ThreadEnter => self.thread_enter(at),
             Statement::ThreadExit => {
                 if self.device.is_online() && self.pending.disconnect.is_none() {
@@ -379,17 +402,7 @@ impl<'a> Driver<'a> {
             Statement::SocketError { text } => self.socket_error(at, text),
             Statement::SendingConnect { .. } => self.sending_connect(at),
             Statement::OnDisconnect { rc } => self.on_disconnect(at, *rc),
-            Statement::StateError { .. } => {
-                if !self.is_due(at, Thread::Network)
-                    && matches!(self.device.link, Link::Handshake | Link::Wanted)
-                {
-                    self.device
-                        .engine
-                        .handle_disconnected(self.device.now, TransportFailure::ClosedByPeer);
-                    self.absorb(at);
-                }
-                self.effect(at, Thread::Network)
-            }
+            Statement::StateError { state } => self.state_error(at, state),
             Statement::ShadowUpdate { json } => {
                 self.settle(at);
                 self.seen[Queue::Application] = true;

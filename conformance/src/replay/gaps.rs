@@ -37,9 +37,11 @@ impl Driver<'_> {
     pub(super) fn replied(&self, at: usize, name: &ShadowName, token: u64) -> Option<Operation> {
         let from = self.replies.partition_point(|reply| reply.line < at);
         let later = self.replies.get(from..).unwrap_or_default();
+        let end = self.outline.next_subscription(name, at);
         later
             .iter()
             .take(4096)
+            .take_while(|reply| reply.line < end)
             .find(|reply| reply.token == token && reply.shadow == *name)
             .map(|reply| reply.operation)
     }
@@ -139,7 +141,8 @@ impl Driver<'_> {
             .asked
             .values()
             .any(|asked| !asked.answered && asked.operation == operation && asked.line.is_some());
-        if !at_seam && (token > next || waiting || self.sent_later(at, name, token)) {
+        let is_own = !shadow.own.is_empty();
+        if !at_seam && (token > next || waiting || is_own || self.sent_later(at, name, token)) {
             return false;
         }
         for token in next..=token {

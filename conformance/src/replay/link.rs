@@ -186,14 +186,7 @@ impl Driver<'_> {
             return Verdict::inferred("what caused it is before the excerpt");
         }
         if !self.is_due(at, Thread::Callback) && rc != 0 && self.device.is_online() {
-            let ping_over = self.device.engine.poll_deadline().is_some_and(|deadline| {
-                deadline.timer == Timer::PingResponse && deadline.at <= self.device.now + ROUNDING
-            });
-            if ping_over {
-                self.device.engine.handle_tick(self.device.now + ROUNDING);
-                self.absorb(at);
-                self.expect_loss(at, true, false);
-            } else {
+            if !self.give_up_unanswered_ping(at) {
                 self.lose_silently(at);
                 if let Some(last) = self.queues[Queue::FromNetwork].back_mut() {
                     last.inferred = Some(
@@ -212,6 +205,50 @@ impl Driver<'_> {
             return Verdict::inferred("what caused it is before the excerpt");
         }
         self.effect(at, Thread::Callback)
+    }
+
+    pub(super) fn state_error(&mut self, at: usize, state: &str) -> Verdict {
+        if state.contains("DISCONNECTED") {
+            if !self.give_up_unanswered_ping(at) && self.device.is_online() {
+                return Verdict::unexplained("expected no end of the link, which still stands");
+            }
+            // Its keep alive and its wait for PINGRESP each tell of the same end.
+            let since = self
+                .lost_at
+                .map(|lost| self.device.now.saturating_since(lost));
+            return if since.is_some_and(|since| since <= ROUNDING) {
+                Verdict::environment("paho tells the end of a link a second time")
+            } else if !self.complete && !self.seen[Queue::Network] {
+                Verdict::inferred("what caused it is before the excerpt")
+            } else {
+                Verdict::unexplained("expected the end of a link before it")
+            };
+        }
+        if !self.is_due(at, Thread::Network)
+            && matches!(self.device.link, Link::Handshake | Link::Wanted)
+        {
+            // The server closed the connection, or sent no CONNACK.
+            self.device
+                .engine
+                .handle_disconnected(self.device.now, TransportFailure::ClosedByPeer);
+            self.absorb(at);
+            self.expect_loss(at, false, true);
+        }
+        self.effect(at, Thread::Network)
+    }
+
+    /// Ends the link if a PINGREQ was not answered in time.
+    fn give_up_unanswered_ping(&mut self, at: usize) -> bool {
+        let is_over = self.device.is_online()
+            && self.device.engine.poll_deadline().is_some_and(|deadline| {
+                deadline.timer == Timer::PingResponse && deadline.at <= self.device.now + ROUNDING
+            });
+        if is_over {
+            self.device.engine.handle_tick(self.device.now + ROUNDING);
+            self.absorb(at);
+            self.expect_loss(at, true, false);
+        }
+        is_over
     }
 
     pub(super) fn sending_disconnect(&mut self, at: usize) -> Verdict {

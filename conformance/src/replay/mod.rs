@@ -36,6 +36,7 @@ mod link;
 mod matching;
 mod numbers;
 mod outline;
+mod own;
 mod queue;
 mod report;
 mod requests;

@@ -16,6 +16,8 @@ pub(super) struct Line {
     /// With the ids filled in.
     pub(super) statement: Statement,
     pub(super) thread: Option<Thread>,
+    /// Whether its tag is that of paho's source.
+    pub(super) by_paho: bool,
     /// What to call it in findings.
     pub(super) label: String,
     /// Whether lines may be missing between the one before and this one: another file begins.
@@ -38,6 +40,8 @@ pub(super) struct Outline {
     subscriptions: Vec<(usize, ShadowName)>,
 }
 
+/// The source file of paho that logs.
+const PAHO: &str = "client.py";
 /// How many lines a message may be ahead of the one that its callback is printed beside.
 const LOOK_AHEAD: usize = 20;
 
@@ -57,6 +61,7 @@ impl Outline {
                     false => format!("line {}", entry.line.number),
                 },
                 thread: statement.thread(),
+                by_paho: entry.line.tag.file == PAHO,
                 statement,
                 seam: before.is_some_and(|before| !adjacent.follow(before, place)),
             });

@@ -28,6 +28,8 @@ impl Driver<'_> {
             tokens_before: 0,
             asked: Default::default(),
             unanswered: Vec::new(),
+            own: Vec::new(),
+            unsent_tokens: 0,
             ledger: Ledger::default(),
             refused: false,
         });
@@ -115,7 +117,6 @@ impl Driver<'_> {
         self.settle_pending(at);
         self.fill_gap(at, number, None);
         (self.seen[Queue::Application], self.sent) = (true, true);
-        let now = self.device.now;
         let [(filter, qos)] = filters else {
             return self.stand_in_for(at, "the engine subscribes one topic with each SUBSCRIBE");
         };
@@ -127,31 +128,27 @@ impl Driver<'_> {
                 let next = self.token_after_subscription(at, &name, before);
                 let attached = self.attach(&name, before.unwrap_or(next));
                 self.restart_tokens(&name, next);
-                if !attached {
-                    return self.stand_in_for(at, "the engine subscribes a shadow once a link");
-                }
-                Ok(())
-            }
-            None => {
-                let qos = QoS::from_number(*qos).unwrap_or_default();
-                match self.device.engine.subscribe(now, filter, qos) {
-                    Ok(request) => {
-                        self.filters.insert(filter.clone());
-                        self.withdraw_offline(request);
-                        Ok(())
-                    }
-                    Err(RequestError::ShadowTopic) => {
-                        return self.stand_in_for(at, "the engine subscribes a shadow itself");
-                    }
-                    Err(error) => Err(error),
+                match attached {
+                    true => Ok(()),
+                    // Initialised once more on this link.
+                    false => self.subscribe_plainly(filter, *qos),
                 }
             }
+            None => self.subscribe_plainly(filter, *qos),
         };
         self.absorb(at);
         match asked {
             Ok(()) => self.effect(at, Thread::Application),
             Err(error) => Verdict::unexplained(format!("the engine refuses it: {error}")),
         }
+    }
+
+    fn subscribe_plainly(&mut self, filter: &str, qos: u8) -> Result<(), RequestError> {
+        let qos = QoS::from_number(qos).unwrap_or_default();
+        let request = self.device.engine.subscribe(self.device.now, filter, qos)?;
+        self.filters.insert(filter.to_owned());
+        self.withdraw_offline(request);
+        Ok(())
     }
 
     pub(super) fn sending_unsubscribe(
@@ -311,6 +308,9 @@ impl Driver<'_> {
         // A get at a gap takes the token that the lines after it call for.
         let token = token.or_else(|| self.token_of_get(at, &name, number));
         self.fill_gap(at, number, token.map(|token| (&name, token)));
+        if update.is_none() {
+            self.skip_unsent_tokens(at, &name);
+        }
         let next = self
             .shadows
             .get(&name)
@@ -367,6 +367,10 @@ impl Driver<'_> {
         json: &str,
         sending: Option<usize>,
     ) -> Result<Option<Verdict>, String> {
+        if let Some(why) = self.is_own_request(line, name, json) {
+            self.send_own_request(line, name, json, why)?;
+            return Ok(None);
+        }
         let repeated = self.remember_update(json);
         let parsed = request::parse_request(json.as_bytes()).map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;

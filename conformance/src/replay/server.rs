@@ -12,9 +12,10 @@ use shadow_core::tencent::{Document, Operation, ShadowName};
 use shadow_core::{Event, Outcome};
 
 use super::device::MAXIMUM_PAYLOAD;
-use super::driver::{Driver, Expected};
+use super::driver::{Attached, Driver, Expected};
 use super::inbound;
 use super::ledger;
+use super::own;
 use super::queue::Queue;
 use super::report::Verdict;
 use super::tokens::token_number;
@@ -351,6 +352,7 @@ impl Driver<'_> {
         let next = self.shadows.get(name).map(|shadow| shadow.next_token);
         if let (Some(number), Some(next)) = (number, next)
             && number >= next
+            && !token.is_some_and(|token| self.awaits_own_reply(name, token))
         {
             self.fill_for_reply(at, name, number, operation);
         }
@@ -378,10 +380,20 @@ impl Driver<'_> {
                 ))
             }
         };
-        let token = printed.token.as_ref().map(|token| match token {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
+        let token = printed.token.as_ref().map(own::text_of_token);
+        if let Some(own) =
+            self.take_own_reply(name, token.as_deref(), printed.kind.as_ref(), events)
+        {
+            let entry = own.entry(printed.result.unwrap_or_default());
+            if let (Some(entry), Some(attached)) = (entry, self.shadows.get_mut(name)) {
+                attached.ledger.take(&entry, &value)?;
+            }
+            return Ok(Some(
+                "it answers a request of the application's own; the engine tells it as no answer \
+                 to its requests"
+                    .to_owned(),
+            ));
+        }
         let Some(event) = events.first() else {
             // Each delta is told once.
             return Ok(Some("the engine told this delta before".to_owned()));
@@ -502,6 +514,11 @@ impl Driver<'_> {
                     }
                 }
             }
+            Event::InvalidMessage { error, .. } if !is_open(attached, token.as_deref(), name) => {
+                self.findings
+                    .push(format!("{place}: no shadow message: {error}"));
+                note = Some(format!("the engine tells it as no shadow message: {error}"));
+            }
             Event::InvalidMessage { error, .. } => {
                 return Err(format!(
                     "the engine takes it for no shadow message: {error}"
@@ -511,6 +528,14 @@ impl Driver<'_> {
         }
         Ok(note)
     }
+}
+
+/// Whether the token is that of a request that waits for its reply.
+fn is_open(attached: &Attached, token: Option<&str>, name: &ShadowName) -> bool {
+    let number = token.and_then(|token| token_number(token, name));
+    number
+        .and_then(|number| attached.asked.get(&number))
+        .is_some_and(|asked| !asked.answered)
 }
 
 /// The text of a member of a JSON object.

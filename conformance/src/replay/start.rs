@@ -156,6 +156,7 @@ pub(super) fn beginning(lines: &[Line]) -> Beginning {
             | Statement::Environment { .. }
             | Statement::Fault { .. }
             | Statement::Unknown { .. }
+            | Statement::Output { .. }
             | Statement::ThreadExit
             | Statement::OnDisconnect { .. } => continue,
             _ => Beginning::Middle,
