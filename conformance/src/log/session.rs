@@ -18,7 +18,8 @@ pub struct Place {
 ///
 /// Every entry of every log is in [`order`](Session::order) or in [`repeats`](Session::repeats),
 /// once. The order of each log is kept. Between logs the time decides, then the message numbers of
-/// packets sent in the same millisecond, then the order in which the logs were given.
+/// packets sent in the same millisecond, then which log begins and ends first, as the files of a log
+/// that was rotated follow each other, then the order in which the logs were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The logs as given.
@@ -63,9 +64,16 @@ impl Session {
 
     fn merge(&mut self, records: &Records) -> Result<(), SessionError> {
         let mut heads: Vec<Head> = vec![Head::default(); self.logs.len()];
+        let mut ranked: Vec<usize> = (0..self.logs.len()).collect();
+        ranked.sort_by_key(|&log| {
+            let times = self.logs.get(log).map(|log| &log.lines);
+            let times = times.into_iter().flatten().map(|entry| entry.line.at);
+            (times.clone().min(), times.max())
+        });
         loop {
-            let waiting: Vec<Place> = (0..heads.len())
-                .filter_map(|log| {
+            let waiting: Vec<Place> = ranked
+                .iter()
+                .filter_map(|&log| {
                     let place = Place {
                         log,
                         entry: heads.get(log)?.entry,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use shadow_core::tencent::{Operation, ShadowName};
-use shadow_core::{Instant, RequestId, Session, ShadowId};
+use shadow_core::{Instant, RequestId, Session, ShadowId, TransportFailure};
 
 use super::device::{Device, profile};
 use super::identity::Identity;
@@ -249,6 +249,9 @@ impl<'a> Driver<'a> {
     /// Brings the engine to where the log begins; what it does on the way is not printed.
     fn bring_to(&mut self, start: &Start) {
         self.device.drain();
+        if start.beginning == Beginning::Reconnect && !start.shadows.is_empty() {
+            self.subscribe_on_an_earlier_link(start);
+        }
         if start.beginning == Beginning::Handshake {
             self.pass_keep_alive();
         }
@@ -303,6 +306,24 @@ impl<'a> Driver<'a> {
             // A silence that began before the log may end at any time.
             self.pass_keep_alive();
         }
+    }
+
+    /// The SDK goes on using shadows that it does not subscribe again.
+    fn subscribe_on_an_earlier_link(&mut self, start: &Start) {
+        self.device.engine.handle_connected(self.device.now);
+        self.device.drain();
+        let now = self.device.now;
+        self.device.engine.handle_bytes(now, &[0x20, 2, 0, 0]);
+        for name in &start.shadows {
+            let first = start.first_tokens.get(name).copied().unwrap_or_default();
+            self.attach(name, first);
+            self.device.drain();
+            self.took_number();
+        }
+        self.device
+            .engine
+            .handle_disconnected(now, TransportFailure::ClosedByPeer);
+        self.device.drain();
     }
 
     fn pass_keep_alive(&mut self) {

@@ -67,6 +67,9 @@ impl Driver<'_> {
                 }
             }
         }
+        if early.is_some() && thread == Thread::Application && self.outline.several_threads {
+            return Verdict::inferred("the application calls the SDK from several threads");
+        }
         if let Some(first) = early {
             return Verdict::unexplained(format!(
                 "out of order: expected {first} before it on the {} thread, found {}",
@@ -161,20 +164,16 @@ impl Driver<'_> {
             let first = self.printed_numbers.get(message_number);
             return !self.complete && first.is_none_or(|line| *line < self.stretch);
         }
+        if let Statement::OnSubscribe { message_number, .. }
+        | Statement::OnUnsubscribe { message_number } = found
+        {
+            return !self.complete && self.is_before_stretch(*message_number);
+        }
         if self.complete || self.seen[slot] {
             return false;
         }
-        let before = |number: u16| {
-            // A number that was given out, and not by a line of this stretch.
-            let here = self.printed_numbers.get(&number);
-            let first = self.first_of_stretch.map(|first| distance(number, first));
-            first.is_none_or(|ahead| (1..0x4000).contains(&ahead))
-                && here.is_none_or(|line| *line < self.stretch)
-        };
         match found {
-            Statement::OnPublish { message_number }
-            | Statement::OnSubscribe { message_number, .. }
-            | Statement::OnUnsubscribe { message_number } => before(*message_number),
+            Statement::OnPublish { message_number } => self.is_before_stretch(*message_number),
             Statement::OnPayload { .. } | Statement::OnMessage { .. } => {
                 self.outline.cause_of.get(at).is_none_or(Option::is_none)
             }
@@ -188,6 +187,14 @@ impl Driver<'_> {
             | Statement::StateError { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the number was given out before the stretch that is printed.
+    pub(super) fn is_before_stretch(&self, number: u16) -> bool {
+        let here = self.printed_numbers.get(&number);
+        let first = self.first_of_stretch.map(|first| distance(number, first));
+        first.is_none_or(|ahead| (1..0x4000).contains(&ahead))
+            && here.is_none_or(|line| *line < self.stretch)
     }
 
     pub(super) fn comes_later(&self, at: usize, thread: Thread, statement: &Statement) -> bool {

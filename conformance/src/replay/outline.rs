@@ -36,12 +36,20 @@ pub(super) struct Outline {
     pub(super) spelling: Spelling,
     /// Whether any callback with a payload is printed at all.
     pub(super) prints_payloads: bool,
+    /// Whether the application calls the SDK from several threads, so that order does not hold
+    /// among its lines.
+    pub(super) several_threads: bool,
     /// The lines that subscribe a shadow's result topic.
     subscriptions: Vec<(usize, ShadowName)>,
 }
 
 /// The source file of paho that logs.
 const PAHO: &str = "client.py";
+/// From this many calls on that overlap, the application has several threads. Two lines in each
+/// other's place make one.
+const OVERLAPS: usize = 2;
+/// How long a call takes at most, in milliseconds.
+const CALL: u64 = 50;
 /// How many lines a message may be ahead of the one that its callback is printed beside.
 const LOOK_AHEAD: usize = 20;
 
@@ -72,6 +80,7 @@ impl Outline {
             cause_of: vec![None; lines.len()],
             spelling: SPELLINGS[0],
             prints_payloads: false,
+            several_threads: overlaps(&lines) >= OVERLAPS,
             subscriptions: Vec::new(),
             lines,
         };
@@ -246,6 +255,29 @@ impl Outline {
             self.spelling = *spelling;
         }
     }
+}
+
+/// How often a packet of the application leaves while a call that sent another has yet to return.
+/// The call that is cut off by a seam returns never.
+fn overlaps(lines: &[Line]) -> usize {
+    let (mut open, mut found) = (Vec::new(), 0);
+    for line in lines {
+        if line.seam {
+            open.clear();
+        }
+        match &line.statement {
+            Statement::SendingPublish { dup: false, .. } | Statement::SendingSubscribe { .. } => {
+                open.retain(|at| line.at.saturating_sub(*at) <= CALL);
+                found += usize::from(!open.is_empty());
+                open.push(line.at);
+            }
+            Statement::PublishSuccess | Statement::SubscribeSuccess { .. } if !open.is_empty() => {
+                open.remove(0);
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Which places hold the same record as another place.

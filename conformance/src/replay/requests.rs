@@ -62,11 +62,12 @@ impl Driver<'_> {
         if let Some(shadow) = self.shadows.get_mut(name)
             && next < shadow.next_token
         {
-            let asked = std::mem::take(&mut shadow.asked).into_values();
-            let unanswered = asked.filter(|asked| !asked.answered);
-            shadow
-                .unanswered
-                .extend(unanswered.filter_map(|asked| asked.line));
+            for asked in std::mem::take(&mut shadow.asked).into_values() {
+                if !asked.answered {
+                    self.device.withdraw(asked.request);
+                    shadow.unanswered.extend(asked.line);
+                }
+            }
             shadow.tokens_before = shadow.tokens_before.max(shadow.next_token);
         }
         self.set_next_token(name, next);

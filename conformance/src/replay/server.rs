@@ -37,6 +37,17 @@ impl Driver<'_> {
     pub(super) fn received_suback(&mut self, at: usize) -> Verdict {
         self.heard();
         let callback = self.take_on_subscribe(at);
+        if let Some((number, granted)) = callback
+            && !self.complete
+            && self.is_before_stretch(number)
+            && !self
+                .pending_subacks
+                .iter()
+                .any(|(other, _)| *other == number)
+        {
+            self.expect_maybe(at, Thread::Callback, on_subscribe(number, granted));
+            return Verdict::inferred("its SUBSCRIBE is before the excerpt");
+        }
         let Some(&(oldest, _)) = self.pending_subacks.front() else {
             if !self.complete && !self.seen[Queue::of(Thread::Network)] {
                 if let Some((number, granted)) = callback {
@@ -330,7 +341,7 @@ impl Driver<'_> {
                 cause: at,
                 inferred: None,
                 problem: None,
-                optional: false,
+                optional: !self.outline.prints_payloads,
                 queued_by: None,
             });
         }

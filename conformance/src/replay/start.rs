@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use shadow_core::tencent::{Operation, ShadowName};
 
 use super::identity::Identity;
+use super::numbers::back;
 use super::outline::{Line, Outline};
 use super::tokens::{PrintedReply, REACH, first_tokens};
-use crate::log::Statement;
+use crate::log::{Payload, Statement};
 
 /// How a log begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,20 @@ pub(super) struct Start {
 
 impl Start {
     pub(super) fn find(outline: &Outline, identity: &Identity, replies: &[PrintedReply]) -> Start {
-        let beginning = beginning(&outline.lines);
+        let mut beginning = beginning(&outline.lines);
+        let sent = outline
+            .lines
+            .iter()
+            .find(|line| line.statement.allocated_number().is_some());
+        if let Some(Statement::SendingSubscribe { message_number, .. }) =
+            sent.map(|line| &line.statement)
+            && *message_number > 1
+            && beginning == Beginning::Start
+            && first_subscribed(&outline.lines).is_none_or(|first| first == *message_number)
+        {
+            // It was connected before.
+            beginning = Beginning::Reconnect;
+        }
         let mut start = Start {
             beginning,
             first_number: 1,
@@ -52,13 +66,18 @@ impl Start {
             first_tokens: first_tokens(&outline.lines, 0, replies, beginning),
             open: BTreeMap::new(),
         };
+        if beginning == Beginning::Reconnect {
+            // On the link before.
+            start.shadows = Subscriptions::before(&outline.lines, identity).shadows;
+        }
         if beginning == Beginning::Middle {
             let before = Subscriptions::before(&outline.lines, identity);
             start.shadows = before.shadows;
             if start.shadows.is_empty() && !before.own_is_subscribed {
                 start.shadows.push(identity.name.clone());
             }
-            start.awaits_suback = before.awaits_suback && !start.shadows.is_empty();
+            // Of several, the callback tells whose SUBACK it is.
+            start.awaits_suback = before.awaits_suback && start.shadows.len() == 1;
             start.subscribed_as = before.number.filter(|_| start.awaits_suback);
             for reply in replies {
                 if reply.line >= outline.next_subscription(&reply.shadow, 0) {
@@ -123,6 +142,18 @@ impl Subscriptions {
                 }
                 Statement::SendingPublish { topic, .. } => ShadowName::from_operation_topic(topic),
                 Statement::ReceivedPublish { topic, .. } => ShadowName::from_result_topic(topic),
+                Statement::OnPayload {
+                    payload: Payload::Json(json),
+                    ..
+                } => {
+                    // A token says once more whose it is.
+                    let token = super::identity::token_of(json);
+                    let product = token.as_deref().and_then(|token| token.rsplit_once('-'));
+                    let same = |name: &&ShadowName| {
+                        product.is_some_and(|(product, _)| name.product_id() == product)
+                    };
+                    uses.keys().find(same).cloned()
+                }
                 _ => None,
             };
             if let Some(name) = used
@@ -131,24 +162,51 @@ impl Subscriptions {
                 *uses.entry(name).or_default() += 1;
             }
         }
-        // One line alone may be wrong.
-        let sure = uses
-            .into_iter()
-            .filter(|(name, count)| *count > 1 || *name == identity.name);
-        found.shadows = sure.map(|(name, _)| name).collect();
+        // One line alone may be wrong, but hardly in more than one character.
+        let resembles_another = |name: &ShadowName| {
+            let others = uses.keys().filter(|other| *other != name);
+            others
+                .chain([&identity.name])
+                .any(|other| other != name && differ_in_one(&other.client_id(), &name.client_id()))
+        };
+        let sure = uses.iter().filter(|(name, count)| {
+            **count > 1 || **name == identity.name || !resembles_another(name)
+        });
+        found.shadows = sure.map(|(name, _)| name.clone()).collect();
         found.own_is_subscribed = subscribed.contains(&identity.name);
         found
     }
 }
 
+/// The number that the first callback of a SUBSCRIBE prints.
+fn first_subscribed(lines: &[Line]) -> Option<u16> {
+    lines.iter().find_map(|line| match line.statement {
+        Statement::OnSubscribe { message_number, .. } => Some(message_number),
+        _ => None,
+    })
+}
+
+/// Whether two texts of one length have all but one character in common.
+fn differ_in_one(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).filter(|(a, b)| a != b).count() <= 1
+}
+
 /// How a stretch of lines begins.
 pub(super) fn beginning(lines: &[Line]) -> Beginning {
+    let mut ended = false;
     for line in lines {
+        ended |= matches!(
+            line.statement,
+            Statement::ThreadExit | Statement::OnDisconnect { .. }
+        );
         return match &line.statement {
-            Statement::ThreadEnter | Statement::ConnectAsync { .. } => Beginning::Start,
-            Statement::SendingConnect { .. } | Statement::ReconnectError { .. } => {
-                Beginning::Reconnect
-            }
+            Statement::ThreadEnter | Statement::ConnectAsync { .. } if !ended => Beginning::Start,
+            Statement::StateError { state } if state.contains("DISCONNECTED") => continue,
+            Statement::ThreadEnter
+            | Statement::ConnectAsync { .. }
+            | Statement::SendingConnect { .. }
+            | Statement::ReconnectError { .. }
+            | Statement::PublishFailed => Beginning::Reconnect,
             Statement::ReceivedConnAck { .. } | Statement::StateError { .. } => {
                 Beginning::Handshake
             }
@@ -166,9 +224,10 @@ pub(super) fn beginning(lines: &[Line]) -> Beginning {
 }
 
 fn first_number(outline: &Outline, start: &Start) -> u16 {
-    let mut called_back: u16 = 0;
+    let (mut called_back, mut failed): (u16, usize) = (0, 0);
     for line in &outline.lines {
         match line.statement {
+            Statement::PublishFailed => failed += 1,
             Statement::OnPublish { message_number }
             | Statement::OnSubscribe { message_number, .. } => {
                 called_back = called_back.max(message_number);
@@ -179,7 +238,8 @@ fn first_number(outline: &Outline, start: &Start) -> u16 {
             return match start.beginning {
                 // From the start of the SDK on they begin at 1, or the gap is to be explained.
                 Beginning::Start if number <= 100 => 1,
-                _ => number.max(1),
+                // The SDK numbers what it then does not send.
+                _ => back(number, failed),
             };
         }
     }

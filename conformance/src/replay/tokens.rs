@@ -184,11 +184,21 @@ struct Sent {
 }
 
 fn first_token(sent: &[Sent], replies: &[&PrintedReply]) -> u64 {
+    // What most say, as the application may have made up some of them.
+    let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
     let printed = sent
         .iter()
         .zip(0..)
-        .find_map(|(sent, before)| sent.token?.checked_sub(before));
-    if let Some(first) = printed {
+        .filter_map(|(sent, before)| sent.token?.checked_sub(before));
+    let mut most = None;
+    for first in printed {
+        let count = votes.entry(first).or_default();
+        *count += 1;
+        if most.is_none_or(|(_, before)| *count > before) {
+            most = Some((first, *count));
+        }
+    }
+    if let Some((first, _)) = most {
         return first;
     }
     let by_length = sent.iter().zip(0..).filter_map(|(sent, before)| {
