@@ -157,6 +157,11 @@ impl Inbox {
                 cause: cause @ DisconnectCause::Refused(_),
                 ..
             } => return Err(Failure::server(format_args!("{server}: {cause}"))),
+            // What a command was told to trust does not change while it runs.
+            Event::Disconnected {
+                cause: cause @ DisconnectCause::Transport(TransportFailure::Untrusted(_)),
+                ..
+            } => return Err(Failure::server(cause)),
             Event::Disconnected { cause, retry_in } => {
                 let mut failure = describe(server, cause);
                 if matches!(
@@ -188,7 +193,9 @@ impl Inbox {
 fn describe(server: &str, cause: &DisconnectCause) -> String {
     match cause {
         // The connector names it.
-        DisconnectCause::Transport(TransportFailure::ConnectFailed(_)) => cause.to_string(),
+        DisconnectCause::Transport(
+            TransportFailure::ConnectFailed(_) | TransportFailure::Untrusted(_),
+        ) => cause.to_string(),
         _ => format!("{server}: {cause}"),
     }
 }

@@ -12,7 +12,7 @@ use shadow_core::{Engine, Event, Outcome, RequestId, Session, Transmit, Transpor
 
 use crate::client::{Answer, Command, Commands};
 use crate::clock::Clock;
-use crate::connector::Connector;
+use crate::connector::{Connector, UntrustedPeer};
 use crate::events::EventSender;
 use crate::link::{Link, Outgoing, Progress};
 
@@ -120,7 +120,15 @@ async fn establish<C: Connector, K: Clock>(
                 return Some(stream);
             }
             Some(Err(error)) => {
-                core.lost(TransportFailure::ConnectFailed(error.to_string()));
+                let text = error.to_string();
+                let untrusted = error
+                    .get_ref()
+                    .is_some_and(|inner| inner.is::<UntrustedPeer>());
+                core.lost(if untrusted {
+                    TransportFailure::Untrusted(text)
+                } else {
+                    TransportFailure::ConnectFailed(text)
+                });
                 return None;
             }
         }

@@ -145,7 +145,7 @@ mod tls;
 
 pub use client::{Client, Shadow, client};
 pub use clock::{Clock, SystemClock};
-pub use connector::Connector;
+pub use connector::{Connector, UntrustedPeer};
 pub use driver::Driver;
 pub use error::ClientError;
 pub use events::{Events, Notification};

@@ -15,7 +15,7 @@ use futures_rustls::rustls::{
 };
 use smol::net::TcpStream;
 
-use crate::connector::Connector;
+use crate::connector::{Connector, UntrustedPeer};
 use crate::tcp::TcpConnector;
 
 /// The most that is read of a file: many times the CA certificates of an operating system.
@@ -282,8 +282,13 @@ impl Connector for TlsConnector {
             .connect(self.server_name.clone(), stream)
             .await
             .map_err(|error| {
-                let why = self.explain(&error);
-                io::Error::new(error.kind(), format!("TLS with {}: {why}", self.tcp))
+                let text = format!("TLS with {}: {}", self.tcp, self.explain(&error));
+                let cause = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
+                if let Some(Error::InvalidCertificate(_)) = cause {
+                    io::Error::new(error.kind(), UntrustedPeer(text))
+                } else {
+                    io::Error::new(error.kind(), text)
+                }
             })
     }
 }

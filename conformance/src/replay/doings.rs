@@ -171,7 +171,9 @@ impl Driver<'_> {
                         let state = "HubState.CONNECTING".to_owned();
                         self.expect(cause, Thread::Network, Statement::StateError { state });
                     }
-                    DisconnectCause::Transport(TransportFailure::ConnectFailed(_)) => {}
+                    DisconnectCause::Transport(
+                        TransportFailure::ConnectFailed(_) | TransportFailure::Untrusted(_),
+                    ) => {}
                     _ => {}
                 }
             }

@@ -60,6 +60,10 @@ impl fmt::Display for DisconnectCause {
 pub enum TransportFailure {
     /// The connection did not come about; the text says why and names the address.
     ConnectFailed(String),
+    /// The peer could not prove who it is, as by a certificate for another name or of an unknown
+    /// CA; the text says what is wrong and names the address. The engine tries again all the same:
+    /// a certificate may be renewed, or the clock be set.
+    Untrusted(String),
     /// The peer closed the connection in order.
     ClosedByPeer,
     /// The connection broke; the text says how.
@@ -70,6 +74,7 @@ impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TransportFailure::ConnectFailed(why) => write!(f, "cannot connect: {why}"),
+            TransportFailure::Untrusted(why) => write!(f, "cannot trust the server: {why}"),
             TransportFailure::ClosedByPeer => write!(f, "the server closed the connection"),
             TransportFailure::Broken(why) => write!(f, "the connection broke: {why}"),
         }
