@@ -231,6 +231,19 @@ fn a_dead_link_is_noticed_by_the_missing_pingresp() {
     assert_eq!(device.poll(), [Out::Close]);
 }
 
+/// The server may end the link one and a half keep alive times after the last packet
+/// [MQTT-3.1.2-24], so a longer wait for PINGRESP would never be over.
+#[test]
+fn the_wait_for_pingresp_is_never_longer_than_keep_alive() {
+    let mut config = config();
+    config.keep_alive = 4;
+    let mut device = Device::ready(config);
+    device.tick(Timer::KeepAlive, 4 * SECOND);
+    assert_eq!(device.packet(), [0xC0, 0]);
+    device.tick(Timer::PingResponse, 4 * SECOND);
+    assert_eq!(cause(device.event()), DisconnectCause::PingTimedOut);
+}
+
 #[test]
 fn keep_alive_zero_never_pings() {
     let mut config = config();
