@@ -9,6 +9,7 @@ mod error;
 mod frame;
 mod stream;
 
+use std::fmt;
 use std::net::SocketAddr;
 
 pub use error::CaptureError;
@@ -42,7 +43,7 @@ pub enum Close {
 }
 
 /// Bytes that one side sent, as they continue its stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Microseconds since 1970-01-01 00:00 UTC: when the frame was seen that completed the stream
     /// up to here.
@@ -51,6 +52,17 @@ pub struct Segment {
     pub direction: Direction,
     /// The bytes, never empty.
     pub bytes: Vec<u8>,
+}
+
+/// Without the bytes, which may be a login.
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segment")
+            .field("at_micros", &self.at_micros)
+            .field("direction", &self.direction)
+            .field("len", &self.bytes.len())
+            .finish()
+    }
 }
 
 /// One TCP connection.

@@ -423,7 +423,7 @@ impl FixedHeader {
                 packet_id: fields.packet_id()?,
             }),
             PacketKind::Subscribe => Packet::Subscribe(Subscribe::read(fields, dup)?),
-            PacketKind::SubAck => Packet::SubAck(SubAck::read(fields, version)?),
+            PacketKind::SubAck => Packet::SubAck(SubAck::read(fields)?),
             PacketKind::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read(fields, dup)?),
             PacketKind::UnsubAck => Packet::UnsubAck(UnsubAck {
                 packet_id: fields.packet_id()?,

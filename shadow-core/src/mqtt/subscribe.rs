@@ -46,7 +46,7 @@ pub struct SubAck<'a> {
 pub enum SubscribeReturnCode {
     /// Subscribed; messages come with at most this QoS. `00`, `01` or `02`.
     Granted(QoS),
-    /// Refused: `80`. MQTT 3.1 has no code for it.
+    /// Refused: `80`. MQTT 3.1 has no code for it, so it is not written there, but it is read.
     Failure,
 }
 
@@ -115,20 +115,15 @@ impl<'a> SubAck<'a> {
     }
 
     /// Reads what follows the fixed header. All of `reader` is used up.
-    pub(super) fn read(
-        reader: &mut Reader<'a>,
-        version: ProtocolVersion,
-    ) -> Result<SubAck<'a>, DecodeErrorKind> {
+    ///
+    /// A server that refuses by the code of 3.1.1 is understood in 3.1 too, which has none: the
+    /// meaning is plain, and a client that ended the link over it would be refused again for ever.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<SubAck<'a>, DecodeErrorKind> {
         let packet_id = reader.packet_id()?;
         if reader.is_empty() {
             return Err(DecodeErrorKind::NoReturnCode);
         }
-        let return_codes = Entries::read(reader, |code| match (version, code) {
-            (ProtocolVersion::V31, SubscribeReturnCode::Failure) => {
-                Err(DecodeErrorKind::SubscribeReturnCodeReserved { code: FAILURE })
-            }
-            _ => Ok(()),
-        })?;
+        let return_codes = Entries::read(reader, |_| Ok(()))?;
         Ok(SubAck {
             packet_id,
             return_codes,

@@ -78,6 +78,18 @@ fn one_counter_numbers_subscribe_and_publish() {
     assert_eq!(numbers, [1, 2, 3]); // m1, m2, m3 of the logs
 }
 
+/// MQTT 3.1 has no code for it. A server that sends it all the same means a refusal.
+#[test]
+fn a_refusal_by_the_code_of_3_1_1_is_a_refusal() {
+    let mut device = recorded_device();
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    let shadow = device.engine.attach(device.now, &name).unwrap();
+    device.packet();
+    device.bytes(&[0x90, 3, 0, 1, 0x80]);
+    assert_eq!(device.event(), Event::ShadowRefused { shadow });
+    device.silent();
+}
+
 #[test]
 fn it_signs_once_and_does_not_subscribe_again() {
     let mut device = recorded_device();

@@ -1,6 +1,7 @@
 //! What is on its way, and what happens when it arrives.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use shadow_core::mqtt::PacketKind;
@@ -10,7 +11,6 @@ use super::{Device, DeviceId, Latency, Reachability, Simulation};
 use crate::server::ConnectionId;
 
 /// Something on its way.
-#[derive(Debug)]
 pub(super) enum Delivery {
     /// A device's wish to connect, at the cloud.
     Connect { device: DeviceId, attempt: u64 },
@@ -43,10 +43,20 @@ pub(super) enum Delivery {
 }
 
 /// All that is on its way, by arrival; of one instant, what was sent first comes first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Network {
     deliveries: BTreeMap<(Instant, u64), Delivery>,
     sent: u64,
+}
+
+/// Without the bytes, which may be a login.
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("on_their_way", &self.deliveries.len())
+            .field("sent", &self.sent)
+            .finish()
+    }
 }
 
 impl Network {

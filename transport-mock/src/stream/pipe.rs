@@ -1,12 +1,12 @@
 //! One direction of a stream: a bounded queue of bytes with a reader and a writer.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::task::{Context, Poll, Waker};
 
 use super::fault::Script;
 
-#[derive(Debug)]
 pub(super) struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
@@ -18,6 +18,18 @@ pub(super) struct Pipe {
     writer: End,
     reader: End,
     broken: bool,
+}
+
+/// Without the bytes, which may be a login.
+impl fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipe")
+            .field("waiting", &self.bytes.len())
+            .field("written", &self.written)
+            .field("read", &self.read)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One end of a pipe.

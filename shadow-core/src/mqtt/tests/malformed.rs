@@ -133,7 +133,7 @@ const MALFORMED: &[(&[u8], ProtocolVersion, &str, &str)] = &[
     (b"\x90\x02\x00\x01", V311, "MQTT section 3.9.3", "SUBACK without return code"),
     (b"\x90\x03\x00\x01\x03", V311, "MQTT-3.9.3-2", "return code 3"),
     (b"\x90\x04\x00\x01\x00\x81", V311, "MQTT-3.9.3-2", "return code 0x81 behind another"),
-    (b"\x90\x03\x00\x01\x80", V31, "MQTT-3.9.3-2", "failure in 3.1"),
+    (b"\x90\x03\x00\x01\x81", V31, "MQTT-3.9.3-2", "return code 0x81 in 3.1"),
     (b"\xa2\x02\x00\x01", V311, "MQTT-3.10.3-2", "UNSUBSCRIBE without filter"),
     (b"\xa2\x05\x00\x01\x00\x02a", V311, "MQTT section 1.5.3", "filter longer than the packet"),
     (b"\xa2\x07\x00\x01\x00\x03#/a", V311, "MQTT-4.7.1-2", "misplaced # in UNSUBSCRIBE"),
