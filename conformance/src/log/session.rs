@@ -1,9 +1,14 @@
 //! Several logs that are excerpts of one session, put in one order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::{Level, LogTime, SourceTag};
 use super::{Entry, Log, SessionError, Statement};
+
+/// How many milliseconds late a thread may write a line.
+const LATE: u64 = 3;
+/// How many lines are written within that time.
+const MOST_LATE: usize = 64;
 
 /// Which entry of which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,9 +94,15 @@ impl Session {
                     .get(place.log)
                     .is_some_and(|head| head.entry == place.entry)
             };
+            let follows = |place: &Place| {
+                waiting
+                    .iter()
+                    .take_while(|other| other.log != place.log)
+                    .any(|other| records.follows(place.log, other.log))
+            };
             let ready = waiting
                 .iter()
-                .filter(|place| records.places(**place).iter().all(is_head));
+                .filter(|place| records.places(**place).iter().all(is_head) && !follows(place));
             let next = ready
                 .copied()
                 .reduce(|a, b| if self.goes_first(&heads, b, a) { b } else { a });
@@ -230,6 +241,8 @@ struct Records {
     /// For every log and entry: which record it is.
     ids: Vec<Vec<usize>>,
     places: Vec<Vec<Place>>,
+    /// Pairs of logs of which the second goes on where the first ends.
+    following: BTreeSet<(usize, usize)>,
 }
 
 impl Records {
@@ -238,6 +251,7 @@ impl Records {
         let mut records = Records {
             ids: Vec::new(),
             places: Vec::new(),
+            following: following(logs),
         };
         for (log_index, log) in logs.iter().enumerate() {
             let mut seen: BTreeMap<Identity<'_>, usize> = BTreeMap::new();
@@ -248,6 +262,13 @@ impl Records {
                 let count = seen.entry(identity).or_default();
                 identity.4 = *count;
                 *count += 1;
+                // Lines of the same text and time in two logs that follow each other are two.
+                while known
+                    .get(&identity)
+                    .is_some_and(|id| records.is_apart(*id, log_index))
+                {
+                    identity.4 += logs.len() * log.lines.len();
+                }
                 let id = *known.entry(identity).or_insert(records.places.len());
                 let place = Place {
                     log: log_index,
@@ -264,6 +285,19 @@ impl Records {
         records
     }
 
+    /// Whether the second log goes on where the first ends.
+    fn follows(&self, second: usize, first: usize) -> bool {
+        self.following.contains(&(first, second))
+    }
+
+    /// Whether the record stands in a log that this one follows, or that follows this one.
+    fn is_apart(&self, record: usize, log: usize) -> bool {
+        let places = self.places.get(record).into_iter().flatten();
+        places
+            .map(|place| place.log)
+            .any(|other| self.follows(log, other) || self.follows(other, log))
+    }
+
     /// Every place of the record that stands at `place`.
     fn places(&self, place: Place) -> &[Place] {
         self.ids
@@ -272,6 +306,67 @@ impl Records {
             .and_then(|&id| self.places.get(id))
             .map_or(&[], Vec::as_slice)
     }
+}
+
+/// Pairs of logs of which the second goes on where the first ends: it begins no earlier than the
+/// first one's last lines, which may be out of order by what threads are late, and repeats none.
+fn following(logs: &[Log]) -> BTreeSet<(usize, usize)> {
+    let times: Vec<_> = logs
+        .iter()
+        .map(|log| {
+            let times = log.lines.iter().map(|entry| entry.line.at.millis());
+            (times.clone().min(), times.max())
+        })
+        .collect();
+    let mut pairs = BTreeSet::new();
+    for (first, (a, (from, end))) in logs.iter().zip(&times).enumerate() {
+        for (second, (b, (begin, to))) in logs.iter().zip(&times).enumerate() {
+            let (Some(end), Some(begin)) = (*end, *begin) else {
+                continue;
+            };
+            let key = |place: usize, from: &Option<u64>, to: &Option<u64>| (*from, *to, place);
+            let is_after =
+                begin + LATE >= end && key(first, from, &Some(end)) < key(second, &Some(begin), to);
+            if first != second && is_after && !pairs.contains(&(second, first)) && !overlap(a, b) {
+                pairs.insert((first, second));
+            }
+        }
+    }
+    pairs
+}
+
+/// Whether the end of a log and the beginning of another have a record in common that can be
+/// written only once, or numbers that run backwards from one to the other.
+fn overlap(first: &Log, second: &Log) -> bool {
+    let tail = || first.lines.iter().rev().take(MOST_LATE);
+    let mut head = second.lines.iter().take(MOST_LATE);
+    let last = tail().find_map(|entry| entry.statement.allocated_number());
+    let next = head
+        .clone()
+        .find_map(|entry| entry.statement.allocated_number());
+    let backwards = last.zip(next).is_some_and(|(last, next)| next <= last);
+    backwards
+        || head.any(|entry| {
+            is_written_once(&entry.statement)
+                && tail().any(|other| {
+                    other.line.at == entry.line.at && other.line.message == entry.line.message
+                })
+        })
+}
+
+/// Whether two lines of this text are hardly ever written in one millisecond.
+fn is_written_once(statement: &Statement) -> bool {
+    !matches!(
+        statement,
+        Statement::PublishSuccess
+            | Statement::PublishFailed
+            | Statement::SubscribeSuccess { .. }
+            | Statement::ReceivedSubAck
+            | Statement::ReceivedPingResp
+            | Statement::ReceivedPublish { qos: 0, .. }
+            | Statement::Environment { .. }
+            | Statement::Fault { .. }
+    )
 }
 
 #[cfg(test)]

@@ -70,12 +70,31 @@ fn overlapping_excerpts_are_taken_once() {
 
 #[test]
 fn order_of_a_log_is_kept_even_where_its_times_run_back() {
-    let a = log("a", &[(5, "app: 1"), (4, "app: 2"), (6, "app: 4")]);
+    let a = log("a", &[(5, "app: 1"), (4, "app: 2"), (9, "app: 4")]);
     let b = log("b", &[(5, "app: 3")]);
     assert_eq!(
         order(&join(&[&a, &b]).unwrap()),
         [(0, 0), (0, 1), (1, 0), (0, 2)]
     );
+}
+
+/// Threads are late by a millisecond or two; a log that begins where another ends follows it, and
+/// lines of the same text and time are two.
+#[test]
+fn a_log_that_goes_on_where_another_ends_follows_it() {
+    let a = log("a", &[(1, "app: 1"), (6, "app: 2"), (6, "publish success")]);
+    let b = log(
+        "b",
+        &[
+            (5, "publish success"),
+            (6, "publish success"),
+            (7, "app: 3"),
+        ],
+    );
+    let whole = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)];
+    assert_eq!(order(&join(&[&a, &b]).unwrap()), whole);
+    let reversed = whole.map(|(log, entry)| (1 - log, entry));
+    assert_eq!(order(&join(&[&b, &a]).unwrap()), reversed);
 }
 
 #[test]

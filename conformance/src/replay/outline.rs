@@ -179,7 +179,9 @@ impl Outline {
                     .get(at + ahead)
                     .is_some_and(|&other| other < callback && self.fits(other, callback))
             });
-            if !silent && self.plausible(message, callback) {
+            // Lines left out in between may have had its callback.
+            let left_out = self.seam_between(Some(&message), callback);
+            if !silent && !left_out && self.plausible(message, callback) {
                 self.join(message, callback);
                 (next, first_of_stretch) = (next + 1, false);
             }

@@ -1,10 +1,12 @@
 //! Where one file ends and another begins: what may have happened between them.
 
+use shadow_core::TransportFailure;
+
 use super::device::Link;
 use super::driver::Driver;
 use super::keep_alive::Activity;
 use super::outline::{Line, Outline};
-use super::queue::Each;
+use super::queue::{Each, Queue};
 use super::report::Verdict;
 use super::start::{Beginning, Subscriptions, beginning};
 use super::tokens::first_tokens;
@@ -38,7 +40,16 @@ impl Driver<'_> {
         self.tokens_of_stretch = first_tokens(stretch, at, self.replies, beginning);
         let subscriptions = Subscriptions::before(stretch, self.identity);
         let mut done = Vec::new();
-        if matches!(beginning, Beginning::Handshake | Beginning::Middle) {
+        if matches!(beginning, Beginning::Start | Beginning::Reconnect) {
+            self.lose_unprinted(at);
+        }
+        // The end of a login that the lines before the seam refused.
+        let ends = self.queues[Queue::Network]
+            .iter()
+            .any(|due| matches!(due.statement, Statement::StateError { .. }));
+        if matches!(beginning, Beginning::Handshake | Beginning::Middle)
+            && !(beginning == Beginning::Handshake && ends)
+        {
             if self.device.link == Link::Closed {
                 self.reopen(None);
             }
@@ -59,6 +70,11 @@ impl Driver<'_> {
             for name in &subscriptions.shadows {
                 let first = self.first_tokens.get(name).copied().unwrap_or_default();
                 let number = self.next_number;
+                let is_next = self.first_of_stretch == Some(number);
+                if is_next && self.shadows.contains_key(name) {
+                    // The SDK goes on using a shadow that it does not subscribe again.
+                    continue;
+                }
                 if !self.attach(name, first) {
                     continue;
                 }
@@ -81,6 +97,26 @@ impl Driver<'_> {
         if !done.is_empty() {
             let verdict = Verdict::inferred("what comes next needs it");
             self.not_printed(at, &done.join(", "), verdict);
+        }
+    }
+}
+
+impl Driver<'_> {
+    /// Ends the link where the lines that told of it may be left out.
+    fn lose_unprinted(&mut self, at: usize) {
+        let was_online = self.device.is_online();
+        if !was_online && self.device.link != Link::Handshake {
+            return;
+        }
+        let now = self.device.now;
+        self.device
+            .engine
+            .handle_disconnected(now, TransportFailure::ClosedByPeer);
+        self.absorb_as(at, Some("not printed"), false);
+        for rc in [0, 1] {
+            if was_online {
+                self.expect_maybe(at, Thread::Callback, Statement::OnDisconnect { rc });
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use shadow_core::tencent::{Operation, ShadowName};
 use super::identity::Identity;
 use super::numbers::back;
 use super::outline::{Line, Outline};
+use super::seams::stretch_lines;
 use super::tokens::{PrintedReply, REACH, first_tokens};
 use crate::log::{Payload, Statement};
 
@@ -71,8 +72,8 @@ impl Start {
             start.shadows = Subscriptions::before(&outline.lines, identity).shadows;
         }
         if beginning == Beginning::Middle {
-            let before = Subscriptions::before(&outline.lines, identity);
-            start.shadows = before.shadows;
+            let before = Subscriptions::before(stretch_lines(outline, 0), identity);
+            start.shadows = Subscriptions::before(&outline.lines, identity).shadows;
             if start.shadows.is_empty() && !before.own_is_subscribed {
                 start.shadows.push(identity.name.clone());
             }

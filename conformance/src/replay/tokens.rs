@@ -84,7 +84,9 @@ pub(super) fn first_tokens(
     let mut sent: BTreeMap<ShadowName, Vec<Sent>> = BTreeMap::new();
     let mut ended: BTreeMap<ShadowName, usize> = BTreeMap::new();
     let mut update: Option<String> = None;
+    let mut stretch = 0;
     for (index, line) in (from..).zip(lines) {
+        stretch += usize::from(line.seam);
         match &line.statement {
             Statement::ShadowUpdate { json } => update = Some(json.clone()),
             Statement::SendingSubscribe {
@@ -124,6 +126,7 @@ pub(super) fn first_tokens(
                     let is_get = update.is_none() && digits.is_some();
                     sent.entry(name).or_default().push(Sent {
                         line: index,
+                        stretch,
                         operation: if is_get {
                             Operation::Get
                         } else {
@@ -176,6 +179,8 @@ pub(super) fn initialised_by(filters: &[(String, u8)]) -> impl Iterator<Item = S
 /// A shadow request of the log.
 struct Sent {
     line: usize,
+    /// How many times lines may be missing before it.
+    stretch: usize,
     operation: Operation,
     /// Where it is printed.
     token: Option<u64>,
@@ -186,9 +191,12 @@ struct Sent {
 fn first_token(sent: &[Sent], replies: &[&PrintedReply]) -> u64 {
     // What most say, as the application may have made up some of them.
     let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
+    let stretch = sent.iter().find(|sent| sent.token.is_some());
+    let stretch = stretch.map(|sent| sent.stretch);
     let printed = sent
         .iter()
         .zip(0..)
+        .filter(|(sent, _)| Some(sent.stretch) == stretch)
         .filter_map(|(sent, before)| sent.token?.checked_sub(before));
     let mut most = None;
     for first in printed {
