@@ -27,7 +27,8 @@ pub struct ShadowReport<'a> {
 
 /// What an update changed.
 ///
-/// Text: a line that says so. JSON: the reply's `payload` as the cloud sent it, without white space.
+/// Text: a line that says so. JSON: the reply's `payload` as the cloud sent it, without white
+/// space.
 #[derive(Clone, Debug)]
 pub struct UpdateReport<'a> {
     /// What was done, as in `reported`.

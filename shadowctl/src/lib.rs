@@ -4,7 +4,8 @@
 //! * [`server`]: which server is meant, and as which device; [`destination`]: it, ready for use.
 //! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
 //! * [`failure`]: what can go wrong, and the exit code of each.
-//! * [`input`]: files that are read whole. [`interrupt`]: Ctrl-C. [`seed`]: what makes one run differ from another.
+//! * [`input`]: files that are read whole. [`interrupt`]: Ctrl-C. [`seed`]: what makes one run
+//!   differ from another.
 //! * [`device`] and [`application`]: the two sides of a shadow; [`embedded`]: a cloud for them.
 //! * [`runtime`]: what they run on, in real or virtual time.
 //! * [`state`]: state as it is typed; [`document`]: a shadow as it is printed.

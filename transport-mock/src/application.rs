@@ -1,7 +1,8 @@
 //! The application's side of a shadow over MQTT.
 //!
 //! The vendor serves applications over HTTP. This project gives them a pair of topics beside the
-//! device's, so that a command line can change what is desired of a device on a running cloud model:
+//! device's, so that a command line can change what is desired of a device on a running cloud
+//! model:
 //!
 //! | topic | payload |
 //! |---|---|
@@ -20,9 +21,9 @@
 //! or with 0 it is not checked, otherwise the change is made only if the document has that version.
 //!
 //! A reply has the form of a device's, so the same parser reads it: that to `desire` is an update
-//! reply (`"type":"update"`, result 5005 with the whole document after a version conflict), those to
-//! `get` and `reset` are get replies. `clientToken` is that of the request. The delta that a change
-//! makes goes to the device's result topic, as every delta.
+//! reply (`"type":"update"`, result 5005 with the whole document after a version conflict), those
+//! to `get` and `reset` are get replies. `clientToken` is that of the request. The delta that a
+//! change makes goes to the device's result topic, as every delta.
 
 use std::collections::BTreeMap;
 

@@ -1,17 +1,17 @@
 //! The shadow service as a client of an MQTT broker.
 //!
-//! A broker such as mosquitto carries messages and knows nothing of shadows. [`bridge`] logs in to it
-//! as one more client, subscribes [`REQUEST_FILTERS`], hands what devices and applications publish
-//! there to a [`ShadowService`], and publishes what the service answers. Devices of that broker then
-//! have shadows as on the vendor's cloud.
+//! A broker such as mosquitto carries messages and knows nothing of shadows. [`bridge`] logs in to
+//! it as one more client, subscribes [`REQUEST_FILTERS`], hands what devices and applications
+//! publish there to a [`ShadowService`], and publishes what the service answers. Devices of that
+//! broker then have shadows as on the vendor's cloud.
 //!
 //! ```text
 //!  device ── $shadow/operation/P/D ──────────► broker ──► bridge ──► ShadowService
 //!  device ◄─ $shadow/operation/result/P/D ──── broker ◄── bridge ◄── replies, deltas
 //! ```
 //!
-//! What it cannot see, it cannot tell: a broker may drop what a client has no right to publish or to
-//! receive without a word to either side [MQTT-3.3.5-2].
+//! What it cannot see, it cannot tell: a broker may drop what a client has no right to publish or
+//! to receive without a word to either side [MQTT-3.3.5-2].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,8 +33,8 @@ use crate::service::ShadowService;
 /// default of a minute, as every device of the broker waits for this one client.
 const MAXIMUM_BACKOFF: Duration = Duration::from_secs(5);
 
-/// The largest response in bytes. With the service's default limits a document has 16 KiB, its delta
-/// no more than that, and a client token fits into a request of 16 KiB.
+/// The largest response in bytes. With the service's default limits a document has 16 KiB, its
+/// delta no more than that, and a client token fits into a request of 16 KiB.
 const MAXIMUM_RESPONSE_SIZE: usize = 64 * 1024;
 
 /// How many responses are on their way to the broker at a time.
@@ -188,9 +188,9 @@ impl std::error::Error for BridgeError {}
 
 /// Answers what devices and applications of a broker ask, until the driver of `client` has ended.
 ///
-/// `client` and `events` belong together, are made with [`config`], and are the bridge's own; a clone
-/// of `client` may be kept to close it. The documents stay in `service`. `clock` gives the documents
-/// their timestamps, 0 as long as it does not know the wall time.
+/// `client` and `events` belong together, are made with [`config`], and are the bridge's own; a
+/// clone of `client` may be kept to close it. The documents stay in `service`. `clock` gives the
+/// documents their timestamps, 0 as long as it does not know the wall time.
 ///
 /// * Requests are handled in the order in which the broker delivers them.
 /// * Responses are published with QoS 1 in the order of the requests. One that the broker does not

@@ -54,8 +54,8 @@ struct Shared {
     next_sleeper: u64,
 }
 
-/// How often tasks may be polled while no time passes before [`VirtualClock::run`] takes them for an
-/// endless loop.
+/// How often tasks may be polled while no time passes before [`VirtualClock::run`] takes them for
+/// an endless loop.
 const MAXIMUM_POLLS: u64 = 10_000_000;
 
 impl VirtualClock {
@@ -90,8 +90,8 @@ impl VirtualClock {
         shared.wall = Some(WallClock::new(shared.now, wall));
     }
 
-    /// Moves to `at` and wakes whoever slept until then, the earliest first. An `at` that has passed
-    /// changes nothing.
+    /// Moves to `at` and wakes whoever slept until then, the earliest first. An `at` that has
+    /// passed changes nothing.
     pub fn advance_to(&self, at: Instant) {
         let mut shared = self.lock();
         let now = shared.now.max(at);
@@ -111,13 +111,13 @@ impl VirtualClock {
 
     /// Runs `main`, and with it the tasks of `executor`, until `main` ends.
     ///
-    /// Tasks are polled in the order in which they were woken, and `main` in turn with them. Time moves
-    /// only when none is awake.
+    /// Tasks are polled in the order in which they were woken, and `main` in turn with them. Time
+    /// moves only when none is awake.
     ///
     /// # Panics
-    /// When nobody is awake and nobody sleeps, so that nothing will ever happen again: a deadlock, or
-    /// a task that waits for something outside, as a socket or a thread. And when tasks were polled
-    /// ten million times while no time passed.
+    /// When nobody is awake and nobody sleeps, so that nothing will ever happen again: a deadlock,
+    /// or a task that waits for something outside, as a socket or a thread. And when tasks were
+    /// polled ten million times while no time passed.
     #[expect(
         clippy::panic,
         reason = "a test that can never end has to say so rather than hang"

@@ -22,8 +22,8 @@ mod three_transports {
         Clock, Connector, Notification, SystemClock, TcpConnector, TlsConnector, TlsOptions, client,
     };
 
-    /// What a device does, whatever carries its bytes; the same code for all three. Gives the shadow in
-    /// the end.
+    /// What a device does, whatever carries its bytes; the same code for all three. Gives the
+    /// shadow in the end.
     async fn session<C, K, I, F, S>(
         connector: C,
         incoming: I,

@@ -82,9 +82,9 @@ pub fn client<C: Connector, K: Clock>(
 /// Every method waits until its request has ended, which the engine bounds by
 /// [`Config::request_timeout`](shadow_core::Config), and needs a [`Driver`] that runs.
 ///
-/// **Dropping a future** is harmless at any point, and takes nothing back: a request that the driver
-/// has got goes on, ends in the engine as it would have, and its outcome is discarded. No other
-/// request notices.
+/// **Dropping a future** is harmless at any point, and takes nothing back: a request that the
+/// driver has got goes on, ends in the engine as it would have, and its outcome is discarded. No
+/// other request notices.
 ///
 /// When the last handle is dropped ([`Shadow`]s are handles too) the driver closes as by
 /// [`Client::close`].

@@ -9,8 +9,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 /// Opens connections for a [`Driver`](crate::Driver): one for each
 /// [`Transmit::Connect`](shadow_core::Transmit::Connect) of its engine.
 ///
-/// A driver drops the future of [`connect`](Connector::connect) when its engine gives the connection
-/// up (connect timeout, close), so dropping it half-way must leave nothing behind.
+/// A driver drops the future of [`connect`](Connector::connect) when its engine gives the
+/// connection up (connect timeout, close), so dropping it half-way must leave nothing behind.
 pub trait Connector: Send {
     /// A connected, ordered and reliable byte stream. Dropping it closes it.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;

@@ -23,13 +23,14 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// How many commands are carried out in one turn.
 const COMMANDS_PER_TURN: usize = 16;
 
-/// After how many turns in a row that found work waiting the other tasks of the executor get a turn.
+/// After how many turns in a row that found work waiting the other tasks of the executor get a
+/// turn.
 const TURNS_PER_POLL: u32 = 32;
 
 /// Runs an engine over a connector's streams and a clock.
 ///
-/// Made by [`client`](crate::client()). It is a loop and no more: carry out what the engine wants of
-/// the transport, tell the application, wait for bytes, a command or a deadline, whichever comes
+/// Made by [`client`](crate::client()). It is a loop and no more: carry out what the engine wants
+/// of the transport, tell the application, wait for bytes, a command or a deadline, whichever comes
 /// first. Every decision is the engine's. It spawns nothing and needs no particular executor.
 ///
 /// Waiting never waits for one thing alone: while a connection is made, a write is stalled or the
@@ -64,7 +65,8 @@ impl<C: Connector, K: Clock> Driver<C, K> {
         Driver { connector, core }
     }
 
-    /// Runs until the client is closed or all its handles are dropped, and gives back what survives.
+    /// Runs until the client is closed or all its handles are dropped, and gives back what
+    /// survives.
     ///
     /// Dropping the future drops the connection without DISCONNECT; requests then end with
     /// [`ClientError::DriverStopped`](crate::ClientError::DriverStopped).

@@ -7,8 +7,8 @@
 //! * a [`Client`] and its [`Shadow`]s, to ask for things and await how they end;
 //! * the [`Events`]: deltas, connection states and whatever else comes unasked.
 //!
-//! Everything that is a decision (when to connect again, what to subscribe, how long to wait) is the
-//! engine's, and set in [`shadow_core::Config`].
+//! Everything that is a decision (when to connect again, what to subscribe, how long to wait) is
+//! the engine's, and set in [`shadow_core::Config`].
 //!
 //! ```
 //! use futures_lite::StreamExt;
@@ -124,10 +124,11 @@
 //!
 //! # Logs
 //!
-//! The driver speaks through [`tracing`]. Each record has a field `event`: `connecting`, `connected`,
-//! `disconnected` (with `cause` and `retry_in`), `closing`, `closed` and `close_failed` at level
-//! debug; `wall_time_needed` and `events_lost` at warn; `sending` (with `kind` and `len`) and
-//! `received` (with `len`) at trace. No payload and no secret is ever written.
+//! The driver speaks through [`tracing`]. Each record has a field `event`: `connecting`,
+//! `connected`, `disconnected` (with `cause` and `retry_in`), `closing`, `closed` and
+//! `close_failed` at level debug; `wall_time_needed` and `events_lost` at warn; `sending` (with
+//! `kind` and `len`) and `received` (with `len`) at trace. No payload and no secret is ever
+//! written.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

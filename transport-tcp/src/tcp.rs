@@ -11,8 +11,8 @@ use crate::connector::Connector;
 /// Connects by TCP to one host and port.
 ///
 /// Every connection resolves the name anew and tries every address it has, one after the other. A
-/// try that was given up in the middle, as by the engine's connect timeout, makes the next one begin
-/// with the next address, so that one address that never answers does not hide the others.
+/// try that was given up in the middle, as by the engine's connect timeout, makes the next one
+/// begin with the next address, so that one address that never answers does not hide the others.
 ///
 /// The name is resolved on smol's thread pool, and small packets leave at once (`TCP_NODELAY`).
 #[derive(Clone, Debug)]

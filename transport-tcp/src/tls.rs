@@ -352,8 +352,8 @@ fn private_key_in(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// Whether a section begins as an encrypted key of OpenSSL's older form (RFC 1421, section 4.6.1.1),
-/// whose header is no base64.
+/// Whether a section begins as an encrypted key of OpenSSL's older form (RFC 1421, section
+/// 4.6.1.1), whose header is no base64.
 fn has_encryption_header(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n')
         .any(|line| line.trim_ascii_end() == b"Proc-Type: 4,ENCRYPTED")

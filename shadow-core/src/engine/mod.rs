@@ -242,8 +242,8 @@ impl Engine {
         self.flush(now);
     }
 
-    /// The transport lost its connection, or could not make one. Ignored when none is asked for. Not
-    /// for a connection that [`Transmit::Close`] has ended: the next one may have begun.
+    /// The transport lost its connection, or could not make one. Ignored when none is asked for.
+    /// Not for a connection that [`Transmit::Close`] has ended: the next one may have begun.
     pub fn handle_disconnected(&mut self, now: Instant, failure: TransportFailure) {
         let now = self.advance(now);
         if let Some(notice) = self

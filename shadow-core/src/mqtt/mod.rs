@@ -33,8 +33,9 @@
 //! A packet that breaks a rule of the specification is refused with a [`DecodeError`] that names
 //! the numbered clause of MQTT 3.1.1. MQTT 3.1 has no numbered clauses. It is held to the same
 //! rules, except where it says otherwise: its CONNACK has an unused byte in place of the flags,
-//! PUBREL, SUBSCRIBE and UNSUBSCRIBE may carry DUP, SUBACK has no code for a failure (that of 3.1.1 is read, but not written), and a user name
-//! or password that the flags of CONNECT announce may be missing at the end of the packet.
+//! PUBREL, SUBSCRIBE and UNSUBSCRIBE may carry DUP, SUBACK has no code for a failure (that of 3.1.1
+//! is read, but not written), and a user name or password that the flags of CONNECT announce may be
+//! missing at the end of the packet.
 
 mod acknowledgement;
 mod connack;

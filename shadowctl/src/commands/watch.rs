@@ -74,8 +74,8 @@ pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failu
     })
 }
 
-/// Whether another client may be logged in as the same device: the server then closes the connection
-/// of the one that came first, without a word [MQTT-3.1.4-2].
+/// Whether another client may be logged in as the same device: the server then closes the
+/// connection of the one that came first, without a word [MQTT-3.1.4-2].
 #[derive(Default)]
 struct Rivalry {
     connected: bool,

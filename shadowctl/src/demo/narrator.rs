@@ -92,8 +92,8 @@ impl<'o, K: Clock> Narrator<'o, K> {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::Operation`](crate::failure::FailureKind::Operation) where it does not; `found`
-    /// is what there is instead.
+    /// [`FailureKind::Operation`](crate::failure::FailureKind::Operation) where it does not;
+    /// `found` is what there is instead.
     pub(super) fn check(&mut self, passed: bool, text: &str, found: &str) -> Result<(), Failure> {
         self.packets()?;
         let demonstration = self.demonstration;

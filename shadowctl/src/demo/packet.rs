@@ -7,8 +7,8 @@ use shadow_core::tencent::request::parse_request;
 use shadow_core::tencent::{Document, Message, Part, Request, ShadowName, reply};
 use transport_mock::application;
 
-/// A packet's topic, if it is a PUBLISH, and what else it says: all but client tokens, timestamps and
-/// credentials.
+/// A packet's topic, if it is a PUBLISH, and what else it says: all but client tokens, timestamps
+/// and credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Essence {
     /// In short for the four topics of a shadow, as it is for others.

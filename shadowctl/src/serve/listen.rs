@@ -231,8 +231,8 @@ fn shadow_of(event: &ServerEvent) -> Option<String> {
 
 /// What was desired of each device when it was last looked at.
 ///
-/// The cloud does not tell which deltas it publishes. It publishes one whenever `desired` has changed
-/// and differs from `reported`, which can be seen.
+/// The cloud does not tell which deltas it publishes. It publishes one whenever `desired` has
+/// changed and differs from `reported`, which can be seen.
 #[derive(Default)]
 struct Deltas {
     /// By client id; at most as many as the service has shadows.

@@ -18,8 +18,8 @@ use crate::output::Output;
 ///
 /// # Errors
 ///
-/// * [`FailureKind::InputFile`](crate::failure::FailureKind): a device, certificate, key or password
-///   file that is missing or wrong.
+/// * [`FailureKind::InputFile`](crate::failure::FailureKind): a device, certificate, key or
+///   password file that is missing or wrong.
 /// * [`FailureKind::Operation`](crate::failure::FailureKind): the address cannot be listened on, as
 ///   when the port is in use; the broker refuses the subscription.
 /// * Results that cannot be written.

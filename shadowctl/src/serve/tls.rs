@@ -16,7 +16,8 @@ use crate::input;
 ///
 /// # Errors
 ///
-/// [`FailureKind::InputFile`](crate::failure::FailureKind), naming the file; it quotes nothing of it.
+/// [`FailureKind::InputFile`](crate::failure::FailureKind), naming the file; it quotes nothing of
+/// it.
 pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(&input::read(certificate)?).collect();

@@ -17,7 +17,8 @@ pub(crate) fn mosquitto() -> Option<PathBuf> {
     find("mosquitto")
 }
 
-/// A program of the PATH, or of the directories of system services, which are not on it for everyone.
+/// A program of the PATH, or of the directories of system services, which are not on it for
+/// everyone.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let services = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].map(PathBuf::from);
@@ -27,8 +28,8 @@ fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// A running mosquitto on free ports of this machine, one for TCP and one for TLS. It is killed when
-/// dropped.
+/// A running mosquitto on free ports of this machine, one for TCP and one for TLS. It is killed
+/// when dropped.
 pub(crate) struct Broker {
     pub(crate) port: u16,
     pub(crate) tls_port: u16,
@@ -143,8 +144,8 @@ fn configuration(directory: &Path, port: u16, tls_port: u16, lines: &str) {
     let authority = Authority::new();
     authority.write(&directory.join("ca.pem"));
     let (certificate, key) = authority.certify(directory);
-    // `user` counts only where the test runs as root, and keeps mosquitto from becoming somebody who
-    // may not read the directory.
+    // `user` counts only where the test runs as root, and keeps mosquitto from becoming somebody
+    // who may not read the directory.
     let text = format!(
         "user root\n\
          persistence false\n\

@@ -54,8 +54,8 @@ pub(crate) fn over_tls() {
     });
 }
 
-/// That every demonstration was held to its end, and nothing of it skipped. The check that the cached
-/// status is the document's is left out, as this device begins with an empty shadow.
+/// That every demonstration was held to its end, and nothing of it skipped. The check that the
+/// cached status is the document's is left out, as this device begins with an empty shadow.
 #[track_caller]
 fn all_passed(run: &Run) {
     assert_eq!(run.code, 0, "{run:#?}");

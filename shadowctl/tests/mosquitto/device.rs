@@ -95,8 +95,8 @@ impl Device {
         self.network.reachable.store(reachable, Ordering::Relaxed);
     }
 
-    /// The first event for which `wanted` gives something. What would be somebody else's, or nobody's,
-    /// must not come before it.
+    /// The first event for which `wanted` gives something. What would be somebody else's, or
+    /// nobody's, must not come before it.
     pub(crate) async fn next<T>(
         &mut self,
         what: &str,

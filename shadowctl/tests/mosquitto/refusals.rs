@@ -23,8 +23,8 @@ pub(crate) fn dynamic_security() -> Option<&'static str> {
     .find(|path| Path::new(path).is_file())
 }
 
-/// A mosquitto that refuses every subscription, by its dynamic security plugin. Its ACL files cannot
-/// do that: with them everybody may subscribe everything, and is sent nothing.
+/// A mosquitto that refuses every subscription, by its dynamic security plugin. Its ACL files
+/// cannot do that: with them everybody may subscribe everything, and is sent nothing.
 async fn without_subscriptions() -> Broker {
     let plugin = dynamic_security().expect("the test runs only where it is");
     Broker::start_with(|directory| {
@@ -45,8 +45,8 @@ async fn without_subscriptions() -> Broker {
     .await
 }
 
-/// The plugin knows its clients by their user names, of which a device has a new one for each login;
-/// so this one logs in without.
+/// The plugin knows its clients by their user names, of which a device has a new one for each
+/// login; so this one logs in without.
 pub(crate) fn subscription_of_a_device() {
     smol::block_on(async {
         let broker = without_subscriptions().await;
@@ -72,7 +72,8 @@ pub(crate) fn subscription_of_the_service() {
     });
 }
 
-/// A refused login is told at each try; the service goes on trying, as the broker's rules may change.
+/// A refused login is told at each try; the service goes on trying, as the broker's rules may
+/// change.
 pub(crate) fn login_of_the_service() {
     smol::block_on(async {
         let (user, password) = ("shadow-service", "a password with spaces");

@@ -13,8 +13,8 @@ use crate::program::{Running, run};
 use crate::wait::in_time;
 
 /// The broker dies while a request is on its way. It comes back, and the service with it, and an
-/// application changes what is desired before the device is there again: the device must learn of it.
-/// The documents outlive the broker.
+/// application changes what is desired before the device is there again: the device must learn of
+/// it. The documents outlive the broker.
 pub(crate) fn in_the_middle() {
     smol::block_on(async {
         let mut broker = Broker::start().await;

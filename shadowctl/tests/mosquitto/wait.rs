@@ -20,8 +20,8 @@ pub(crate) fn in_time<T>(what: &str, future: impl Future<Output = T>) -> impl Fu
     })
 }
 
-/// Tries until it succeeds. The pauses are for a process that is starting: that it takes connections
-/// is the only sign it gives.
+/// Tries until it succeeds. The pauses are for a process that is starting: that it takes
+/// connections is the only sign it gives.
 pub(crate) async fn until_it_works<T, E: std::fmt::Debug>(
     what: &str,
     mut attempt: impl AsyncFnMut() -> Result<T, E>,

@@ -51,7 +51,8 @@ pub struct CloudConfig {
 ///   ([`application`](crate::application)), at once and in the order in which the packets came.
 /// * The test plays the application: [`shadow`](Self::shadow), [`document`](Self::document),
 ///   [`set_desired`](Self::set_desired); and the operator: [`seed`](Self::seed),
-///   [`reset`](Self::reset), [`set_reported`](Self::set_reported), [`disconnect`](Self::disconnect).
+///   [`reset`](Self::reset), [`set_reported`](Self::set_reported),
+///   [`disconnect`](Self::disconnect).
 ///
 /// Replies and deltas are published with QoS 1, so a device gets them with the QoS of its
 /// subscription, and one with a persistent session and a QoS 1 subscription gets those that it
@@ -63,8 +64,8 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// A cloud without clients and documents, at `now` on its monotonic clock and `wall` on its wall
-    /// clock, which runs with the monotonic one.
+    /// A cloud without clients and documents, at `now` on its monotonic clock and `wall` on its
+    /// wall clock, which runs with the monotonic one.
     #[must_use]
     pub fn new(config: CloudConfig, now: Instant, wall: WallTime) -> Cloud {
         Cloud {
@@ -158,8 +159,8 @@ impl Cloud {
         self.server.disconnect_all(now);
     }
 
-    /// Publishes any message, as another client or service of the cloud would. False if its topic is
-    /// no valid topic name; then nothing happened. It is not handed to the shadow service.
+    /// Publishes any message, as another client or service of the cloud would. False if its topic
+    /// is no valid topic name; then nothing happened. It is not handed to the shadow service.
     #[must_use = "a message on an invalid topic goes nowhere"]
     pub fn publish(&mut self, now: Instant, message: &Message) -> bool {
         self.server.publish(now, message)

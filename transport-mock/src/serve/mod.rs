@@ -70,11 +70,11 @@ impl fmt::Debug for SharedCloud {
 
 /// Serves a cloud to every connection that comes in, and hands its events on.
 ///
-/// `incoming` gives for each connection a future of its byte stream: for plain TCP one that is ready
-/// (`std::future::ready(Some(stream))`), for TLS the handshake, so that a slow one holds up nobody
-/// else. `None` is a connection that did not come about; who makes the future knows why and can tell,
-/// and sees to it that it ends: while 64 of them are open, nobody else is accepted.
-/// The streams may be of any kind, and the clock is the one that the cloud's instants are of.
+/// `incoming` gives for each connection a future of its byte stream: for plain TCP one that is
+/// ready (`std::future::ready(Some(stream))`), for TLS the handshake, so that a slow one holds up
+/// nobody else. `None` is a connection that did not come about; who makes the future knows why and
+/// can tell, and sees to it that it ends: while 64 of them are open, nobody else is accepted. The
+/// streams may be of any kind, and the clock is the one that the cloud's instants are of.
 ///
 /// Ends when `incoming` has ended and every connection too. Dropping the future closes all
 /// connections, and the cloud knows it. It spawns nothing and needs no particular executor.

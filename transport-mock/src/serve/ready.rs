@@ -8,8 +8,8 @@ use crate::server::ConnectionId;
 
 /// Remembers which connections were woken, and wakes the one task that serves them all.
 ///
-/// A task that polled every connection each time it is woken would spend its time on those for which
-/// nothing has happened.
+/// A task that polled every connection each time it is woken would spend its time on those for
+/// which nothing has happened.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     state: Mutex<State>,

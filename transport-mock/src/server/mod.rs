@@ -93,9 +93,9 @@ pub enum ServerTransmit {
 /// [`handle_closed`](Self::handle_closed), [`handle_tick`](Self::handle_tick) and
 /// [`publish`](Self::publish). After each, poll [`poll_transmit`](Self::poll_transmit) (or
 /// [`poll_transmit_to`](Self::poll_transmit_to), where each connection is written at its own pace)
-/// and [`poll_event`](Self::poll_event) until they give nothing, in any order, then wait for bytes or for
-/// [`poll_deadline`](Self::poll_deadline). Time never runs back inside: an earlier `now` counts as
-/// the latest.
+/// and [`poll_event`](Self::poll_event) until they give nothing, in any order, then wait for bytes
+/// or for [`poll_deadline`](Self::poll_deadline). Time never runs back inside: an earlier `now`
+/// counts as the latest.
 ///
 /// No input fails on account of a client: what a client does wrong ends its connection, and an
 /// event says why. Memory is bounded by [`ServerConfig`].
@@ -240,8 +240,8 @@ impl Server {
         Some((id, self.poll_transmit_to(now, id, buffer)?))
     }
 
-    /// The next thing to do on one connection. What its peer does not take in time stays here, where
-    /// it is bounded.
+    /// The next thing to do on one connection. What its peer does not take in time stays here,
+    /// where it is bounded.
     pub fn poll_transmit_to(
         &mut self,
         now: Instant,

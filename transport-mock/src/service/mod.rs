@@ -247,8 +247,8 @@ impl ShadowService {
         self.keep(name, Shadow::seeded(initial, version, last_change))
     }
 
-    /// Resets the cloud's cache of `name`: back to the state that [`seed`](Self::seed) gave, or to an
-    /// empty document.
+    /// Resets the cloud's cache of `name`: back to the state that [`seed`](Self::seed) gave, or to
+    /// an empty document.
     ///
     /// The version does not restart: a reset is a change and counts as one (as nothing if the
     /// document is already there), so a version never stands for two different documents and a

@@ -1,9 +1,9 @@
 //! Engines and a cloud in memory, one clock, no async.
 //!
-//! A [`Simulation`] carries the packets between any number of engines and one [`Cloud`] itself. When
-//! nothing is on its way it jumps to the next instant at which something is due. So a test says what
-//! a device and an application do, and reads what came of it: events, the shadow, and a trace of
-//! every packet and event that can be kept as a snapshot.
+//! A [`Simulation`] carries the packets between any number of engines and one [`Cloud`] itself.
+//! When nothing is on its way it jumps to the next instant at which something is due. So a test
+//! says what a device and an application do, and reads what came of it: events, the shadow, and a
+//! trace of every packet and event that can be kept as a snapshot.
 //!
 //! ```
 //! use std::time::Duration;
@@ -282,8 +282,8 @@ impl Simulation {
         self.run_until(self.now + time);
     }
 
-    /// Runs until a device has an event that `wanted` is true of, at most until `limit` from now; it
-    /// and the events before it are taken. `None` if none came; then none is taken.
+    /// Runs until a device has an event that `wanted` is true of, at most until `limit` from now;
+    /// it and the events before it are taken. `None` if none came; then none is taken.
     pub fn run_until_event(
         &mut self,
         device: DeviceId,

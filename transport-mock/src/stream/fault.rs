@@ -18,11 +18,11 @@ pub enum Fault {
     /// until the buffer is full, as with a cable that was pulled.
     StallAfter(u64),
     /// After this many bytes the reader sees the end of the stream, as if the writer had closed it
-    /// in order; the writer gets [`BrokenPipe`](std::io::ErrorKind::BrokenPipe). The other direction
-    /// goes on.
+    /// in order; the writer gets [`BrokenPipe`](std::io::ErrorKind::BrokenPipe). The other
+    /// direction goes on.
     EndAfter(u64),
-    /// One read gives at most this many bytes: the sizes are used in turn, over and over. A 0 counts
-    /// as 1; no size at all is no fault.
+    /// One read gives at most this many bytes: the sizes are used in turn, over and over. A 0
+    /// counts as 1; no size at all is no fault.
     SplitReads(Vec<usize>),
     /// One write takes at most this many bytes: the sizes are used in turn, over and over. A 0
     /// counts as 1; no size at all is no fault.

@@ -24,9 +24,9 @@ pub enum Connect {
 
 /// A network with one server in it: [`MemoryConnector`]s reach the [`MemoryListener`].
 ///
-/// `capacity` is how many bytes each direction of a connection holds, `backlog` how many connections
-/// may wait to be accepted (both at least 1); one more is refused. A connector can be cloned, so that
-/// several clients reach the same server.
+/// `capacity` is how many bytes each direction of a connection holds, `backlog` how many
+/// connections may wait to be accepted (both at least 1); one more is refused. A connector can be
+/// cloned, so that several clients reach the same server.
 #[must_use]
 pub fn memory_network(capacity: usize, backlog: usize) -> (MemoryConnector, MemoryListener) {
     let (sender, receiver) = async_channel::bounded(backlog.max(1));
@@ -83,8 +83,8 @@ impl Connector for MemoryConnector {
 }
 
 /// The server's end of a [`memory_network`]: a stream of the connections that come in, in order. It
-/// ends when every connector is gone. Dropping it refuses whoever connects from then on, and ends the
-/// connections that wait to be accepted.
+/// ends when every connector is gone. Dropping it refuses whoever connects from then on, and ends
+/// the connections that wait to be accepted.
 #[derive(Debug)]
 pub struct MemoryListener {
     incoming: Pin<Box<Receiver<MemoryStream>>>,

@@ -88,7 +88,8 @@ fn two_devices_and_an_application_at_once() {
     assert_eq!(net.publish(app, &topic, &get), b"");
 }
 
-/// A delta that was missed waits for a device with a persistent session and QoS 1, and for no other.
+/// A delta that was missed waits for a device with a persistent session and QoS 1, and for no
+/// other.
 #[test]
 fn missed_delta_waits_only_in_a_persistent_qos_1_session() {
     for (clean_session, qos, waits) in [
@@ -106,7 +107,8 @@ fn missed_delta_waits_only_in_a_persistent_qos_1_session() {
             .set_desired(now, &name, r#"{"power":true}"#, None)
             .unwrap();
         let id = net.log_in("EXAMPLE001lamp", clean_session);
-        // log_in has taken what came with CONNACK; the message was not acknowledged, so it comes again.
+        // log_in has taken what came with CONNACK; the message was not acknowledged, so it comes
+        // again.
         net.cloud.handle_closed(now, id);
         let id = net.accept();
         let connect = crate::support::anonymous("EXAMPLE001lamp");

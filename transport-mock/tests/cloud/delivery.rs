@@ -116,8 +116,8 @@ fn inbound_qos_2_is_delivered_once() {
     assert_eq!(net.received(watcher), b"\x32\x08\x00\x03a/b\x00\x02!");
 }
 
-/// [MQTT-4.4.0-1] [MQTT-3.3.1-1]: after a reconnect what was not acknowledged comes again, in order,
-/// with its packet id and DUP; then what came meanwhile. QoS 0 of meanwhile is lost.
+/// [MQTT-4.4.0-1] [MQTT-3.3.1-1]: after a reconnect what was not acknowledged comes again, in
+/// order, with its packet id and DUP; then what came meanwhile. QoS 0 of meanwhile is lost.
 #[test]
 fn lost_acknowledgements_and_absence_lose_no_qos_1_message() {
     let mut net = Net::new(ServerConfig::default());

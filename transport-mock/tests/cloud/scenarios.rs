@@ -1,4 +1,5 @@
-//! An engine against the cloud in a simulation: the vendor's three demonstrations, and bad networks.
+//! An engine against the cloud in a simulation: the vendor's three demonstrations, and bad
+//! networks.
 
 use std::time::Duration;
 

@@ -170,8 +170,8 @@ fn idle_connections_cost_nothing() {
     );
 }
 
-/// Over sockets, the server and its clients on several threads: a waker that is not woken hangs this
-/// test.
+/// Over sockets, the server and its clients on several threads: a waker that is not woken hangs
+/// this test.
 #[test]
 fn many_devices_on_many_threads() {
     const DEVICES: usize = 50;
