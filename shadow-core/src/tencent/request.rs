@@ -149,7 +149,7 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
     /// `overwriteUpdate`, `clientToken`, of which `version` and `overwriteUpdate` only when set.
     /// Takes no memory once `out` has room, beyond what the parts' `Serialize` takes.
     ///
-    /// JSON text among the values (serde_json's `RawValue`, or [`Json`](crate::json::Json)) is
+    /// JSON text among the values (serde_json's `RawValue`, or [`Json`]) is
     /// restyled too.
     ///
     /// # Errors
