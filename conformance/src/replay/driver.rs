@@ -69,6 +69,33 @@ pub(super) struct Attached {
     pub(super) refused: bool,
 }
 
+impl Attached {
+    pub(super) fn new(id: ShadowId, next_token: u64) -> Attached {
+        Attached {
+            id,
+            next_token,
+            tokens_before: 0,
+            asked: BTreeMap::new(),
+            unanswered: Vec::new(),
+            own: Vec::new(),
+            unsent_tokens: 0,
+            ledger: Ledger::default(),
+            refused: false,
+        }
+    }
+
+    /// What has no reply gets none that the engine would match; returns it.
+    pub(super) fn give_up_requests(&mut self) -> Vec<RequestId> {
+        let asked = std::mem::take(&mut self.asked).into_values();
+        let mut given_up = Vec::new();
+        for asked in asked.filter(|asked| !asked.answered) {
+            given_up.push(asked.request);
+            self.unanswered.extend(asked.line);
+        }
+        given_up
+    }
+}
+
 /// What the application is about to send.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -119,8 +146,8 @@ pub(super) struct Driver<'a> {
     pub(super) detached: BTreeSet<ShadowName>,
     /// Packets that the engine's requests could not express.
     pub(super) foreign: BTreeSet<u16>,
-    /// The next token of shadows that are to be attached again.
-    pub(super) continue_tokens: BTreeMap<ShadowName, u64>,
+    /// Shadows that may be attached again.
+    pub(super) left: BTreeMap<ShadowName, Attached>,
     /// The first token of each shadow.
     pub(super) first_tokens: BTreeMap<ShadowName, u64>,
     pub(super) silent: BTreeSet<&'static str>,
@@ -209,7 +236,7 @@ impl<'a> Driver<'a> {
             detached: BTreeSet::new(),
             foreign: BTreeSet::new(),
             last_at: Each::default(),
-            continue_tokens: BTreeMap::new(),
+            left: BTreeMap::new(),
             first_tokens: start.first_tokens.clone(),
             silent: silent_kinds(outline),
             told_early: false,

@@ -19,7 +19,7 @@ impl Driver<'_> {
         let anew = next == Some(1) && self.next_number != 1;
         if anew {
             self.reopen(Some(Session::new()));
-            self.continue_tokens.clear();
+            self.left.clear();
             self.next_number = 1;
             self.remembered_updates.clear();
             let place = self.place(at);
@@ -35,9 +35,10 @@ impl Driver<'_> {
     pub(super) fn reopen(&mut self, session: Option<Session>) {
         self.device.renew(session);
         self.device.drain();
-        let shadows = std::mem::take(&mut self.shadows).into_iter();
-        self.continue_tokens
-            .extend(shadows.map(|(name, shadow)| (name, shadow.next_token)));
+        for (name, mut shadow) in std::mem::take(&mut self.shadows) {
+            shadow.give_up_requests();
+            self.left.insert(name, shadow);
+        }
         self.pending = Pending::default();
     }
 
@@ -185,15 +186,17 @@ impl Driver<'_> {
             self.device.drain();
             return Verdict::inferred("what caused it is before the excerpt");
         }
-        if !self.is_due(at, Thread::Callback) && rc != 0 && self.device.is_online() {
-            if !self.give_up_unanswered_ping(at) {
-                self.lose_silently(at);
-                if let Some(last) = self.queues[Queue::FromNetwork].back_mut() {
-                    last.inferred = Some(
-                        "the server closed the connection, for which the SDK prints nothing else"
-                            .to_owned(),
-                    );
-                }
+        if !self.is_due(at, Thread::Callback)
+            && rc != 0
+            && self.device.is_online()
+            && !self.give_up_unanswered_ping(at)
+        {
+            self.lose_silently(at);
+            if let Some(last) = self.queues[Queue::FromNetwork].back_mut() {
+                last.inferred = Some(
+                    "the server closed the connection, for which the SDK prints nothing else"
+                        .to_owned(),
+                );
             }
         }
         if rc != 0
@@ -293,6 +296,12 @@ impl Driver<'_> {
                     "sent again; the SDK sets DUP although the server kept no session".to_owned(),
                 );
             }
+        }
+        if flags > 1 {
+            return Verdict::unexplained(format!(
+                "expected 0 or 1 as CONNACK's flags, of which the other bits are reserved, found \
+                 {flags}"
+            ));
         }
         if code != 0 && accepted {
             return Verdict::unexplained(format!("expected a refusal, as the code is {code}"));

@@ -1,6 +1,8 @@
 //! The session's lines made ready for the replay: ids filled in, threads told apart, messages
 //! paired with the callbacks that print them.
 
+use std::collections::BTreeSet;
+
 use shadow_core::tencent::ShadowName;
 
 use super::identity::Identity;
@@ -36,6 +38,8 @@ pub(super) struct Outline {
     pub(super) spelling: Spelling,
     /// Whether any callback with a payload is printed at all.
     pub(super) prints_payloads: bool,
+    /// Topics whose messages are printed by `on_message`.
+    pub(super) told_topics: BTreeSet<String>,
     /// Whether the application calls the SDK from several threads, so that order does not hold
     /// among its lines.
     pub(super) several_threads: bool,
@@ -80,6 +84,13 @@ impl Outline {
             cause_of: vec![None; lines.len()],
             spelling: SPELLINGS[0],
             prints_payloads: false,
+            told_topics: lines
+                .iter()
+                .filter_map(|line| match &line.statement {
+                    Statement::OnMessage { topic, .. } => Some(topic.clone()),
+                    _ => None,
+                })
+                .collect(),
             several_threads: overlaps(&lines) >= OVERLAPS,
             subscriptions: Vec::new(),
             lines,
@@ -260,16 +271,18 @@ impl Outline {
 }
 
 /// How often a packet of the application leaves while a call that sent another has yet to return.
-/// The call that is cut off by a seam returns never.
+/// 0 if some never return, but for those that a seam cuts off.
 fn overlaps(lines: &[Line]) -> usize {
     let (mut open, mut found) = (Vec::new(), 0);
     for line in lines {
         if line.seam {
             open.clear();
         }
+        if open.first().is_some_and(|at| line.at > at + CALL) {
+            return 0;
+        }
         match &line.statement {
             Statement::SendingPublish { dup: false, .. } | Statement::SendingSubscribe { .. } => {
-                open.retain(|at| line.at.saturating_sub(*at) <= CALL);
                 found += usize::from(!open.is_empty());
                 open.push(line.at);
             }

@@ -13,6 +13,7 @@ use shadow_core::{Event, Publication};
 use super::driver::Driver;
 use super::ledger;
 use super::tokens::token_number;
+use crate::log::{Payload, Statement};
 
 /// A request of the application's own that left.
 #[derive(Debug)]
@@ -53,7 +54,9 @@ impl Driver<'_> {
     ) -> Option<&'static str> {
         let token = super::identity::token_of(json);
         let Some(number) = token.as_deref().and_then(|token| token_number(token, name)) else {
-            return Some("its clientToken is not the SDK's");
+            return self
+                .may_be_own(line, name, json)
+                .then_some("its clientToken is not the SDK's");
         };
         if !is_of_the_engines_form(json, JsonStyle::Python) {
             return Some("it is not of the form that the engine writes");
@@ -69,6 +72,29 @@ impl Driver<'_> {
         let is_answered = self.replied(line, name, number) == Some(Operation::Update);
         (!is_next && !is_open && is_answered && self.has_sent_all_before(line))
             .then_some("the SDK would have given it another clientToken")
+    }
+
+    /// Whether the reply to the request repeats its token, or at least none answers the request that
+    /// the SDK would have made of it.
+    fn may_be_own(&self, line: usize, name: &ShadowName, json: &str) -> bool {
+        let value: Option<Value> = serde_json::from_str(json).ok();
+        let token = value.and_then(|value| value.get("clientToken").map(text_of_token));
+        let later = self.outline.lines.get(line + 1..).unwrap_or_default();
+        let is_repeated = later.iter().take(4096).any(|line| match &line.statement {
+            Statement::OnPayload {
+                payload: Payload::Json(json),
+                ..
+            } => {
+                let reply: Option<Value> = serde_json::from_str(json).ok();
+                reply.is_some_and(|reply| {
+                    reply.get("clientToken").map(text_of_token) == token
+                        && reply.get("result").is_some()
+                })
+            }
+            _ => false,
+        });
+        let next = self.shadows.get(name).map_or(0, |shadow| shadow.next_token);
+        is_repeated || self.replied(line, name, next) != Some(Operation::Update)
     }
 
     /// Whether no packets are missing up to the PUBLISH that `line` announces.

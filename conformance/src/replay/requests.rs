@@ -8,7 +8,6 @@ use shadow_core::{Publication, RequestError, RequestId};
 
 use super::device::{Link, MAXIMUM_PAYLOAD};
 use super::driver::{Asked, Attached, Driver};
-use super::ledger::Ledger;
 use super::queue::Queue;
 use super::report::Verdict;
 use super::start::Beginning;
@@ -21,18 +20,9 @@ impl Driver<'_> {
         let Ok(id) = self.device.engine.attach(self.device.now, name) else {
             return false;
         };
-        let first = self.continue_tokens.remove(name).unwrap_or(first_token);
-        let attached = self.shadows.entry(name.clone()).or_insert(Attached {
-            id,
-            next_token: first,
-            tokens_before: 0,
-            asked: Default::default(),
-            unanswered: Vec::new(),
-            own: Vec::new(),
-            unsent_tokens: 0,
-            ledger: Ledger::default(),
-            refused: false,
-        });
+        let left = self.left.remove(name);
+        let shadow = left.unwrap_or_else(|| Attached::new(id, first_token));
+        let attached = self.shadows.entry(name.clone()).or_insert(shadow);
         attached.id = id;
         attached.refused = false;
         let next = attached.next_token;
@@ -49,8 +39,15 @@ impl Driver<'_> {
         let lines = self.outline.lines.get(at..end).unwrap_or_default();
         let shown = first_tokens(lines, at, self.replies, Beginning::Middle);
         let shown = shown.get(name).copied().unwrap_or_default();
+        // A reply to a token of the count before shows that it began again.
+        let begins_again = |before: u64| {
+            let from = self.replies.partition_point(|reply| reply.line < at);
+            let replies = self.replies.get(from..).unwrap_or_default();
+            let mut replies = replies.iter().take_while(|reply| reply.line < end);
+            replies.any(|reply| reply.shadow == *name && reply.token < before)
+        };
         match before {
-            Some(before) if shown != before => 0,
+            Some(before) if shown != before || begins_again(before) => 0,
             None if self.complete => 0,
             _ => shown,
         }
@@ -62,11 +59,8 @@ impl Driver<'_> {
         if let Some(shadow) = self.shadows.get_mut(name)
             && next < shadow.next_token
         {
-            for asked in std::mem::take(&mut shadow.asked).into_values() {
-                if !asked.answered {
-                    self.device.withdraw(asked.request);
-                    shadow.unanswered.extend(asked.line);
-                }
+            for request in shadow.give_up_requests() {
+                self.device.withdraw(request);
             }
             shadow.tokens_before = shadow.tokens_before.max(shadow.next_token);
         }
@@ -125,7 +119,7 @@ impl Driver<'_> {
         let asked = match shadow {
             Some(name) => {
                 let before = self.shadows.get(&name).map(|shadow| shadow.next_token);
-                let before = before.or_else(|| self.continue_tokens.get(&name).copied());
+                let before = before.or_else(|| self.left.get(&name).map(|left| left.next_token));
                 let next = self.token_after_subscription(at, &name, before);
                 let attached = self.attach(&name, before.unwrap_or(next));
                 self.restart_tokens(&name, next);
@@ -171,8 +165,9 @@ impl Driver<'_> {
         let shadow = ShadowName::from_result_topic(filter).and_then(|name| {
             let attached = self.shadows.remove(&name)?;
             self.detached.insert(name.clone());
-            self.continue_tokens.insert(name, attached.next_token);
-            Some(attached.id)
+            let id = attached.id;
+            self.left.insert(name, attached);
+            Some(id)
         });
         let asked = match shadow {
             Some(id) => self.device.engine.detach(now, id),
@@ -527,6 +522,10 @@ impl Driver<'_> {
         self.absorb(at);
         match asked {
             Err(error) => Verdict::unexplained(format!("the engine refuses it: {error}")),
+            Ok(_) if retain => {
+                self.effect(at, Thread::Application);
+                Verdict::unexplained("expected r0, as the SDK has nothing retained, found r1")
+            }
             Ok(_) => match self.effect(at, Thread::Application) {
                 Verdict::Reproduced { .. } if inferred => Verdict::inferred(format!(
                     "its payload is not printed; {length} filler bytes stand in"

@@ -274,7 +274,8 @@ impl Driver<'_> {
         };
         let events = self.translate(at, outputs, None, false);
         let Some(payload) = payload else {
-            return self.without_payload(at, shadow.is_some(), *length);
+            let is_told = shadow.is_some() || outline.told_topics.contains(topic);
+            return self.without_payload(at, is_told, *length);
         };
         let told = match (&shadow, payload) {
             (Some(name), Payload::Json(json)) if self.shadows.contains_key(name) => {
@@ -329,10 +330,10 @@ impl Driver<'_> {
         (!subscribed).then(|| format!("expected a message on a subscribed topic, found {topic}"))
     }
 
-    fn without_payload(&mut self, at: usize, is_shadow: bool, length: usize) -> Verdict {
+    fn without_payload(&mut self, at: usize, is_told: bool, length: usize) -> Verdict {
         let reason = format!("its payload is not printed; {length} filler bytes stand in");
         let silent = !self.outline.prints_payloads && !self.is_near_end(at);
-        if is_shadow && !silent {
+        if is_told && !silent {
             self.queues[Queue::FromNetwork].push_back(Expected {
                 statement: Statement::OnPayload {
                     function: String::new(),

@@ -168,7 +168,7 @@ impl Subscriptions {
             let others = uses.keys().filter(|other| *other != name);
             others
                 .chain([&identity.name])
-                .any(|other| other != name && differ_in_one(&other.client_id(), &name.client_id()))
+                .any(|other| other != name && differ_in_one(other.client_id(), name.client_id()))
         };
         let sure = uses.iter().filter(|(name, count)| {
             **count > 1 || **name == identity.name || !resembles_another(name)
