@@ -99,6 +99,10 @@ pub struct Behaviour {
     /// SDK publishes whatever document the application gives it. The engine then knows of no
     /// request: a reply is [`Event::Unmatched`](crate::Event::Unmatched).
     pub guard_shadow_topics: bool,
+    /// Whether a message that is sent again carries DUP also where the server kept no session, to
+    /// which it is a new one. Default false; paho, under the Python SDK, sets it on every link but
+    /// the first.
+    pub duplicate_without_session: bool,
 }
 
 impl Default for Behaviour {
@@ -111,6 +115,7 @@ impl Default for Behaviour {
             resubscribe: true,
             renew_credentials: true,
             guard_shadow_topics: true,
+            duplicate_without_session: false,
         }
     }
 }
@@ -127,6 +132,7 @@ impl Behaviour {
             resubscribe: false,
             renew_credentials: false,
             guard_shadow_topics: false,
+            duplicate_without_session: true,
         }
     }
 }

@@ -154,6 +154,7 @@ impl Engine {
         let settings = Settings {
             version: config.protocol_version,
             clean_session: config.clean_session,
+            always_duplicate: config.behaviour.duplicate_without_session,
             keep_alive: Duration::from_secs(config.keep_alive.into()),
             ping_timeout: config.ping_timeout,
             connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),

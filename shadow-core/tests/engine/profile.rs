@@ -171,3 +171,24 @@ fn an_application_may_write_its_requests_itself() {
     assert_eq!(unmatched.shadow, shadow);
     assert_eq!(unmatched.reason, UnmatchedReason::Foreign);
 }
+
+/// As recorded: the server was killed before it acknowledged, and kept nothing.
+#[test]
+fn a_message_is_sent_again_as_a_duplicate() {
+    let mut device = recorded_device();
+    let publication = Publication::new("REST000002/r-9/data", b"{\"i\": 1}").qos(QoS::AtLeastOnce);
+    device.engine.publish(device.now, &publication).unwrap();
+    let mut packet = b"\x32\x1f\x00\x13REST000002/r-9/data\x00\x01{\"i\": 1}".to_vec();
+    assert_eq!(device.packet(), packet);
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+    device.events();
+    device.tick_until(Timer::Reconnect);
+    assert_eq!(device.poll(), [Out::Connect]);
+    device.engine.handle_connected(device.now);
+    device.packet();
+    device.bytes(&[0x20, 2, 0, 0]);
+    packet[0] = 0x3a;
+    assert_eq!(device.packet(), packet);
+}

@@ -19,6 +19,8 @@ use crate::time::Instant;
 pub(crate) struct Settings {
     pub(crate) version: ProtocolVersion,
     pub(crate) clean_session: bool,
+    /// Whether what is sent again carries DUP even if the server kept nothing.
+    pub(crate) always_duplicate: bool,
     pub(crate) keep_alive: Duration,
     pub(crate) ping_timeout: Duration,
     pub(crate) connect_timeout: Duration,
@@ -402,6 +404,7 @@ impl Connection {
         let Settings {
             version,
             clean_session,
+            always_duplicate,
             ..
         } = self.settings;
         let kept = session_present || (version == ProtocolVersion::V31 && !clean_session);
@@ -431,7 +434,8 @@ impl Connection {
                     .push_packet(PacketKind::Publish, id, message.ticket, |out| {
                         let start = out.len();
                         out.extend_from_slice(&message.packet);
-                        if let Some(first) = out.get_mut(start).filter(|_| kept) {
+                        if let Some(first) = out.get_mut(start).filter(|_| kept || always_duplicate)
+                        {
                             *first |= DUP;
                         }
                         Ok(message.packet.len())
