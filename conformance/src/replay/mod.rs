@@ -37,6 +37,7 @@ mod matching;
 mod numbers;
 mod outline;
 mod own;
+mod player;
 mod queue;
 mod report;
 mod requests;

@@ -1,21 +1,18 @@
 //! Replays a capture: the device's bytes must come out of the engine, one by one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use shadow_core::config::{Behaviour, Expiry, Login, TokenStyle, UserName};
-use shadow_core::json::{Json, JsonStyle};
-use shadow_core::mqtt::{Packet, ProtocolVersion, QoS};
-use shadow_core::tencent::credentials;
-use shadow_core::tencent::{Operation, Part, Secret, ShadowName, SignatureMethod, Update, request};
-use shadow_core::{
-    Config, Engine, Instant, Publication, RequestError, Session, ShadowId, WallTime,
-};
+use shadow_core::json::JsonStyle;
+use shadow_core::mqtt::{Packet, ProtocolVersion};
+use shadow_core::tencent::{Secret, ShadowName, SignatureMethod, credentials};
+use shadow_core::{Config, Engine, Instant, Session, WallTime};
 
-use super::identity::token_of;
-use super::tokens::token_number;
-use crate::capture::{Capture, Connection, Direction};
+use super::player::Player;
+use crate::capture::{Capture, Connection};
 
 /// A capture replayed: one report for each connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,10 +22,12 @@ pub struct CaptureReport {
 }
 
 impl CaptureReport {
-    /// Whether there is a connection, and the device's bytes of each came out identical.
+    /// Whether the device sent something, and its bytes came out identical on every connection.
     #[must_use]
     pub fn is_identical(&self) -> bool {
-        !self.connections.is_empty()
+        self.connections
+            .iter()
+            .any(|connection| connection.bytes > 0)
             && self
                 .connections
                 .iter()
@@ -51,6 +50,9 @@ pub struct ConnectionReport {
     pub packets: usize,
     /// How many bytes it sent.
     pub bytes: usize,
+    /// How many of them the engine has no request for, such as SUBSCRIBE of several topics: its codec
+    /// wrote them, with the engine's packet identifiers.
+    pub by_codec: usize,
     /// The first place where the engine's bytes are others; none if they are identical.
     pub difference: Option<Difference>,
 }
@@ -79,12 +81,23 @@ impl fmt::Display for CaptureReport {
                 password,
                 packets,
                 bytes,
+                by_codec,
                 difference,
             } = connection;
+            if *bytes == 0 {
+                writeln!(f, "{ends}: the device sent nothing")?;
+                continue;
+            }
             writeln!(
                 f,
                 "{ends}: {client_id}, {mqtt_version}; the password is {password}"
             )?;
+            if *by_codec > 0 {
+                writeln!(
+                    f,
+                    "  the engine has no request for {by_codec} of the packets; its codec writes them"
+                )?;
+            }
             match difference {
                 None => writeln!(
                     f,
@@ -113,22 +126,30 @@ impl fmt::Display for CaptureReport {
 /// capture.
 #[must_use]
 pub fn replay_capture(capture: &Capture, secret: Option<&Secret>) -> CaptureReport {
+    let mut sessions = BTreeMap::new();
     CaptureReport {
         connections: capture
             .connections
             .iter()
-            .map(|connection| replay_connection(connection, secret))
+            .map(|connection| replay_connection(connection, secret, &mut sessions))
             .collect(),
     }
 }
 
-/// A packet of the device: where it is in the stream, and the segment that completes it.
-struct Sent<'a> {
-    offset: usize,
-    bytes: &'a [u8],
+/// What goes on over the connections of one client: the session, and its next packet's number.
+type Sessions = BTreeMap<String, (Session, u16)>;
+
+/// A packet of the device, and where it is in the stream.
+pub(super) struct Sent<'a> {
+    pub(super) offset: usize,
+    pub(super) bytes: &'a [u8],
 }
 
-fn replay_connection(connection: &Connection, secret: Option<&Secret>) -> ConnectionReport {
+fn replay_connection(
+    connection: &Connection,
+    secret: Option<&Secret>,
+    sessions: &mut Sessions,
+) -> ConnectionReport {
     let stream = connection.device_bytes();
     let (sent, rest) = split(&stream);
     let mut report = ConnectionReport {
@@ -138,8 +159,13 @@ fn replay_connection(connection: &Connection, secret: Option<&Secret>) -> Connec
         password: "not sent",
         packets: sent.len(),
         bytes: stream.len(),
+        by_codec: 0,
         difference: None,
     };
+    if stream.is_empty() {
+        // It was refused, or given up before anything was sent.
+        return report;
+    }
     let broken = |offset: usize, why: &str| {
         Some(Difference {
             offset,
@@ -172,26 +198,30 @@ fn replay_connection(connection: &Connection, secret: Option<&Secret>) -> Connec
     config.connect_timeout = Duration::MAX;
     config.ping_timeout = Duration::MAX;
     config.maximum_requests = usize::MAX;
+    config.maximum_in_flight = u16::MAX.into();
     config.maximum_packet_size = 1 << 24;
     config.maximum_payload_size = 1 << 24;
     config.maximum_queued_bytes = 1 << 26;
+    let style = style(&sent, connect.version);
     config.behaviour = Behaviour {
-        json_style: style(&sent, connect.version),
+        json_style: style,
         token_style: TokenStyle::ProductCounter { first: 0 },
         ..Behaviour::python_sdk()
     };
-    let session = Session::starting_at(first_number(&sent, connect.version));
-    let mut player = Player {
-        engine: Engine::new(config, session, 0, Instant::ZERO),
-        now: Instant::ZERO,
-        version: connect.version,
-        shadows: Vec::new(),
-        out: Vec::new(),
-    };
-    player.engine.handle_wall_time(Instant::ZERO, wall);
-    player.engine.handle_tick(Instant::ZERO);
-    player.drain();
+    let first = first_number(&sent, connect.version);
+    // What is sent again is in the session of the connection before.
+    let before = sessions
+        .remove(connect.client_id)
+        .filter(|_| is_resumed(&sent, connect.version));
+    let (session, next) = before.unwrap_or_else(|| (Session::starting_at(first), first));
+    let numbers = (next, first);
+    let engine = Engine::new(config, session, 0, Instant::ZERO);
+    let mut player = Player::new(engine, connect.version, style, numbers);
+    player.start(wall);
     player.play(connection, &sent);
+    let (session, next) = (player.engine.session().clone(), player.next_number);
+    sessions.insert(connect.client_id.to_owned(), (session, next));
+    report.by_codec = player.by_codec;
     let same = stream
         .iter()
         .zip(&player.out)
@@ -216,156 +246,6 @@ fn replay_connection(connection: &Connection, secret: Option<&Secret>) -> Connec
     report
 }
 
-struct Player {
-    engine: Engine,
-    now: Instant,
-    version: ProtocolVersion,
-    shadows: Vec<(ShadowName, ShadowId)>,
-    out: Vec<u8>,
-}
-
-impl Player {
-    fn drain(&mut self) {
-        while self.engine.has_output() {
-            while self.engine.poll_transmit(self.now, &mut self.out).is_some() {}
-            while self.engine.poll_event().is_some() {}
-        }
-    }
-
-    fn play(&mut self, connection: &Connection, sent: &[Sent<'_>]) {
-        let start = connection
-            .segments
-            .first()
-            .map_or(0, |segment| segment.at_micros);
-        let mut next = sent.iter().peekable();
-        let mut received = 0;
-        for segment in &connection.segments {
-            let at = Instant::from_micros(segment.at_micros.saturating_sub(start));
-            self.now = self.now.max(at);
-            match segment.direction {
-                Direction::Server => self.engine.handle_bytes(self.now, &segment.bytes),
-                Direction::Device => {
-                    received += segment.bytes.len();
-                    let complete = |sent: &&Sent<'_>| sent.offset + sent.bytes.len() <= received;
-                    while let Some(sent) = next.next_if(complete) {
-                        self.request(sent);
-                        self.drain();
-                    }
-                }
-            }
-            self.drain();
-        }
-    }
-
-    /// Has the engine do what the device's packet shows that its application asked for. What the
-    /// engine does of its own, or refuses, shows in the bytes.
-    fn request(&mut self, sent: &Sent<'_>) {
-        let Ok(packet) = Packet::decode(sent.bytes, self.version) else {
-            return;
-        };
-        let now = self.now;
-        match packet {
-            Packet::Connect(_) => self.engine.handle_connected(now),
-            Packet::Subscribe(subscribe) => {
-                for (filter, qos) in subscribe.filters.iter() {
-                    match ShadowName::from_result_topic(filter) {
-                        Some(name) => {
-                            if let Ok(id) = self.engine.attach(now, &name) {
-                                self.shadows.push((name, id));
-                            }
-                        }
-                        None => ignore(self.engine.subscribe(now, filter, qos)),
-                    }
-                }
-            }
-            Packet::Unsubscribe(unsubscribe) => {
-                for filter in unsubscribe.filters.iter() {
-                    let known = self
-                        .shadows
-                        .iter()
-                        .position(|(name, _)| name.is_result_topic(filter));
-                    match known {
-                        Some(place) => {
-                            let (_, id) = self.shadows.remove(place);
-                            ignore(self.engine.detach(now, id));
-                        }
-                        None => ignore(self.engine.unsubscribe(now, filter)),
-                    }
-                }
-            }
-            Packet::Publish(publish) => {
-                let name = ShadowName::from_operation_topic(publish.topic);
-                let id = name.and_then(|name| {
-                    self.shadows
-                        .iter()
-                        .find(|(known, _)| *known == name)
-                        .cloned()
-                });
-                let parsed = request::parse_request(publish.payload);
-                match (id, parsed) {
-                    (Some((name, id)), Ok(parsed)) if publish.qos == QoS::AtMostOnce => {
-                        let text = String::from_utf8_lossy(publish.payload);
-                        let token = token_of(&text).and_then(|token| token_number(&token, &name));
-                        if let Some(token) = token {
-                            ignore(self.engine.set_next_token(id, token));
-                        }
-                        self.shadow_request(id, &parsed);
-                    }
-                    _ => {
-                        let publication = Publication {
-                            topic: publish.topic,
-                            payload: publish.payload,
-                            qos: publish.qos,
-                            retain: publish.retain,
-                        };
-                        if !publish.dup {
-                            ignore(self.engine.publish(now, &publication));
-                        }
-                    }
-                }
-            }
-            Packet::PingReq => {
-                // The SDK looks at its keep alive every 5 s; the engine may not be later.
-                self.engine.handle_tick(now);
-            }
-            Packet::Disconnect => self.engine.close(now),
-            _ => {}
-        }
-    }
-
-    fn shadow_request(&mut self, id: ShadowId, parsed: &request::Request<'_>) {
-        let now = self.now;
-        if parsed.operation == Operation::Get {
-            return ignore(self.engine.get(now, id));
-        }
-        let part = |part: Part<'_>| match part {
-            Part::Absent => None,
-            Part::Null => Json::new("null").ok(),
-            Part::Object(text) => Json::new(text).ok(),
-        };
-        macro_rules! send {
-            ($update:expr) => {{
-                let mut update = $update.overwrite(parsed.overwrite);
-                if let Some(version) = parsed.version {
-                    update = update.version(version);
-                }
-                ignore(self.engine.update(now, id, &update))
-            }};
-        }
-        match (part(parsed.reported), part(parsed.desired)) {
-            (Some(reported), Some(desired)) => {
-                send!(Update::new().reported(reported).desired(desired));
-            }
-            (Some(reported), None) => send!(Update::new().reported(reported)),
-            (None, Some(desired)) => send!(Update::new().desired(desired)),
-            (None, None) => send!(Update::new()),
-        }
-    }
-}
-
-/// What the engine refuses is missing in its bytes, and reported there.
-fn ignore<T>(_: Result<T, RequestError>) {}
-
 /// The packets of a stream, and how many bytes at its end are none.
 fn split(stream: &[u8]) -> (Vec<Sent<'_>>, usize) {
     let mut sent = Vec::new();
@@ -381,7 +261,7 @@ fn split(stream: &[u8]) -> (Vec<Sent<'_>>, usize) {
 }
 
 /// Length of the packet that begins here (MQTT section 2.2.3).
-fn packet_length(bytes: &[u8]) -> Option<usize> {
+pub(super) fn packet_length(bytes: &[u8]) -> Option<usize> {
     let mut length = 0;
     for (index, byte) in bytes.iter().skip(1).take(4).enumerate() {
         length |= usize::from(byte & 0x7F) << (7 * index);
@@ -425,6 +305,11 @@ fn style(sent: &[Sent<'_>], version: ProtocolVersion) -> JsonStyle {
     }
 }
 
+/// Whether the device sends messages again that it sent on an earlier connection.
+fn is_resumed(sent: &[Sent<'_>], version: ProtocolVersion) -> bool {
+    packets(sent, version).any(|packet| matches!(packet, Packet::Publish(publish) if publish.dup))
+}
+
 /// The number that the device's first numbered packet had, or would have had.
 fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> u16 {
     let mut before = 0_u16;
@@ -432,6 +317,8 @@ fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> u16 {
         let id = match packet {
             Packet::Subscribe(subscribe) => Some(subscribe.packet_id),
             Packet::Unsubscribe(unsubscribe) => Some(unsubscribe.packet_id),
+            // What is sent again has the number that it had.
+            Packet::Publish(publish) if publish.dup => None,
             Packet::Publish(publish) => {
                 if publish.packet_id.is_none() {
                     before = before.saturating_add(1);
