@@ -70,7 +70,8 @@ pub(super) fn profile(name: &ShadowName, client_id: &str, keep_alive: u16) -> Co
     config.ping_timeout = Duration::from_secs(keep_alive.max(1).into());
     config.request_timeout = Duration::MAX;
     config.connect_timeout = Duration::MAX;
-    config.maximum_in_flight = 20;
+    // The log shows when there was room for one more.
+    config.maximum_in_flight = u16::MAX.into();
     config.maximum_requests = MAXIMUM_OPEN * 2;
     config.maximum_payload_size = MAXIMUM_PAYLOAD;
     config.maximum_packet_size = 2 * MAXIMUM_PAYLOAD;

@@ -103,7 +103,7 @@ impl Driver<'_> {
             }
             Packet::Publish(publish) => {
                 let sending = Statement::SendingPublish {
-                    dup: publish.dup,
+                    dup: publish.dup && !(resent && self.is_unsent(message_number)),
                     qos: publish.qos.number(),
                     retain: publish.retain,
                     message_number,

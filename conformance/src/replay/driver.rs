@@ -140,6 +140,8 @@ pub(super) struct Driver<'a> {
     pub(super) unacknowledged: BTreeMap<u16, &'static str>,
     pub(super) printed_numbers: BTreeMap<u16, usize>,
     pub(super) called_back: BTreeSet<u16>,
+    /// Messages that wait for their turn.
+    pub(super) unsent: VecDeque<(u16, Statement)>,
     /// Filters of plain subscriptions.
     pub(super) filters: BTreeSet<String>,
     /// Shadows whose topic was unsubscribed; messages under way may still come.
@@ -232,6 +234,7 @@ impl<'a> Driver<'a> {
             unacknowledged: BTreeMap::new(),
             printed_numbers: BTreeMap::new(),
             called_back: BTreeSet::new(),
+            unsent: VecDeque::new(),
             filters: BTreeSet::new(),
             detached: BTreeSet::new(),
             foreign: BTreeSet::new(),
@@ -485,6 +488,13 @@ impl<'a> Driver<'a> {
                 ..
             } => self.sending_unsubscribe(at, *message_number, filters),
             Statement::SendingPublish { dup: true, .. } => self.effect(at, Thread::Network),
+            Statement::SendingPublish { .. } if line.thread == Some(Thread::Network) => {
+                self.sending_waiting(at)
+            }
+            Statement::PublishSuccess if self.outline.waiting.contains_key(&at) => {
+                let sending = self.outline.waiting.get(&at).copied().unwrap_or(at);
+                self.publish_waiting(at, sending)
+            }
             Statement::SendingPublish { .. } => self.sending_publish(at),
             Statement::PublishFailed => self.publish_failed(at),
             Statement::SubscribeError { .. } => Verdict::environment("the SDK refused the call"),

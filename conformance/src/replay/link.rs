@@ -292,9 +292,6 @@ impl Driver<'_> {
                 // What was sent before a seam may have been acknowledged there.
                 let first = self.printed_numbers.get(&message_number);
                 expected.optional = first.is_none_or(|line| *line < self.stretch);
-                expected.inferred = Some(
-                    "sent again; the SDK sets DUP although the server kept no session".to_owned(),
-                );
             }
         }
         if flags > 1 {

@@ -297,24 +297,6 @@ fn agrees(expected: &Statement, found: &Statement) -> bool {
         (Statement::StateError { .. }, Statement::StateError { state }) => {
             state.contains("CONNECTING")
         }
-        (
-            Statement::SendingPublish {
-                qos,
-                retain,
-                message_number,
-                topic,
-                length,
-                ..
-            },
-            Statement::SendingPublish {
-                dup: true,
-                qos: q,
-                retain: r,
-                message_number: m,
-                topic: t,
-                length: l,
-            },
-        ) => (qos, retain, message_number, topic, length) == (q, r, m, t, l),
         _ => expected == found,
     }
 }

@@ -45,6 +45,7 @@ mod seams;
 mod server;
 mod start;
 mod tokens;
+mod window;
 mod wire;
 mod words;
 

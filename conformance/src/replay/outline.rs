@@ -1,13 +1,14 @@
 //! The session's lines made ready for the replay: ids filled in, threads told apart, messages
 //! paired with the callbacks that print them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shadow_core::tencent::ShadowName;
 
 use super::identity::Identity;
 use super::inbound::{self, SPELLINGS, Spelling};
 use super::tokens::initialised_by;
+use super::window;
 use crate::log::{Payload, Place, Session, Statement, Thread};
 
 /// One line of the session.
@@ -43,6 +44,8 @@ pub(super) struct Outline {
     /// Whether the application calls the SDK from several threads, so that order does not hold
     /// among its lines.
     pub(super) several_threads: bool,
+    /// Messages that waited for their turn ([`window`]).
+    pub(super) waiting: BTreeMap<usize, usize>,
     /// The lines that subscribe a shadow's result topic.
     subscriptions: Vec<(usize, ShadowName)>,
 }
@@ -92,9 +95,15 @@ impl Outline {
                 })
                 .collect(),
             several_threads: overlaps(&lines) >= OVERLAPS,
+            waiting: window::waiting(&lines),
             subscriptions: Vec::new(),
             lines,
         };
+        for sending in outline.waiting.values() {
+            if let Some(line) = outline.lines.get_mut(*sending) {
+                line.thread = Some(Thread::Network);
+            }
+        }
         for (index, line) in outline.lines.iter().enumerate() {
             if let Statement::SendingSubscribe {
                 dup: false,
