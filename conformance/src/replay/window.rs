@@ -40,8 +40,11 @@ pub(super) fn waiting(lines: &[Line]) -> BTreeMap<usize, usize> {
             if qos > 0 {
                 under_way.insert(message_number);
             }
-            if let Some((call, _)) = waiting.pop_front_if(|(_, number)| *number == message_number) {
-                found.insert(call, index);
+            if let Some((call, number)) = waiting.front()
+                && *number == message_number
+            {
+                found.insert(*call, index);
+                waiting.pop_front();
                 continue;
             }
         }
