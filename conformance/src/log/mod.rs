@@ -61,6 +61,9 @@ pub struct Log {
     pub lines: Vec<Entry>,
     /// The unfinished record at the end, if there is one. It is not in `lines`.
     pub torn: Option<Torn>,
+    /// What is left of a record at the beginning, where the file was cut in the middle of a line.
+    /// It is not in `lines`.
+    pub cut: Option<Torn>,
 }
 
 impl Log {
@@ -101,9 +104,16 @@ impl Log {
             entries: Vec::new(),
             open: None,
             torn: None,
+            cut: None,
         };
         let mut lines = bytes.split(|&byte| byte == b'\n').enumerate().peekable();
         while let Some((index, raw)) = lines.next() {
+            if index == 0
+                && let Some(cut) = cut_beginning(raw, lines.peek().map(|(_, next)| *next))
+            {
+                importer.cut = Some(cut);
+                continue;
+            }
             let unfinished = lines.peek().is_none() && !ends_with_newline;
             importer.physical_line(index + 1, raw, unfinished)?;
         }
@@ -115,6 +125,7 @@ impl Log {
             name: name.to_owned(),
             lines: importer.entries,
             torn: importer.torn,
+            cut: importer.cut,
         })
     }
 
@@ -130,6 +141,21 @@ impl Log {
             Err(error) => Err(refuse(name, None, error.to_string())),
         }
     }
+}
+
+/// What is left of a record, if the first line is no record and the second is: only a file that
+/// was cut begins so.
+fn cut_beginning(first: &[u8], second: Option<&[u8]>) -> Option<Torn> {
+    let is_record = |raw: &[u8]| {
+        let text = String::from_utf8_lossy(raw);
+        line::parse(1, &line::without_colours(text.trim_end_matches('\r'))).is_ok()
+    };
+    if first.len() > MAX_LINE || first.contains(&0) || is_record(first) || !is_record(second?) {
+        return None;
+    }
+    let mut text = String::from_utf8_lossy(first).into_owned();
+    chatter::withhold_possible_secrets(&mut text);
+    Some(Torn { number: 1, text })
 }
 
 fn refuse(name: &str, line: Option<usize>, why: String) -> LogError {
@@ -155,6 +181,7 @@ struct Importer<'a> {
     entries: Vec<Entry>,
     open: Option<Open>,
     torn: Option<Torn>,
+    cut: Option<Torn>,
 }
 
 impl Importer<'_> {

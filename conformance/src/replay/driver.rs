@@ -126,6 +126,8 @@ pub(super) struct Driver<'a> {
     pub(super) first_of_stretch: Option<u16>,
     /// The first token of each shadow in this stretch.
     pub(super) tokens_of_stretch: BTreeMap<ShadowName, u64>,
+    /// Whether a reply was matched in this stretch.
+    pub(super) answered: bool,
     /// Whether everything from the SDK's start to here is printed.
     pub(super) complete: bool,
     pub(super) pending: Pending,
@@ -221,6 +223,7 @@ impl<'a> Driver<'a> {
             queues: Each::default(),
             seen: Each::default(),
             sent: false,
+            answered: false,
             stretch: 0,
             first_of_stretch: None,
             tokens_of_stretch: BTreeMap::new(),

@@ -106,7 +106,9 @@ impl Identity {
             // Both are fixed and short.
             ShadowName::new(STAND_IN, STAND_IN_DEVICE).expect("the stand-ins are valid names")
         };
-        let name = ShadowName::new(&filled, &device).unwrap_or_else(|_| stand_in());
+        let name = ShadowName::new(&filled, &device);
+        let beyond_limits = name.is_err();
+        let name = name.unwrap_or_else(|_| stand_in());
         // A gateway may use its sub-devices' topics only; its other topics say so.
         let others = client_id.is_some_and(|id| {
             let is_gateway = session.entries().any(|(_, entry)| {
@@ -116,7 +118,7 @@ impl Identity {
             is_gateway && !looks_redacted(id) && id != format!("{product}{device}")
         });
         let client_id = match client_id {
-            Some(id) if others => id.to_owned(),
+            Some(id) if others || beyond_limits && !looks_redacted(id) => id.to_owned(),
             _ => name.client_id().to_owned(),
         };
         Identity {

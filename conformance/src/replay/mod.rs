@@ -123,6 +123,14 @@ pub fn replay(logs: Vec<Log>) -> Result<Report, SessionError> {
         }
     }
     for (file, log) in session.logs.iter().enumerate() {
+        if let Some(cut) = &log.cut {
+            lines.push(LineReport {
+                file,
+                number: cut.number,
+                text: cut.text.clone(),
+                verdict: Verdict::inferred("the file begins in the middle of this line"),
+            });
+        }
         if let Some(torn) = &log.torn {
             lines.push(LineReport {
                 file,

@@ -23,6 +23,8 @@ pub(super) struct OwnRequest {
     /// None if `type` is neither.
     operation: Option<Operation>,
     state: Option<Value>,
+    /// False if only its length is.
+    is_known: bool,
 }
 
 /// What a reply to an [`OwnRequest`] shows.
@@ -147,12 +149,37 @@ impl Driver<'_> {
                 token,
                 operation: operation(value.get("type")),
                 state: value.get("state").cloned(),
+                is_known: true,
             });
             // Only what may still be answered is of use.
             if shadow.own.len() > 1024 {
                 shadow.own.remove(0);
             }
             shadow.unsent_tokens += u64::from(!constructed);
+        }
+        Ok(())
+    }
+
+    /// Has the engine publish something of this length in the place of a request whose
+    /// `[shadow update]` is before the excerpt, and which is no form of the SDK's.
+    pub(super) fn send_unknown_request(
+        &mut self,
+        name: &ShadowName,
+        length: usize,
+    ) -> Result<(), String> {
+        let payload = vec![b'x'; length];
+        let topic = name.operation_topic();
+        let publication = Publication::new(&topic, &payload);
+        let asked = self.device.engine.publish(self.device.now, &publication);
+        asked.map_err(|error| error.to_string())?;
+        if let Some(shadow) = self.shadows.get_mut(name) {
+            shadow.own.push(OwnRequest {
+                token: None,
+                operation: None,
+                state: None,
+                is_known: false,
+            });
+            shadow.unsent_tokens += 1;
         }
         Ok(())
     }
@@ -184,13 +211,21 @@ impl Driver<'_> {
         }
         let replied = operation(kind);
         let own = &mut self.shadows.get_mut(name)?.own;
-        let place = own
-            .iter()
-            .position(|own| own.token.as_deref() == token && own.operation == replied)?;
+        let same = |own: &OwnRequest| {
+            own.is_known && own.token.as_deref() == token && own.operation == replied
+        };
+        let place = own.iter().position(same);
+        let place = place.or_else(|| own.iter().position(|own| !own.is_known))?;
         let OwnRequest {
-            operation, state, ..
+            operation,
+            state,
+            is_known,
+            ..
         } = own.remove(place);
-        Some(OwnReply { operation, state })
+        Some(OwnReply {
+            operation: if is_known { operation } else { replied },
+            state,
+        })
     }
 
     /// The token of a get after requests of the application's own, each of which may have taken one

@@ -473,7 +473,7 @@ impl Driver<'_> {
         let padded = r#""reported": {"": ""}"#.len();
         let now = self.device.now;
         let Some(inside) = length.checked_sub(frame) else {
-            return Err(format!("no get and no update has {length} bytes"));
+            return self.send_unknown_request(name, length).map(|()| None);
         };
         let asked = match inside {
             15 => self.device.engine.clear_desired(now, id),
@@ -483,7 +483,7 @@ impl Driver<'_> {
                 let reported = serde_json::json!({ "": value });
                 self.device.engine.report(now, id, &reported)
             }
-            _ => return Err(format!("no get and no update has {length} bytes")),
+            _ => return self.send_unknown_request(name, length).map(|()| None),
         };
         let request = asked.map_err(|error| error.to_string())?;
         self.note_request(name, request, Operation::Update, None, Some(at));
@@ -499,8 +499,10 @@ impl Driver<'_> {
         retain: bool,
         length: usize,
     ) -> Verdict {
+        let update = self.take_update_beyond_limits(topic, length);
         self.settle_pending_update(at);
         let printed = self.pending.publish.take().map(|(_, bytes)| bytes);
+        let printed = update.or(printed);
         self.fill_gap(at, number, None);
         (self.seen[Queue::Application], self.sent) = (true, true);
         let known = printed.filter(|bytes| bytes.len() == length);
@@ -533,6 +535,24 @@ impl Driver<'_> {
                 verdict => verdict,
             },
         }
+    }
+
+    /// The announced update, if the names in its topic are longer than the vendor's server allows:
+    /// the engine has no such shadow, and publishes it as any message.
+    fn take_update_beyond_limits(&mut self, topic: &str, length: usize) -> Option<Vec<u8>> {
+        let is_shadow = topic.starts_with("$shadow/operation/");
+        if !is_shadow || ShadowName::from_operation_topic(topic).is_some() {
+            return None;
+        }
+        let (line, json) = self
+            .pending
+            .update
+            .take_if(|(_, json)| json.len() == length)?;
+        self.findings.push(format!(
+            "{}: the names are longer than the vendor allows; replayed as plain messages",
+            self.place(line)
+        ));
+        Some(json.into_bytes())
     }
 
     fn settle_pending_update(&mut self, at: usize) {

@@ -17,6 +17,7 @@ impl Driver<'_> {
     pub(super) fn begin_stretch(&mut self, at: usize) {
         self.seen = Each::default();
         self.sent = false;
+        self.answered = false;
         self.stretch = at;
         self.complete = false;
         self.activity = Activity::all(false);

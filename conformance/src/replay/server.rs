@@ -396,6 +396,7 @@ impl Driver<'_> {
         if let Some(own) =
             self.take_own_reply(name, token.as_deref(), printed.kind.as_ref(), events)
         {
+            self.answered = true;
             let entry = own.entry(printed.result.unwrap_or_default());
             if let (Some(entry), Some(attached)) = (entry, self.shadows.get_mut(name)) {
                 attached.ledger.take(&entry, &value)?;
@@ -411,6 +412,13 @@ impl Driver<'_> {
             return Ok(Some("the engine told this delta before".to_owned()));
         };
         let place = self.place(at);
+        let is_of_before = !self.complete
+            && !self.answered
+            && token
+                .as_deref()
+                .and_then(|token| token_number(token, name))
+                .is_none();
+        self.answered |= matches!(event, Event::Ended { .. });
         let attached = self
             .shadows
             .get_mut(name)
@@ -497,6 +505,9 @@ impl Driver<'_> {
                         self.findings
                             .push(format!("{place}: the reply to {token} comes late"));
                         note = Some("its request was given up when the link was lost".to_owned());
+                    }
+                    UnmatchedReason::Foreign if is_of_before => {
+                        note = Some("what it answers is before the excerpt".to_owned());
                     }
                     UnmatchedReason::Duplicate | UnmatchedReason::Foreign
                         if token_number(&token, name)
