@@ -81,6 +81,12 @@ impl Driver<'_> {
                 ));
             }
         }
+        for (line, by) in &self.outline.set_back {
+            found.push(format!(
+                "{}: the clock was set back by {by} ms",
+                self.place(*line)
+            ));
+        }
         if self.own_lines > 0 {
             found.push(format!(
                 "lines that neither the SDK nor paho prints, taken for the application's own: {}",

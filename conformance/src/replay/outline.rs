@@ -37,6 +37,8 @@ pub(super) struct Outline {
     pub(super) cause_of: Vec<Option<usize>>,
     /// Of shadow messages, which one program writes.
     pub(super) spelling: Spelling,
+    /// Where the clock was set back, and by how many milliseconds; the times after it are corrected.
+    pub(super) set_back: Vec<(usize, u64)>,
     /// Whether any callback with a payload is printed at all.
     pub(super) prints_payloads: bool,
     /// Topics whose messages are printed by `on_message`.
@@ -50,6 +52,9 @@ pub(super) struct Outline {
     subscriptions: Vec<(usize, ShadowName)>,
 }
 
+/// What the clock is set back by at least, in milliseconds, and how many lines show it.
+const LEAST_STEP: u64 = 500;
+const STEP_LINES: usize = 4;
 /// The source file of paho that logs.
 const PAHO: &str = "client.py";
 /// From this many calls on that overlap, the application has several threads. Two lines in each
@@ -82,10 +87,12 @@ impl Outline {
             });
             before = Some(place);
         }
+        let set_back = set_back(&mut lines);
         let mut outline = Outline {
             callback_of: vec![None; lines.len()],
             cause_of: vec![None; lines.len()],
             spelling: SPELLINGS[0],
+            set_back,
             prints_payloads: false,
             told_topics: lines
                 .iter()
@@ -277,6 +284,34 @@ impl Outline {
             self.spelling = *spelling;
         }
     }
+}
+
+/// Corrects the times after the clock was set back, as if it had stood still: every line of a stretch
+/// from there on is earlier than the one before. A few alone are out of order.
+fn set_back(lines: &mut [Line]) -> Vec<(usize, u64)> {
+    let mut found = Vec::new();
+    let mut added = 0;
+    for index in 1..lines.len() {
+        let time = |index: usize| lines.get(index).map_or(0, |line| line.at);
+        // The one before is corrected already.
+        let before = time(index - 1);
+        let now = time(index) + added;
+        let after = lines.get(index..).unwrap_or_default();
+        let is_step = now + LEAST_STEP <= before
+            && after.len() >= STEP_LINES
+            && after
+                .iter()
+                .take(STEP_LINES)
+                .all(|line| line.at + added < before);
+        if is_step {
+            found.push((index, before - now));
+            added += before - now;
+        }
+        if let Some(line) = lines.get_mut(index) {
+            line.at += added;
+        }
+    }
+    found
 }
 
 /// How often a packet of the application leaves while a call that sent another has yet to return.

@@ -8,7 +8,8 @@ use crate::fixtures::{DELTA, FIRST_CONTACT, LOG_1, LOG_3, text};
 
 fn replay_anything(text: &str) -> Result<(), TestCaseError> {
     if let Ok(log) = Log::parse("any", text.as_bytes()) {
-        let lines = log.lines.len() + usize::from(log.torn.is_some());
+        let cut = usize::from(log.torn.is_some()) + usize::from(log.cut.is_some());
+        let lines = log.lines.len() + cut;
         if let Ok(report) = replay(vec![log]) {
             prop_assert_eq!(report.lines.len(), lines);
             let _ = report.to_string();

@@ -342,3 +342,33 @@ fn a_version_conflict() {
     explained(&replay_after_connect(lines));
     runs_explained(&format!("{CONNECT}{lines}"));
 }
+
+/// The times go on from 1.5 s earlier; the device does not notice.
+#[test]
+fn the_clock_is_set_back() {
+    let lines = "\
+1.000 Sending SUBSCRIBE (d0, m1) [(b'$shadow/operation/result/P123456789/dev', 0)]
+1.000 subscribe success topic:$shadow/operation/result/P123456789/dev
+1.050 Received SUBACK
+1.051 on_subscribe:mid:0,granted_qos:1,userdata:None
+3.000 Sending PUBLISH (d0, q0, r0, m2), 'b'$shadow/operation/P123456789/dev'', ... (46 bytes)
+3.000 publish success
+1.502 on_publish:mid:2,userdata:None
+2.000 Sending PUBLISH (d0, q0, r0, m3), 'b'$shadow/operation/P123456789/dev'', ... (46 bytes)
+2.000 publish success
+2.001 on_publish:mid:3,userdata:None
+2.900 Sending PUBLISH (d0, q0, r0, m4), 'b'$shadow/operation/P123456789/dev'', ... (46 bytes)
+2.900 publish success
+2.901 on_publish:mid:4,userdata:None
+";
+    let report = replay_after_connect(lines);
+    explained(&report);
+    let found = "line 12: the clock was set back by 1498 ms";
+    assert!(
+        report.findings.iter().any(|finding| finding == found),
+        "{report}"
+    );
+    // One line out of order is no clock.
+    let wrong = replay_after_connect(&lines.replace("1.050 Received", "0.050 Received"));
+    assert!(wrong.unexplained() > 0, "{wrong}");
+}
