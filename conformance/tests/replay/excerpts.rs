@@ -3,7 +3,9 @@
 use conformance::log::Log;
 use conformance::replay::replay;
 
-use crate::fixtures::{DELTA, FIRST_CONTACT, LOG_1, LOG_3, replay_text, text};
+use crate::fixtures::{
+    DELTA, FIRST_CONTACT, LOG_1, LOG_3, RECONNECT, UNANSWERED_PING, replay_text, text,
+};
 
 /// Runs of lines of a log: every `step`-th, and all that begin or end with the log.
 fn runs(name: &str, step: usize) {
@@ -36,6 +38,8 @@ fn every_run_of_the_documented_logs() {
 fn runs_of_the_recorded_logs() {
     runs(FIRST_CONTACT, 3);
     runs(DELTA, 29);
+    runs(RECONNECT, 13);
+    runs(UNANSWERED_PING, 7);
 }
 
 /// Two files with lines left out between them, or given twice.

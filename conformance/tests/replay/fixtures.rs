@@ -9,6 +9,9 @@ pub(crate) const LOG_2B: &str = "documented/2b-modify-get.log";
 pub(crate) const LOG_3: &str = "documented/3-regular-update.log";
 pub(crate) const FIRST_CONTACT: &str = "recorded/python-sdk-first-contact.log";
 pub(crate) const DELTA: &str = "recorded/python-sdk-delta.log";
+pub(crate) const RECONNECT: &str = "recorded/python-sdk-reconnect.log";
+pub(crate) const OWN_REQUESTS: &str = "recorded/python-sdk-own-requests.log";
+pub(crate) const UNANSWERED_PING: &str = "recorded/python-sdk-unanswered-ping.log";
 
 pub(crate) fn text(name: &str) -> String {
     let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -26,9 +29,10 @@ pub(crate) fn replay_text(text: &str) -> Report {
     replay(vec![Log::parse("example.log", text.as_bytes()).unwrap()]).unwrap()
 }
 
-/// Lines by `wc -l`. Environment by `grep -cE 'LoopThread|connect_async|test start'`. Inferred by
-/// hand: the callbacks of requests that no file prints, which are m2 (token -0) where 2a is given
-/// without 1 or 1 without 2a, and -3, the last get.
+/// Lines by `wc -l`. Environment by `grep -cE 'LoopThread|connect_async|test start|reconnect error|
+/// receive on socket|publish error|app: |reply timeout|DISCONNECTED'`. Inferred by hand: the
+/// callbacks of requests that no file prints, which are m2 (token -0) where 2a is given without 1 or
+/// 1 without 2a, and -3, the last get.
 #[test]
 fn every_line_is_accounted_for() {
     for (names, lines, environment, inferred) in [
@@ -45,6 +49,12 @@ fn every_line_is_accounted_for() {
         (&[LOG_3], 64, 2, 0),
         (&[FIRST_CONTACT], 58, 3, 0),
         (&[DELTA], 160, 3, 0),
+        // m4, m5, m8 and m12, whose payloads are not printed, and the dropped m9.
+        (&[RECONNECT], 74, 10, 5),
+        // The replies to the application's twelve requests, and the end of the link.
+        (&[OWN_REQUESTS], 99, 3, 13),
+        // The end of the link.
+        (&[UNANSWERED_PING], 45, 5, 1),
     ] {
         let report = replay_files(names);
         let expected = Counts {

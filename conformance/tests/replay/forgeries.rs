@@ -3,7 +3,9 @@
 use conformance::log::{Log, Thread};
 use conformance::replay::{Report, Verdict};
 
-use crate::fixtures::{DELTA, FIRST_CONTACT, LOG_1, LOG_3, replay_text, text};
+use crate::fixtures::{
+    DELTA, FIRST_CONTACT, LOG_1, LOG_3, OWN_REQUESTS, RECONNECT, UNANSWERED_PING, replay_text, text,
+};
 
 const LOGS: [&str; 4] = [LOG_1, LOG_3, FIRST_CONTACT, DELTA];
 
@@ -115,6 +117,60 @@ fn forgeries_are_found_and_explained() {
                 && matches!(&line.verdict, Verdict::Unexplained { reason: why } if why.contains(reason))
         });
         assert!(found, "{to:?} at {number}: {reason:?}\n{report}");
+    }
+}
+
+/// Forgeries of the sessions with reconnects and with requests of the application's own: the log, a
+/// text and its replacement at the first place, and the line to blame.
+#[test]
+fn forgeries_of_unusual_sessions_are_found() {
+    for (name, from, to, number) in [
+        // The token of a request, that of its reply, and one that another product's device has.
+        (
+            OWN_REQUESTS,
+            "'clientToken': 'my-token'}",
+            "'clientToken': 'my-taken'}",
+            21,
+        ),
+        (
+            OWN_REQUESTS,
+            "{'clientToken': '8480'",
+            "{'clientToken': '8481'",
+            27,
+        ),
+        (RECONNECT, "'REST000002-1'}", "'REST000003-1'}", 70),
+        // The document that the application's own requests made.
+        (
+            OWN_REQUESTS,
+            "'reported': {'a': 6}}, 'timestamp': 1795381882986, 'version': 6}, 'result': 0, 'timestamp': 1795381882, ",
+            "'reported': {'a': 5}}, 'timestamp': 1795381882986, 'version': 6}, 'result': 0, 'timestamp': 1795381882, ",
+            57,
+        ),
+        // What is sent again, and the number that a dropped message has taken.
+        (RECONNECT, "(d1, q1, r0, m8)", "(d0, q1, r0, m8)", 51),
+        (RECONNECT, "(d1, q1, r0, m5)", "(d1, q1, r0, m6)", 49),
+        (RECONNECT, "m10) [", "m9) [", 56),
+        (
+            UNANSWERED_PING,
+            "state error:<HubState.CONNECTING: 2>",
+            "state error:<HubState.CONNECTED: 3>",
+            24,
+        ),
+        // As if the application had asked for it.
+        (
+            UNANSWERED_PING,
+            "on_disconnect:rc:1",
+            "on_disconnect:rc:0",
+            22,
+        ),
+    ] {
+        let log = text(name);
+        assert!(log.contains(from), "{from}");
+        let report = replay_text(&log.replacen(from, to, 1));
+        let found = report.lines.iter().any(|line| {
+            line.number == number && matches!(line.verdict, Verdict::Unexplained { .. })
+        });
+        assert!(found, "{to:?} at {number}\n{report}");
     }
 }
 
