@@ -6,7 +6,8 @@
 //! excerpts of one session.
 //!
 //! Tolerated: CRLF, a UTF-8 byte order mark, ANSI colours, blank lines, indentation before a
-//! header, newlines inside a message, and a last line that was torn off ([`Torn`]).
+//! header, newlines inside a message, a first line that was cut and a last one that was torn off
+//! ([`Torn`]), and output of something else between records.
 
 mod chatter;
 mod error;

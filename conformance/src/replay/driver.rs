@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use shadow_core::tencent::{Operation, ShadowName};
-use shadow_core::{Instant, RequestId, Session, ShadowId, TransportFailure};
+use shadow_core::tencent::ShadowName;
+use shadow_core::{Instant, Session, TransportFailure};
 
 use super::device::{Device, profile};
 use super::identity::Identity;
 use super::keep_alive::Activity;
-use super::ledger::Ledger;
 use super::numbers::{back, distance};
 use super::outline::{Line, Outline};
-use super::own::OwnRequest;
 use super::queue::{Each, Queue};
 use super::report::{Unprinted, Verdict};
 use super::seams::stretch_lines;
+use super::shadows::Attached;
 use super::start::{Beginning, Start};
 use super::tokens::PrintedReply;
 use crate::log::{Role, Statement, Thread};
@@ -38,62 +37,6 @@ pub(super) struct Expected {
     pub(super) optional: bool,
     /// The line that proves that its callback was queued by then.
     pub(super) queued_by: Option<usize>,
-}
-
-/// A shadow request that left.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) request: RequestId,
-    pub(super) operation: Operation,
-    /// `state` of an update, if it is printed.
-    pub(super) state: Option<serde_json::Value>,
-    pub(super) line: Option<usize>,
-    pub(super) answered: bool,
-}
-
-/// An attached shadow.
-#[derive(Debug)]
-pub(super) struct Attached {
-    pub(super) id: ShadowId,
-    pub(super) next_token: u64,
-    /// Up to where tokens counted before they began again.
-    pub(super) tokens_before: u64,
-    pub(super) asked: BTreeMap<u64, Asked>,
-    /// The lines of requests that had no reply when the tokens began again.
-    pub(super) unanswered: Vec<usize>,
-    /// What the application sent of its own and is not answered.
-    pub(super) own: Vec<OwnRequest>,
-    /// How many tokens of the SDK's may have been taken for these.
-    pub(super) unsent_tokens: u64,
-    pub(super) ledger: Ledger,
-    pub(super) refused: bool,
-}
-
-impl Attached {
-    pub(super) fn new(id: ShadowId, next_token: u64) -> Attached {
-        Attached {
-            id,
-            next_token,
-            tokens_before: 0,
-            asked: BTreeMap::new(),
-            unanswered: Vec::new(),
-            own: Vec::new(),
-            unsent_tokens: 0,
-            ledger: Ledger::default(),
-            refused: false,
-        }
-    }
-
-    /// What has no reply gets none that the engine would match; returns it.
-    pub(super) fn give_up_requests(&mut self) -> Vec<RequestId> {
-        let asked = std::mem::take(&mut self.asked).into_values();
-        let mut given_up = Vec::new();
-        for asked in asked.filter(|asked| !asked.answered) {
-            given_up.push(asked.request);
-            self.unanswered.extend(asked.line);
-        }
-        given_up
-    }
 }
 
 /// What the application is about to send.
@@ -282,7 +225,9 @@ impl<'a> Driver<'a> {
     /// Brings the engine to where the log begins; what it does on the way is not printed.
     fn bring_to(&mut self, start: &Start) {
         self.device.drain();
-        if start.beginning == Beginning::Reconnect && !start.shadows.is_empty() {
+        if matches!(start.beginning, Beginning::Reconnect | Beginning::Handshake)
+            && !start.shadows.is_empty()
+        {
             self.subscribe_on_an_earlier_link(start);
         }
         if start.beginning == Beginning::Handshake {
@@ -356,6 +301,8 @@ impl<'a> Driver<'a> {
         self.device
             .engine
             .handle_disconnected(now, TransportFailure::ClosedByPeer);
+        self.device.drain();
+        self.device.engine.reconnect(now);
         self.device.drain();
     }
 

@@ -7,6 +7,14 @@
 //! for the thread that would print it; each printed line must be the next one of its thread. Order
 //! holds within a thread, not between threads, and no line may come before its cause.
 //!
+//! # What the engine has no request for
+//!
+//! * A shadow request that the application wrote itself, with a clientToken of its own or in another
+//!   form, is published as it is; its reply answers no request of the engine's. So are the messages
+//!   of names that are longer than the vendor's server allows.
+//! * SUBSCRIBE and UNSUBSCRIBE of several topics: their numbers are taken, their lines inferred.
+//! * Lines that neither the SDK nor paho prints are the application's own.
+//!
 //! # What need not be printed
 //!
 //! * Before the first line, after the last, and where one file ends and another begins: anything.
@@ -39,10 +47,12 @@ mod outline;
 mod own;
 mod player;
 mod queue;
+mod replies;
 mod report;
 mod requests;
 mod seams;
 mod server;
+mod shadows;
 mod start;
 mod tokens;
 mod window;

@@ -314,7 +314,7 @@ fn set_back(lines: &mut [Line]) -> Vec<(usize, u64)> {
     found
 }
 
-/// How often a packet of the application leaves while a call that sent another has yet to return.
+/// How often the application makes a call while one that sent a packet has yet to return.
 /// 0 if some never return, but for those that a seam cuts off.
 fn overlaps(lines: &[Line]) -> usize {
     let (mut open, mut found) = (Vec::new(), 0);
@@ -330,6 +330,7 @@ fn overlaps(lines: &[Line]) -> usize {
                 found += usize::from(!open.is_empty());
                 open.push(line.at);
             }
+            Statement::ShadowUpdate { .. } => found += usize::from(!open.is_empty()),
             Statement::PublishSuccess | Statement::SubscribeSuccess { .. } if !open.is_empty() => {
                 open.remove(0);
             }

@@ -7,102 +7,14 @@ use shadow_core::tencent::{Operation, Part, ShadowName, Update, request};
 use shadow_core::{Publication, RequestError, RequestId};
 
 use super::device::{Link, MAXIMUM_PAYLOAD};
-use super::driver::{Asked, Attached, Driver};
+use super::driver::Driver;
 use super::queue::Queue;
 use super::report::Verdict;
-use super::start::Beginning;
-use super::tokens::{first_tokens, get_length, token_number};
+use super::tokens::{get_length, token_number};
 use super::words::describe;
 use crate::log::{Statement, Thread};
 
 impl Driver<'_> {
-    pub(super) fn attach(&mut self, name: &ShadowName, first_token: u64) -> bool {
-        let Ok(id) = self.device.engine.attach(self.device.now, name) else {
-            return false;
-        };
-        let left = self.left.remove(name);
-        let shadow = left.unwrap_or_else(|| Attached::new(id, first_token));
-        let attached = self.shadows.entry(name.clone()).or_insert(shadow);
-        attached.id = id;
-        attached.refused = false;
-        let next = attached.next_token;
-        // The shadow was just attached.
-        let _ = self.device.engine.set_next_token(id, next);
-        true
-    }
-
-    /// The first token after the SUBSCRIBE at `at`: the SDK begins again at 0 when a shadow is
-    /// initialised, unless the lines that follow go on counting. An application may have
-    /// subscribed the topic without that.
-    fn token_after_subscription(&self, at: usize, name: &ShadowName, before: Option<u64>) -> u64 {
-        let end = self.outline.next_subscription(name, at);
-        let lines = self.outline.lines.get(at..end).unwrap_or_default();
-        let shown = first_tokens(lines, at, self.replies, Beginning::Middle);
-        let shown = shown.get(name).copied().unwrap_or_default();
-        // A reply to a token of the count before shows that it began again.
-        let begins_again = |before: u64| {
-            let from = self.replies.partition_point(|reply| reply.line < at);
-            let replies = self.replies.get(from..).unwrap_or_default();
-            let mut replies = replies.iter().take_while(|reply| reply.line < end);
-            replies.any(|reply| reply.shadow == *name && reply.token < before)
-        };
-        match before {
-            Some(before) if shown != before || begins_again(before) => 0,
-            None if self.complete => 0,
-            _ => shown,
-        }
-    }
-
-    /// The shadow's tokens go on with `next`. If they begin again, what was asked before is not
-    /// told apart from what is asked now, but for the replies that come late.
-    pub(super) fn restart_tokens(&mut self, name: &ShadowName, next: u64) {
-        if let Some(shadow) = self.shadows.get_mut(name)
-            && next < shadow.next_token
-        {
-            for request in shadow.give_up_requests() {
-                self.device.withdraw(request);
-            }
-            shadow.tokens_before = shadow.tokens_before.max(shadow.next_token);
-        }
-        self.set_next_token(name, next);
-    }
-
-    pub(super) fn set_next_token(&mut self, name: &ShadowName, next: u64) {
-        if let Some(shadow) = self.shadows.get_mut(name) {
-            shadow.next_token = next;
-            let _ = self.device.engine.set_next_token(shadow.id, next);
-        }
-    }
-
-    pub(super) fn note_request(
-        &mut self,
-        name: &ShadowName,
-        request: RequestId,
-        operation: Operation,
-        state: Option<Value>,
-        line: Option<usize>,
-    ) {
-        self.device.opened(request);
-        if let Some(shadow) = self.shadows.get_mut(name) {
-            let token = shadow.next_token;
-            shadow.next_token += 1;
-            shadow.asked.insert(
-                token,
-                Asked {
-                    request,
-                    operation,
-                    state,
-                    line,
-                    answered: false,
-                },
-            );
-            // Only what may still be answered is of use.
-            if shadow.asked.len() > 1024 {
-                shadow.asked.pop_first();
-            }
-        }
-    }
-
     pub(super) fn sending_subscribe(
         &mut self,
         at: usize,
@@ -348,11 +260,6 @@ impl Driver<'_> {
                 _ => verdict,
             },
         }
-    }
-
-    fn last_request(&self, name: &ShadowName) -> Option<RequestId> {
-        let (_, asked) = self.shadows.get(name)?.asked.last_key_value()?;
-        Some(asked.request)
     }
 
     /// Has the engine send a printed update. Some verdict if it cannot do so exactly.

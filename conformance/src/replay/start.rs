@@ -67,7 +67,7 @@ impl Start {
             first_tokens: first_tokens(&outline.lines, 0, replies, beginning),
             open: BTreeMap::new(),
         };
-        if beginning == Beginning::Reconnect {
+        if matches!(beginning, Beginning::Reconnect | Beginning::Handshake) {
             // On the link before.
             start.shadows = Subscriptions::before(&outline.lines, identity).shadows;
         }
