@@ -130,6 +130,9 @@ fn known(message: &str) -> Parsed<Statement> {
         });
     }
     if let Some(state) = trimmed.strip_prefix("state error:") {
+        if !state.starts_with("<HubState.") || !state.ends_with('>') {
+            return because("no state of the SDK's".to_owned());
+        }
         return Ok(Statement::StateError {
             state: one_line(state)?,
         });

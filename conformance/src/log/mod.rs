@@ -362,9 +362,11 @@ impl Importer<'_> {
         if !no_newline || self.torn.is_some() {
             return;
         }
-        let torn = self.entries.pop_if(|last| {
-            matches!(last.statement, Statement::Unknown { .. })
-                && grammar::may_be_torn(&last.line.message)
+        let torn = self.entries.pop_if(|last| match last.statement {
+            Statement::Unknown { .. } => grammar::may_be_torn(&last.line.message),
+            // A topic may end anywhere.
+            Statement::SubscribeSuccess { .. } | Statement::SubscribeError { .. } => true,
+            _ => false,
         });
         if let Some(Entry { line, .. }) = torn {
             self.torn = Some(Torn {

@@ -14,7 +14,7 @@ fn replay_lines(lines: &[&str]) -> Report {
 }
 
 fn thread(line: &str) -> Option<Thread> {
-    let log = Log::parse("one", line.as_bytes()).unwrap();
+    let log = Log::parse("one", format!("{line}\n").as_bytes()).unwrap();
     log.lines[0].statement.thread()
 }
 
