@@ -111,8 +111,6 @@ pub(super) struct Driver<'a> {
     /// Whether something was sent and received in this stretch: silences before it are unknown.
     pub(super) activity: Activity,
     pub(super) remembered_updates: BTreeSet<String>,
-    /// How many lines are neither the SDK's nor paho's.
-    pub(super) own_lines: usize,
     /// When the last link ended.
     pub(super) lost_at: Option<Instant>,
     pub(super) verdicts: Vec<Option<Verdict>>,
@@ -198,7 +196,6 @@ impl<'a> Driver<'a> {
                 Beginning::Start | Beginning::Reconnect
             )),
             remembered_updates: BTreeSet::new(),
-            own_lines: 0,
             lost_at: None,
             verdicts: vec![None; outline.lines.len()],
             unprinted: Vec::new(),
@@ -385,12 +382,10 @@ impl<'a> Driver<'a> {
             Statement::Unknown { .. } if line.by_paho => {
                 Verdict::unexplained("no line that paho prints")
             }
-            Statement::Unknown { .. } => {
-                self.own_lines += 1;
-                Verdict::environment(
-                    "a line of the application's own: neither the SDK nor paho prints it",
-                )
-            }
+            // Perhaps the application's own; nothing tells that from a line that was made up.
+            Statement::Unknown { .. } => Verdict::unexplained(
+                "neither the SDK nor paho prints it, and it is no remark (`app: ..`)",
+            ),
             Statement::ThreadEnter => self.thread_enter(at),
             Statement::ThreadExit => {
                 if self.device.is_online() && self.pending.disconnect.is_none() {

@@ -87,12 +87,6 @@ impl Driver<'_> {
                 self.place(*line)
             ));
         }
-        if self.own_lines > 0 {
-            found.push(format!(
-                "lines that neither the SDK nor paho prints, taken for the application's own: {}",
-                self.own_lines
-            ));
-        }
         if !self.silent.is_empty() {
             let kinds: Vec<&str> = self.silent.iter().copied().collect();
             found.push(format!("the application never prints {}", kinds.join(", ")));

@@ -13,7 +13,6 @@
 //!   form, is published as it is; its reply answers no request of the engine's. So are the messages
 //!   of names that are longer than the vendor's server allows.
 //! * SUBSCRIBE and UNSUBSCRIBE of several topics: their numbers are taken, their lines inferred.
-//! * Lines that neither the SDK nor paho prints are the application's own.
 //!
 //! # What need not be printed
 //!

@@ -227,6 +227,20 @@ fn a_swapped_order_is_found() {
     assert_eq!(missed, [(DELTA, 11, 12)]);
 }
 
+/// A line that was made up, by whichever of the two that log.
+#[test]
+fn an_invented_line_is_found() {
+    let text = text(LOG_3);
+    let lines: Vec<&str> = text.lines().collect();
+    for tag in ["log.py:35", "client.py:2165"] {
+        let line = format!("2021-07-20 16:58:41,800.800 [{tag}] - DEBUG - all is well");
+        let mut forged = lines.clone();
+        forged.insert(19, &line);
+        let report = replay_lines(&forged);
+        assert_eq!(report.unexplained(), 1, "{tag}: {report}");
+    }
+}
+
 /// Every number of every message, one at a time, made the next larger and smaller of the same
 /// length.
 ///
