@@ -372,9 +372,9 @@ impl<'a> Driver<'a> {
                 self.drop_unknown_payload();
                 Verdict::environment(format!("complaint of {source}"))
             }
-            Statement::Output { .. } => {
-                Verdict::environment("no record: something else wrote into the same stream")
-            }
+            Statement::Output { .. } => Verdict::unexplained(
+                "no record: it has no time, and continues no message of the SDK's",
+            ),
             Statement::Unknown {
                 reason: Some(reason),
                 ..

@@ -239,6 +239,10 @@ fn an_invented_line_is_found() {
         let report = replay_lines(&forged);
         assert_eq!(report.unexplained(), 1, "{tag}: {report}");
     }
+    let mut forged = lines;
+    forged.insert(19, "all is well");
+    let report = replay_lines(&forged);
+    assert_eq!(report.unexplained(), 1, "without a time: {report}");
 }
 
 /// Every number of every message, one at a time, made the next larger and smaller of the same
