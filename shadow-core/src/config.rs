@@ -47,6 +47,9 @@ pub struct Config {
     /// QoS of the shadow topics: of the subscription, and of requests. Default 0, as all the
     /// vendor's SDKs.
     pub shadow_qos: QoS,
+    /// Whether the updates that the engine makes of reports and answers are checked against the
+    /// document's version. Default [`VersionPolicy::Rebase`] with 3 tries.
+    pub version_policy: VersionPolicy,
     /// Largest inbound packet in bytes, all told. A larger PUBLISH is skipped and reported; another
     /// packet of that size ends the link. Default 32 KiB, at least 128 bytes.
     pub maximum_packet_size: usize,
@@ -87,7 +90,9 @@ pub struct Behaviour {
     /// come before anybody listens. Default true; the Python SDK sends them right away.
     pub wait_for_suback: bool,
     /// Whether a get follows each subscription that went live, so that a change of `desired` made
-    /// while the device was away is found. Default true; the Python SDK sends none of its own.
+    /// while the device was away is found; and another when versions show that a change was missed.
+    /// [`report`](crate::Engine::report) waits for the first. Default true; the Python SDK sends
+    /// none of its own.
     pub get_on_subscribe: bool,
     /// Whether subscriptions are made again on a new link. Default true; the Python SDK forgets
     /// them and stays silent while it is "connected".
@@ -134,6 +139,38 @@ impl Behaviour {
             guard_shadow_topics: false,
             duplicate_without_session: true,
         }
+    }
+}
+
+/// Whether the updates that the engine makes itself, of
+/// [`report`](crate::Engine::report), [`accept`](crate::Engine::accept) and
+/// [`reject`](crate::Engine::reject), carry the document's version, so that the cloud refuses them
+/// with result 5005 when it has changed meanwhile (vendor doc 634/14072).
+///
+/// The version is what keeps an answer from deleting a change of `desired` that is newer than the
+/// one it answers. An [`update`](crate::Engine::update) carries what its caller gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionPolicy {
+    /// Without a version, as the vendor's SDKs. Answers delete the keys of `desired` that they
+    /// answer, and so a change of such a key that has not arrived yet.
+    Unchecked,
+    /// With the version last seen. A conflict ends the reports as
+    /// [`Outcome::Rejected`](crate::Outcome::Rejected) with code 5005 and the whole document. The
+    /// values stay; they go out again with the next report or answer, or on the next link.
+    Strict,
+    /// With the version last seen. After a conflict the document that came with it is taken over,
+    /// newer changes of `desired` are told, and the update is made anew at the new version. After
+    /// `tries` conflicts in a row `reported` goes out without a version, as it is the device's
+    /// alone, and deleting from `desired` waits for a later update.
+    Rebase {
+        /// How many conflicts in a row are put up with.
+        tries: u8,
+    },
+}
+
+impl Default for VersionPolicy {
+    fn default() -> VersionPolicy {
+        VersionPolicy::Rebase { tries: 3 }
     }
 }
 
@@ -323,6 +360,7 @@ impl Config {
         }
         config.own_shadow = None;
         config.protocol_version = ProtocolVersion::V31;
+        config.version_policy = VersionPolicy::Unchecked;
         config.behaviour = Behaviour::python_sdk();
         config
     }
@@ -353,6 +391,7 @@ impl Config {
             request_timeout: Duration::from_secs(10),
             backoff: Backoff::default(),
             shadow_qos: QoS::AtMostOnce,
+            version_policy: VersionPolicy::default(),
             maximum_packet_size: 32 * 1024,
             maximum_payload_size: limits::PAYLOAD_SIZE,
             maximum_requests: 64,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::json::Json;
+use crate::json::{Json, Object};
 use crate::mqtt::link::DisconnectCause;
 use crate::mqtt::{PacketId, PacketKind, QoS};
 use crate::request::{RequestId, ShadowId};
@@ -46,8 +46,9 @@ pub enum Event {
         /// Which shadow.
         shadow: ShadowId,
     },
-    /// The first get after a subscription was answered. Every change of `desired` that was made
-    /// before now has been told by a [`Event::Delta`] that came before this.
+    /// The first get after a subscription was answered: the barrier behind which the device is in
+    /// step with its shadow. Every change of `desired` that was made before now, and that the device
+    /// has not answered, has been told by an [`Event::Delta`] that came before this.
     Ready {
         /// Which shadow.
         shadow: ShadowId,
@@ -65,7 +66,9 @@ pub enum Event {
         /// What came with it.
         document: Document,
     },
-    /// `desired` has changed, or differs from `reported` after a time without a link.
+    /// `desired` has changed, or differs from `reported` after a time without a link. Answer it with
+    /// [`Engine::accept`](crate::Engine::accept) or [`Engine::reject`](crate::Engine::reject); what
+    /// was not answered comes again on each new link.
     Delta(Delta),
     /// A request has ended. Each accepted request ends exactly once.
     Ended {
@@ -129,6 +132,42 @@ pub struct Delta {
     pub version: Option<u64>,
     /// The keys of `desired` that differ from `reported`, as a JSON object.
     pub state: Json,
+    /// Whether the application was told of all this before, on an earlier link, and has not
+    /// answered. Never so of a push.
+    pub redelivered: bool,
+}
+
+impl Delta {
+    /// The same delta with none but these top-level keys, for answering a part of it.
+    ///
+    /// ```
+    /// use shadow_core::{Delta, Engine, Instant, RequestError};
+    ///
+    /// /// Accepts the power switch and refuses all else.
+    /// fn answer(engine: &mut Engine, now: Instant, delta: &Delta) -> Result<(), RequestError> {
+    ///     engine.accept(now, &delta.only(&["power"]))?;
+    ///     engine.reject(now, &delta.without(&["power"]), "not supported")?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn only(&self, keys: &[&str]) -> Delta {
+        self.part(|key| keys.contains(&key))
+    }
+
+    /// The same delta without these top-level keys.
+    #[must_use]
+    pub fn without(&self, keys: &[&str]) -> Delta {
+        self.part(|key| !keys.contains(&key))
+    }
+
+    fn part(&self, wanted: impl Fn(&str) -> bool) -> Delta {
+        let state = Object::new(self.state.as_str()).unwrap_or_default();
+        Delta {
+            state: state.members_where(wanted).into(),
+            ..self.clone()
+        }
+    }
 }
 
 /// How a delta was learnt.
@@ -153,6 +192,18 @@ pub enum Outcome {
         code: i64,
         /// What came with it: for a version conflict the whole current document.
         document: Document,
+    },
+    /// Everything that was reported or accepted under this request is in the cloud: an update with it
+    /// was accepted, or a get showed it.
+    Reported {
+        /// The document's version then, when stated.
+        version: Option<u64>,
+    },
+    /// What was rejected of `desired` is there no longer: the cloud deleted it, or the application
+    /// had replaced it meanwhile.
+    DeltaRejected {
+        /// The reason that was given.
+        reason: String,
     },
     /// A message was published: handed to the transport for QoS 0, acknowledged for QoS 1 and 2.
     Published,

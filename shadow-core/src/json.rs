@@ -13,9 +13,11 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+mod patch;
 mod reader;
 mod serializer;
 
+pub(crate) use patch::Object;
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};
 pub use serializer::SerializeError;
@@ -55,6 +57,11 @@ impl Json {
         })
     }
 
+    /// The value `null`.
+    pub(crate) fn null() -> Json {
+        Json("null".into())
+    }
+
     /// Takes over text that is known to be one JSON value without white space around it.
     pub(crate) fn from_valid(text: &str) -> Json {
         debug_assert!(
@@ -87,6 +94,12 @@ impl Json {
     /// serde_json's error when the text does not fit `T`, or nests deeper than 128 levels.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
+    }
+}
+
+impl From<Object> for Json {
+    fn from(object: Object) -> Json {
+        Json::from_valid(object.as_str())
     }
 }
 

@@ -108,10 +108,10 @@ mod session;
 pub mod tencent;
 mod time;
 
-pub use config::Config;
+pub use config::{Config, VersionPolicy};
 pub use engine::{Deadline, Engine, Timer};
 pub use event::{Delta, Event, Outcome};
 pub use mqtt::link::{Backoff, DisconnectCause, Publication, Transmit, TransportFailure};
 pub use request::{RequestError, RequestId, ShadowId};
-pub use session::Session;
+pub use session::{Session, SessionError};
 pub use time::{Instant, WallTime};

@@ -1,7 +1,7 @@
 //! Requests that the log does not print, where numbers and replies show that there were some.
 
 use serde_json::Value;
-use shadow_core::tencent::{Operation, ShadowName};
+use shadow_core::tencent::{Operation, ShadowName, Update};
 
 use super::driver::Driver;
 use super::numbers::{after, distance};
@@ -22,11 +22,11 @@ impl Driver<'_> {
         let now = self.device.now;
         let asked = match operation {
             Operation::Get => self.device.engine.get(now, id),
-            Operation::Update => {
-                self.device
-                    .engine
-                    .report(now, id, &Value::Object(Default::default()))
-            }
+            Operation::Update => self.device.engine.update(
+                now,
+                id,
+                &Update::new().reported(Value::Object(Default::default())),
+            ),
         };
         if let Ok(request) = asked {
             self.note_request(name, request, operation, None, None);

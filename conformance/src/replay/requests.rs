@@ -387,8 +387,8 @@ impl Driver<'_> {
             16 => self.device.engine.clear_reported(now, id),
             inside if inside >= padded => {
                 let value = "x".repeat(inside - padded);
-                let reported = serde_json::json!({ "": value });
-                self.device.engine.report(now, id, &reported)
+                let update = Update::new().reported(serde_json::json!({ "": value }));
+                self.device.engine.update(now, id, &update)
             }
             _ => return self.send_unknown_request(name, length).map(|()| None),
         };

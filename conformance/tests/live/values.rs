@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use shadow_core::json::Json;
+use shadow_core::tencent::Update;
 use shadow_core::{Config, Event, Outcome, Session, WallTime};
 use transport_mock::cloud::{Cloud, example_device};
 use transport_mock::simulation::{Latency, Simulation};
@@ -111,7 +112,8 @@ fn report_and_get(config: Config, reported: &str) -> String {
     let json: Json = reported.parse().unwrap();
     let get = simulation.with(device, |engine, now| {
         let shadow = engine.own_shadow().unwrap();
-        engine.report(now, shadow, &json).unwrap();
+        let update = Update::new().reported(&json);
+        engine.update(now, shadow, &update).unwrap();
         engine.get(now, shadow).unwrap()
     });
     simulation.run_for(Duration::from_secs(1));

@@ -2,22 +2,26 @@
 
 use alloc::string::ToString;
 
+use super::SHORTEST_RETRY;
+use super::desired::Learning;
 use super::events::Events;
-use super::requests::{Fate, Owner, Progress, Request, Requests, Task};
-use super::shadows::{Shadow, Shadows};
+use super::requests::{Fate, Owner, Request, Requests};
+use super::shadows::Shadows;
 use super::token;
-use crate::config::TokenStyle;
-use crate::event::{Delta, DeltaOrigin, Event, Message, Outcome, Unmatched, UnmatchedReason};
-use crate::json::Json;
+use crate::config::Config;
+use crate::event::{Event, Message, Outcome, Unmatched, UnmatchedReason};
 use crate::mqtt::Publish;
+use crate::request::ShadowId;
 use crate::session::Session;
-use crate::tencent::{self, Body, Operation, ParseError};
+use crate::tencent::{self, Body, Operation, ParseError, VERSION_CONFLICT};
+use crate::time::Instant;
 
 /// The parts of the engine that a message can concern. None of them sends anything, so a message
 /// can be handled while its bytes are still borrowed from the decoder.
 pub(super) struct Inbound<'a> {
-    pub(super) token_style: TokenStyle,
-    pub(super) session: &'a Session,
+    pub(super) now: Instant,
+    pub(super) config: &'a Config,
+    pub(super) session: &'a mut Session,
     pub(super) shadows: &'a mut Shadows,
     pub(super) requests: &'a mut Requests,
     pub(super) events: &'a mut Events,
@@ -26,7 +30,8 @@ pub(super) struct Inbound<'a> {
 impl Inbound<'_> {
     pub(super) fn handle(self, publish: &Publish<'_>) {
         let Inbound {
-            token_style,
+            now,
+            config,
             session,
             shadows,
             requests,
@@ -42,38 +47,51 @@ impl Inbound<'_> {
             }));
             return;
         };
-        match tencent::reply::parse(publish.payload) {
-            Err(error) => {
-                let size = publish.payload.len();
-                events.push(Event::InvalidMessage {
-                    shadow: shadow.id,
-                    error,
-                    size,
-                });
+        let id = shadow.id;
+        let size = publish.payload.len();
+        let message = match tencent::reply::parse(publish.payload) {
+            Ok(message) => message,
+            Err(error) => return invalid(id, error, size, events),
+        };
+        let mut learning = Learning {
+            now,
+            policy: config.version_policy,
+            in_step: config.behaviour.get_on_subscribe,
+            retry: config.request_timeout.max(SHORTEST_RETRY),
+            session,
+            shadow,
+            requests,
+            events,
+        };
+        match message {
+            tencent::Message::Delta { body } => {
+                let document = body.to_document();
+                match document.delta().filter(|state| is_object(state)) {
+                    Some(values) => learning.pushed(&document, values),
+                    None => invalid(id, NO_STATE, size, learning.events),
+                }
             }
-            Ok(tencent::Message::Delta { body }) => {
-                push_delta(shadow, &body, publish.payload.len(), events);
-            }
-            Ok(tencent::Message::Reply {
+            tencent::Message::Reply {
                 operation,
                 token,
                 result,
                 body,
-            }) => {
+            } => {
                 let reply = Reply {
                     operation,
                     token: token.as_deref(),
                     code: result,
                     body,
                 };
-                let number = reply
-                    .token
-                    .and_then(|text| token::recognise(token_style, session, shadow, text));
+                let style = config.behaviour.token_style;
+                let number = reply.token.and_then(|text| {
+                    token::recognise(style, learning.session, learning.shadow, text)
+                });
                 let answered =
-                    number.and_then(|number| requests.answer(shadow.id, reply.operation, number));
+                    number.and_then(|number| learning.requests.answer(id, reply.operation, number));
                 match answered {
-                    Some(request) => answer(shadow, &request, &reply, requests, events),
-                    None => unmatched(shadow, number, &reply, requests, events),
+                    Some(request) => answer(&mut learning, &request, &reply),
+                    None => unmatched(&mut learning, number, &reply),
                 }
             }
         }
@@ -87,94 +105,40 @@ struct Reply<'a> {
     body: Body<'a>,
 }
 
-fn answer(
-    shadow: &mut Shadow,
-    request: &Request,
-    reply: &Reply<'_>,
-    requests: &mut Requests,
-    events: &mut Events,
-) {
+const NO_STATE: ParseError = ParseError::InvalidField {
+    field: "payload.state",
+    expected: "an object",
+};
+
+fn invalid(shadow: ShadowId, error: ParseError, size: usize, events: &mut Events) {
+    events.push(Event::InvalidMessage {
+        shadow,
+        error,
+        size,
+    });
+}
+
+fn answer(learning: &mut Learning<'_>, request: &Request, reply: &Reply<'_>) {
     let document = reply.body.to_document();
-    match request.owner {
-        Owner::Application => {
+    match (request.owner, reply.operation) {
+        (Owner::Engine, Operation::Get) => learning.got(request, reply.code, document),
+        (Owner::Engine, Operation::Update) => learning.updated(reply.code, &document),
+        (Owner::Application, operation) => {
+            if learning.in_step {
+                match (operation, reply.code) {
+                    (Operation::Get, 0) | (_, VERSION_CONFLICT) => {
+                        learning.fetched(&document, false);
+                    }
+                    (Operation::Update, 0) => learning.learn_version(document.version()),
+                    _ => {}
+                }
+            }
             let outcome = match reply.code {
                 0 => Outcome::Accepted(document),
                 code => Outcome::Rejected { code, document },
             };
-            events.end(request.id, outcome);
+            learning.events.end(request.id, outcome);
         }
-        Owner::Engine if reply.code != 0 => {
-            events.push(Event::GetRejected {
-                shadow: shadow.id,
-                code: reply.code,
-                document,
-            });
-            let task = Task::Retry { shadow: shadow.id };
-            requests.register(Owner::Engine, request.deadline, Progress::Sent, task);
-        }
-        Owner::Engine => {
-            if let Some(state) = document.delta().filter(|state| is_object(state)) {
-                tell_delta(
-                    shadow,
-                    DeltaOrigin::Fetched,
-                    document.version(),
-                    state,
-                    events,
-                );
-            }
-            events.push(Event::Ready {
-                shadow: shadow.id,
-                document,
-            });
-        }
-    }
-}
-
-fn push_delta(shadow: &mut Shadow, body: &Body<'_>, size: usize, events: &mut Events) {
-    let document = body.to_document();
-    let Some(state) = document.delta().filter(|state| is_object(state)) else {
-        let error = ParseError::InvalidField {
-            field: "payload.state",
-            expected: "an object",
-        };
-        let shadow = shadow.id;
-        events.push(Event::InvalidMessage {
-            shadow,
-            error,
-            size,
-        });
-        return;
-    };
-    tell_delta(
-        shadow,
-        DeltaOrigin::Pushed,
-        document.version(),
-        state,
-        events,
-    );
-}
-
-fn tell_delta(
-    shadow: &mut Shadow,
-    origin: DeltaOrigin,
-    version: Option<u64>,
-    state: &str,
-    events: &mut Events,
-) {
-    let state = Json::from_valid(state);
-    // Without a version it may as well be a second change to the same value.
-    let told = version.map(|version| (version, state.clone()));
-    if told.is_some() && shadow.last_delta == told {
-        return;
-    }
-    let kept = events.push(Event::Delta(Delta {
-        shadow: shadow.id,
-        origin,
-        version,
-        state,
-    }));
-    if kept {
-        shadow.last_delta = told;
     }
 }
 
@@ -183,15 +147,18 @@ fn is_object(text: &str) -> bool {
     text.starts_with('{')
 }
 
-fn unmatched(
-    shadow: &Shadow,
-    number: Option<u64>,
-    reply: &Reply<'_>,
-    requests: &Requests,
-    events: &mut Events,
-) {
+fn unmatched(learning: &mut Learning<'_>, number: Option<u64>, reply: &Reply<'_>) {
+    let Learning {
+        session,
+        shadow,
+        requests,
+        events,
+        ..
+    } = learning;
     let reason = match (reply.token, number) {
         (None, _) => UnmatchedReason::Tokenless,
+        // The run before this one cannot say which of its tokens it gave out.
+        (Some(text), None) if token::is_of_earlier_run(session, text) => UnmatchedReason::Late,
         (Some(_), None) => UnmatchedReason::Foreign,
         (Some(_), Some(number)) => match requests.fate(shadow.id, number) {
             Some(Fate::Answered) => UnmatchedReason::Duplicate,

@@ -6,13 +6,14 @@ use alloc::vec::Vec;
 
 use super::login::Credentials;
 use super::requests::{Owner, Progress, Request, Task};
-use super::shadows::Subscribed;
-use super::{Engine, KEPT_BYTES};
-use crate::config::Config;
+use super::shadows::{ShadowLink, Subscribed};
+use super::{Engine, KEPT_BYTES, token};
+use crate::config::{Behaviour, Config};
 use crate::event::{Event, Outcome};
 use crate::mqtt::link::{Notice, Publication};
 use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
 use crate::request::{RequestId, ShadowId};
+use crate::tencent::{self, Operation};
 use crate::time::Instant;
 
 /// Below this not even a SUBACK came through, and no link would last.
@@ -132,12 +133,13 @@ impl Engine {
     fn go_offline(&mut self) {
         let resubscribe = self.config.behaviour.resubscribe;
         for shadow in self.shadows.iter_mut() {
-            shadow.last_delta = None;
-            if resubscribe {
-                shadow.subscription = Subscribed::No;
-            } else if shadow.subscription != Subscribed::No {
-                shadow.subscription = Subscribed::Refused;
+            let asked = shadow.link.subscription != Subscribed::No;
+            shadow.link = ShadowLink::default();
+            if asked && !resubscribe {
+                shadow.link.subscription = Subscribed::Refused;
             }
+            shadow.unsynchronized = true;
+            self.requests.uncover(shadow.id);
         }
         if !resubscribe {
             self.session.subscriptions.clear();
@@ -148,7 +150,23 @@ impl Engine {
                 request.task,
                 Task::Subscribe { .. } | Task::Unsubscribe { .. }
             );
-            if repeatable && resubscribe {
+            // A get changes nothing, so it is asked again as well.
+            let is_get = matches!(
+                request.task,
+                Task::Shadow {
+                    operation: Operation::Get,
+                    ..
+                }
+            ) && request.owner == Owner::Application;
+            if (repeatable || is_get) && resubscribe {
+                match request.progress {
+                    Progress::Sent if is_get => self.session.mqtt.abandon(request.id.0),
+                    Progress::Queued if is_get => {
+                        let mqtt = &mut self.session.mqtt;
+                        self.connection.withdraw(mqtt, request.id.0);
+                    }
+                    _ => {}
+                }
                 request.progress = Progress::Held;
             }
         }
@@ -157,6 +175,7 @@ impl Engine {
         let lost = |request: &Request| match (&request.task, request.owner) {
             // A server that keeps the session keeps the subscription of a detached shadow too.
             (Task::Unsubscribe { .. }, Owner::Engine) => !(kept_by_server && resubscribe),
+            (Task::Report { .. }, _) => false,
             (_, Owner::Engine) => true,
             // The session holds these until they are acknowledged.
             (
@@ -197,6 +216,7 @@ impl Engine {
             (
                 Task::Shadow { .. }
                 | Task::Retry { .. }
+                | Task::Report { .. }
                 | Task::Publish { .. }
                 | Task::Unsubscribe { .. },
                 _,
@@ -210,14 +230,14 @@ impl Engine {
         };
         match code {
             SubscribeReturnCode::Granted(_) => {
-                shadow.subscription = Subscribed::Live;
+                shadow.link.subscription = Subscribed::Live;
                 self.events.push(Event::ShadowSubscribed { shadow: id });
                 if self.config.behaviour.get_on_subscribe {
                     self.get_after_subscription(now, id);
                 }
             }
             SubscribeReturnCode::Failure => {
-                shadow.subscription = Subscribed::Refused;
+                shadow.link.subscription = Subscribed::Refused;
                 self.events.push(Event::ShadowRefused { shadow: id });
             }
         }
@@ -229,10 +249,19 @@ impl Engine {
         self.end(request, Outcome::TimedOut);
         // The vendor's server may take seconds before a subscription works (vendor doc 634/15241),
         // so the first get can go unanswered; without it no delta is known to be complete.
-        if let (Owner::Engine, Task::Shadow { shadow, .. } | Task::Retry { shadow }) =
-            (request.owner, &request.task)
-        {
-            self.get_after_subscription(now, *shadow);
+        match (request.owner, &request.task) {
+            (
+                Owner::Engine,
+                Task::Shadow {
+                    shadow,
+                    operation: Operation::Update,
+                    ..
+                },
+            ) => self.update_timed_out(*shadow),
+            (Owner::Engine, Task::Shadow { shadow, .. } | Task::Retry { shadow }) => {
+                self.get_after_subscription(now, *shadow);
+            }
+            _ => {}
         }
     }
 
@@ -275,6 +304,7 @@ impl Engine {
         }
         if self.connection.is_online() {
             self.subscribe_shadows(now);
+            self.keep_in_step(now);
             self.send_held(now);
         }
         if self.payload.capacity() > KEPT_BYTES {
@@ -285,7 +315,7 @@ impl Engine {
     fn subscribe_shadows(&mut self, now: Instant) {
         let qos = self.config.shadow_qos;
         for shadow in self.shadows.iter_mut() {
-            if shadow.subscription != Subscribed::No || !self.connection.may_ask() {
+            if shadow.link.subscription != Subscribed::No || !self.connection.may_ask() {
                 continue;
             }
             let task = Task::Attach { shadow: shadow.id };
@@ -295,7 +325,7 @@ impl Engine {
             let (mqtt, topic) = (&mut self.session.mqtt, &shadow.result_topic);
             let sent = self.connection.subscribe(now, mqtt, topic, qos, id.0);
             debug_assert!(sent.is_ok(), "a shadow's topic is a valid filter");
-            shadow.subscription = Subscribed::Asked;
+            shadow.link.subscription = Subscribed::Asked;
         }
     }
 
@@ -316,12 +346,15 @@ impl Engine {
             let id = request.id.0;
             let sent = match &mut request.task {
                 Task::Shadow {
-                    shadow, payload, ..
+                    shadow,
+                    operation,
+                    token,
+                    payload,
                 } => {
                     let Some(shadow) = self.shadows.get(*shadow) else {
                         continue;
                     };
-                    match shadow.subscription {
+                    match shadow.link.subscription {
                         Subscribed::No | Subscribed::Asked if waits => continue,
                         Subscribed::Refused if waits => {
                             refused.push(request.id);
@@ -334,6 +367,18 @@ impl Engine {
                     if window_closed && shadow_qos != QoS::AtMostOnce {
                         continue;
                     }
+                    if *operation == Operation::Get {
+                        // Its token says all, and it may be sent a second time.
+                        let Behaviour {
+                            token_style,
+                            json_style,
+                            ..
+                        } = self.config.behaviour;
+                        token::write(token_style, &self.session, shadow, *token, &mut self.token);
+                        payload.clear();
+                        tencent::request::write_get(&self.token, json_style, payload);
+                    }
+                    let mqtt = &mut self.session.mqtt;
                     let publication =
                         Publication::new(&shadow.operation_topic, payload).qos(shadow_qos);
                     let sent = self.connection.publish(mqtt, &publication, id).map(drop);
@@ -367,7 +412,7 @@ impl Engine {
                     self.connection.subscribe(now, mqtt, filter, *qos, id)
                 }
                 Task::Unsubscribe { filter } => self.connection.unsubscribe(now, mqtt, filter, id),
-                Task::Attach { .. } | Task::Retry { .. } => continue,
+                Task::Attach { .. } | Task::Retry { .. } | Task::Report { .. } => continue,
             };
             debug_assert!(
                 sent.is_ok(),

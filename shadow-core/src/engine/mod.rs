@@ -1,5 +1,6 @@
 //! The engine: see [`Engine`].
 
+mod desired;
 mod events;
 mod inbound;
 mod link;
@@ -8,6 +9,7 @@ mod plain;
 mod requests;
 mod shadow;
 mod shadows;
+mod synchronize;
 mod token;
 
 use alloc::boxed::Box;
@@ -88,6 +90,8 @@ pub struct Engine {
     payload: Vec<u8>,
     /// The client token being written; kept for its memory.
     token: String,
+    /// Whether an update of the engine's waits until more of the queue has left.
+    waits_for_room: bool,
 }
 
 /// When to tick at the latest, and what for.
@@ -149,7 +153,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, mut session: Session, seed: u64, now: Instant) -> Engine {
         let mut random = Random::new(seed);
-        session.ensure_nonce(&mut random);
+        session.begin_run(&mut random);
         session.mqtt.forget_tickets();
         let settings = Settings {
             version: config.protocol_version,
@@ -165,6 +169,7 @@ impl Engine {
         };
         let mut shadows = Shadows::default();
         if let Some(name) = &config.own_shadow {
+            session.keep_shadow(name);
             shadows.attach(name.clone(), config.behaviour.token_style.first());
         }
         Engine {
@@ -182,6 +187,7 @@ impl Engine {
             requests: Requests::default(),
             payload: Vec::new(),
             token: String::new(),
+            waits_for_room: false,
         }
     }
 
@@ -215,8 +221,9 @@ impl Engine {
                         None => continue,
                         Some(Signal::Message(publish)) => {
                             let inbound = Inbound {
-                                token_style: self.config.behaviour.token_style,
-                                session: &self.session,
+                                now,
+                                config: &self.config,
+                                session: &mut self.session,
                                 shadows: &mut self.shadows,
                                 requests: &mut self.requests,
                                 events: &mut self.events,
@@ -346,6 +353,10 @@ impl Engine {
     /// through.
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.advance(now);
+        if self.waits_for_room && !self.connection.has_output() {
+            self.waits_for_room = false;
+            self.flush(now);
+        }
         let (transmit, ticket) = self.connection.poll_transmit(now, buffer)?;
         let leaving = ticket.and_then(|ticket| self.requests.find_mut(RequestId(ticket)));
         if let Some(request) = leaving {
@@ -422,7 +433,7 @@ impl Engine {
     /// How many requests of the application are open.
     #[must_use]
     pub fn open_requests(&self) -> usize {
-        self.requests.of_application()
+        self.requests.of_application() + self.requests.reports()
     }
 
     /// The latest time seen, which `now` cannot undercut.

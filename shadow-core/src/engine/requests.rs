@@ -50,8 +50,17 @@ pub(super) enum Task {
     },
     /// Subscribing a shadow's result topic.
     Attach { shadow: ShadowId },
-    /// The pause before a get that was rejected is sent again.
+    /// The pause before the engine's next get.
     Retry { shadow: ShadowId },
+    /// Waits until the cloud has all that the device reported and answered before this was asked.
+    /// What was reported is not here but in the session.
+    Report {
+        shadow: ShadowId,
+        /// Whether the update under way has all of it.
+        covered: bool,
+        /// Why a change of `desired` was rejected.
+        reason: Option<String>,
+    },
     /// A plain message. `payload` is empty once it is queued.
     Publish {
         topic: String,
@@ -68,9 +77,10 @@ pub(super) enum Task {
 impl Task {
     pub(super) fn shadow(&self) -> Option<ShadowId> {
         match self {
-            Task::Shadow { shadow, .. } | Task::Attach { shadow } | Task::Retry { shadow } => {
-                Some(*shadow)
-            }
+            Task::Shadow { shadow, .. }
+            | Task::Attach { shadow }
+            | Task::Retry { shadow }
+            | Task::Report { shadow, .. } => Some(*shadow),
             Task::Publish { .. } | Task::Subscribe { .. } | Task::Unsubscribe { .. } => None,
         }
     }
@@ -81,6 +91,7 @@ impl Task {
             Task::Shadow { payload, .. } | Task::Publish { payload, .. } => payload.len(),
             Task::Attach { .. }
             | Task::Retry { .. }
+            | Task::Report { .. }
             | Task::Subscribe { .. }
             | Task::Unsubscribe { .. } => 0,
         }
@@ -109,6 +120,8 @@ pub(super) struct Requests {
     /// Sums over `open`, kept so that a request on the hot path costs the same however many are
     /// open.
     of_application: usize,
+    of_engine: usize,
+    reports: usize,
     held: Held,
 }
 
@@ -130,7 +143,7 @@ impl Requests {
     ) -> RequestId {
         let id = self.next_id();
         self.next_id += 1;
-        self.of_application += usize::from(owner == Owner::Application);
+        *self.counter(owner, &task) += 1;
         if progress == Progress::Held {
             self.held.requests += 1;
             self.held.bytes += task.held_bytes();
@@ -159,9 +172,63 @@ impl Requests {
         });
     }
 
-    /// How many the application has open.
+    /// Which sum a request counts for.
+    fn counter(&mut self, owner: Owner, task: &Task) -> &mut usize {
+        match (owner, task) {
+            (_, Task::Report { .. }) => &mut self.reports,
+            (Owner::Application, _) => &mut self.of_application,
+            (Owner::Engine, _) => &mut self.of_engine,
+        }
+    }
+
+    /// How many the application has open, but for reports.
     pub(super) fn of_application(&self) -> usize {
         self.of_application
+    }
+
+    /// How many reports are open.
+    pub(super) fn reports(&self) -> usize {
+        self.reports
+    }
+
+    /// The newest report of a shadow that one more can join, as the update under way does not cover
+    /// it. With `apart` reports open a covered one is opened again instead of having one more.
+    pub(super) fn join_report(&mut self, shadow: ShadowId, apart: usize) -> Option<RequestId> {
+        let count = self.reports_of(shadow).count();
+        let mut joined = self
+            .reports_of(shadow)
+            .filter(|(_, _, reason)| reason.is_none());
+        let (id, covered, _) = joined.next_back()?;
+        if *covered && count < apart {
+            return None;
+        }
+        *covered = false;
+        Some(id)
+    }
+
+    /// No update is under way any more that could cover the shadow's reports.
+    pub(super) fn uncover(&mut self, shadow: ShadowId) {
+        for (_, covered, _) in self.reports_of(shadow) {
+            *covered = false;
+        }
+    }
+
+    /// The reports of one shadow, oldest first; and whether the update under way covers each.
+    pub(super) fn reports_of(
+        &mut self,
+        wanted: ShadowId,
+    ) -> impl DoubleEndedIterator<Item = (RequestId, &mut bool, Option<&str>)> {
+        self.open.iter_mut().filter_map(move |request| {
+            let id = request.id;
+            match &mut request.task {
+                Task::Report {
+                    shadow,
+                    covered,
+                    reason,
+                } if *shadow == wanted => Some((id, covered, reason.as_deref())),
+                _ => None,
+            }
+        })
     }
 
     /// Whether any waits.
@@ -218,7 +285,7 @@ impl Requests {
 
     fn take(&mut self, index: usize, fate: Fate) -> Request {
         let request = self.open.remove(index);
-        self.of_application -= usize::from(request.owner == Owner::Application);
+        *self.counter(request.owner, &request.task) -= 1;
         if request.progress == Progress::Held {
             self.held.requests -= 1;
             self.held.bytes -= request.task.held_bytes();
@@ -262,6 +329,7 @@ impl Requests {
             Task::Shadow { .. }
             | Task::Attach { .. }
             | Task::Retry { .. }
+            | Task::Report { .. }
             | Task::Publish { .. } => false,
         })
     }

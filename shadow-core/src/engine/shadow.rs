@@ -29,7 +29,7 @@ impl Engine {
     }
 
     /// Attaches one more shadow, as that of a gateway's sub-device: subscribes its result topic on
-    /// this link and every later one. Attaching a shadow whose subscription was refused tries
+    /// this link and every later one. What the session holds of it goes on. Attaching a shadow whose subscription was refused tries
     /// again under the same id.
     ///
     /// # Errors
@@ -44,17 +44,18 @@ impl Engine {
         let known = self
             .shadows
             .by_name(name)
-            .map(|shadow| (shadow.id, shadow.subscription));
+            .map(|shadow| (shadow.id, shadow.link.subscription));
         let id = match known {
             Some((id, Subscribed::Refused)) => {
                 if let Some(shadow) = self.shadows.get_mut(id) {
-                    shadow.subscription = Subscribed::No;
+                    shadow.link.subscription = Subscribed::No;
                 }
                 id
             }
             Some((id, _)) => return Err(RequestError::AlreadyAttached(id)),
             None => {
                 self.admit_subscription()?;
+                self.session.keep_shadow(name);
                 self.shadows
                     .attach(name.clone(), self.config.behaviour.token_style.first())
             }
@@ -63,7 +64,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Detaches a shadow: its open requests end as cancelled, and its result topic is unsubscribed.
+    /// Detaches a shadow: its open requests end as cancelled, its result topic is unsubscribed, and
+    /// what was kept of its reported state is forgotten.
     ///
     /// # Errors
     ///
@@ -79,6 +81,7 @@ impl Engine {
             self.withdraw(&request);
             self.end(&request, Outcome::Cancelled);
         }
+        self.session.forget_shadow(&detached.name);
         if self.connection.is_online() || !self.config.clean_session {
             self.end_subscription(detached.result_topic.into());
         }
@@ -86,7 +89,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks for the whole shadow.
+    /// Asks for the whole shadow. If the link is lost it is asked again on the next, until its time
+    /// is over.
     ///
     /// # Errors
     ///
@@ -104,7 +108,9 @@ impl Engine {
         )
     }
 
-    /// Sends an update of `reported`, `desired` or both.
+    /// Sends an update of `reported`, `desired` or both, once: if the link is lost before the answer
+    /// it ends as [`Outcome::Disconnected`]. Keys of `reported` that it names are no longer kept by
+    /// [`Engine::report`]: the update is their last writer.
     ///
     /// # Errors
     ///
@@ -126,21 +132,6 @@ impl Engine {
             Owner::Application,
             Some(update),
         )
-    }
-
-    /// Reports these keys: an update of `reported` alone, merged into what the cloud has. Keys with
-    /// the value null are deleted.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Engine::update`].
-    pub fn report<R: Serialize>(
-        &mut self,
-        now: Instant,
-        shadow: ShadowId,
-        reported: &R,
-    ) -> Result<RequestId, RequestError> {
-        self.update(now, shadow, &Update::new().reported(reported))
     }
 
     /// Deletes all of `reported` (`"reported":null`).
@@ -186,13 +177,19 @@ impl Engine {
         Ok(())
     }
 
-    /// The engine's own get, whose answer makes the shadow ready.
+    /// The engine's own get, whose answer makes the shadow ready, or shows what was missed.
     pub(super) fn get_after_subscription(&mut self, now: Instant, shadow: ShadowId) {
+        if let Some(asking) = self.shadows.get_mut(shadow) {
+            let known = self.session.shadow(&asking.name);
+            asking.link.fetching = true;
+            asking.link.asked = Some((now, known.and_then(|state| state.version)));
+        }
         let asked = self.ask(now, shadow, Operation::Get, Owner::Engine, None::<&Update>);
         debug_assert!(asked.is_ok(), "the shadow is attached and a get is small");
     }
 
-    fn ask<R: Serialize, D: Serialize>(
+    /// Registers and, if it may, sends a get or an update.
+    pub(super) fn ask<R: Serialize, D: Serialize>(
         &mut self,
         now: Instant,
         id: ShadowId,
@@ -218,6 +215,9 @@ impl Engine {
         written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
         if owner == Owner::Application {
             self.admit(self.payload.len())?;
+            if operation == Operation::Update {
+                self.hand_over(id);
+            }
         }
         let deadline = self.request_deadline(now, owner);
         let shadow = self
@@ -234,7 +234,7 @@ impl Engine {
             token,
             payload,
         };
-        let live = shadow.subscription == Subscribed::Live || !behaviour.wait_for_suback;
+        let live = shadow.link.subscription == Subscribed::Live || !behaviour.wait_for_suback;
         let window = self.config.shadow_qos == crate::mqtt::QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
         if self.connection.is_online() && live && window && !held {
@@ -257,7 +257,9 @@ impl Engine {
         let request = self
             .requests
             .register(owner, deadline, Progress::Held, task);
-        self.flush(now);
+        if owner == Owner::Application {
+            self.flush(now);
+        }
         Ok(request)
     }
 }

@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::json::Json;
+use crate::json::Object;
 use crate::request::ShadowId;
 use crate::tencent::ShadowName;
+use crate::time::Instant;
 
 /// An attached shadow.
 #[derive(Debug)]
@@ -14,18 +15,74 @@ pub(super) struct Shadow {
     pub(super) name: ShadowName,
     pub(super) operation_topic: Box<str>,
     pub(super) result_topic: Box<str>,
-    pub(super) subscription: Subscribed,
     /// Numbers tokens of the style that counts for each shadow apart.
     pub(super) next_token: u64,
-    /// The last delta that was told on this link, so that a pushed and a fetched copy of one change
-    /// are told once.
-    pub(super) last_delta: Option<(u64, Json)>,
+    /// Whether `reported` or an answer may be ahead of the cloud; false only if neither is.
+    pub(super) unsynchronized: bool,
+    pub(super) link: ShadowLink,
+}
+
+/// What dies with the link.
+#[derive(Debug, Default)]
+pub(super) struct ShadowLink {
+    pub(super) subscription: Subscribed,
+    /// Whether the barrier was told.
+    pub(super) ready: bool,
+    /// What is known of the document.
+    pub(super) knowledge: Knowledge,
+    /// Whether what waits for an answer was told on this link.
+    pub(super) told: bool,
+    /// Whether a get of the engine's is under way, or about to be.
+    pub(super) fetching: bool,
+    /// Whether the cloud refused the engine's update, so that the next one waits for something new.
+    pub(super) paused: bool,
+    /// Version conflicts in a row.
+    pub(super) conflicts: u8,
+    /// When the engine's last get was made, and the version known then.
+    pub(super) asked: Option<(Instant, Option<u64>)>,
+    /// The engine's update that is under way.
+    pub(super) update: Option<Box<UpdateUnderWay>>,
+}
+
+/// What is known of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Knowledge {
+    /// No get of this link was answered yet.
+    #[default]
+    None,
+    /// The cloud rejects gets.
+    Refused,
+    /// All that happened up to the known version.
+    Complete,
+    /// A change was missed; a get is to show which.
+    Gap,
+}
+
+impl Knowledge {
+    /// A change was missed.
+    pub(super) fn miss(&mut self) {
+        if *self == Knowledge::Complete {
+            *self = Knowledge::Gap;
+        }
+    }
+}
+
+/// An update that the engine made.
+#[derive(Debug)]
+pub(super) struct UpdateUnderWay {
+    /// The patch of `reported` in it.
+    pub(super) reported: Object,
+    /// The answered values that it deletes from `desired`.
+    pub(super) answered: Object,
+    /// Whether it carries a version.
+    pub(super) checked: bool,
 }
 
 /// Whether replies can come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) enum Subscribed {
     /// SUBSCRIBE is still to be sent on this link.
+    #[default]
     No,
     /// SUBSCRIBE was sent.
     Asked,
@@ -55,9 +112,10 @@ impl Shadows {
             operation_topic: name.operation_topic().into(),
             result_topic: name.result_topic().into(),
             name,
-            subscription: Subscribed::No,
             next_token: first_token,
-            last_delta: None,
+            // Until a get of the first link has shown otherwise.
+            unsynchronized: true,
+            link: ShadowLink::default(),
         });
         id
     }
@@ -73,6 +131,16 @@ impl Shadows {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Shadow> {
         self.attached.iter_mut()
+    }
+
+    pub(super) fn first(&self) -> Option<ShadowId> {
+        self.attached.first().map(|shadow| shadow.id)
+    }
+
+    /// The next in the order of ids.
+    pub(super) fn after(&self, id: ShadowId) -> Option<ShadowId> {
+        let mut ids = self.attached.iter().map(|shadow| shadow.id);
+        ids.find(|other| *other > id)
     }
 
     pub(super) fn get(&self, id: ShadowId) -> Option<&Shadow> {

@@ -57,6 +57,13 @@ pub(super) fn recognise(
         .then_some(number)
 }
 
+/// Whether a token is one of the run before, as a reply that was on its way over a restart has.
+pub(super) fn is_of_earlier_run(session: &Session, text: &str) -> bool {
+    let nonce = session.earlier_nonce();
+    let rest = nonce.and_then(|nonce| text.strip_prefix(nonce)?.strip_prefix('-'));
+    rest.is_some()
+}
+
 fn prefix<'a>(style: TokenStyle, session: &'a Session, shadow: &'a Shadow) -> &'a str {
     match style {
         TokenStyle::Nonce => session.nonce(),

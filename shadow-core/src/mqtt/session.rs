@@ -5,12 +5,23 @@ use alloc::vec::Vec;
 use crate::mqtt::{PacketId, QoS};
 
 /// Packet ids and unacknowledged messages of a client.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SessionState {
     last_packet_id: u16,
-    pub(crate) outgoing: Vec<Outgoing>,
-    pub(crate) incoming_exactly_once: Vec<PacketId>,
+    outgoing: Vec<Outgoing>,
+    incoming_exactly_once: Vec<PacketId>,
+    revision: u64,
 }
+
+impl PartialEq for SessionState {
+    fn eq(&self, other: &SessionState) -> bool {
+        self.last_packet_id == other.last_packet_id
+            && self.outgoing == other.outgoing
+            && self.incoming_exactly_once == other.incoming_exactly_once
+    }
+}
+
+impl Eq for SessionState {}
 
 /// An outbound QoS 1 or 2 message that is not fully acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +71,53 @@ impl SessionState {
         }
     }
 
+    /// Made of what was stored.
+    pub(crate) fn restored(
+        last_packet_id: u16,
+        outgoing: Vec<Outgoing>,
+        incoming_exactly_once: Vec<PacketId>,
+    ) -> SessionState {
+        SessionState {
+            last_packet_id,
+            outgoing,
+            incoming_exactly_once,
+            revision: 0,
+        }
+    }
+
+    /// The packet id given out last.
+    pub(crate) fn last_packet_id(&self) -> u16 {
+        self.last_packet_id
+    }
+
+    /// The outbound messages that are not fully acknowledged, in the order in which they were sent.
+    pub(crate) fn outgoing(&self) -> &[Outgoing] {
+        &self.outgoing
+    }
+
+    /// The same, to change them.
+    pub(crate) fn outgoing_mut(&mut self) -> &mut Vec<Outgoing> {
+        self.revision = self.revision.wrapping_add(1);
+        &mut self.outgoing
+    }
+
+    /// The inbound QoS 2 messages that the server has not released.
+    pub(crate) fn incoming_exactly_once(&self) -> &[PacketId] {
+        &self.incoming_exactly_once
+    }
+
+    /// The same, to change them.
+    pub(crate) fn incoming_exactly_once_mut(&mut self) -> &mut Vec<PacketId> {
+        self.revision = self.revision.wrapping_add(1);
+        &mut self.incoming_exactly_once
+    }
+
+    /// Grows with every change of the messages kept here. Packet ids alone need not survive: only
+    /// those of kept messages are in use.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// The next packet id: one more than the last, but never 0 and never one that an
     /// unacknowledged message or anything in `also_used` holds [MQTT-2.3.1-2].
     ///
@@ -78,11 +136,11 @@ impl SessionState {
 
     /// Nobody waits for this message any more.
     pub(crate) fn abandon(&mut self, ticket: u64) {
-        for message in &mut self.outgoing {
-            if message.ticket == Some(ticket) {
-                message.ticket = None;
-                message.abandoned = true;
-            }
+        let of_ticket = |message: &&mut Outgoing| message.ticket == Some(ticket);
+        if let Some(message) = self.outgoing.iter_mut().find(of_ticket) {
+            message.ticket = None;
+            message.abandoned = true;
+            self.revision = self.revision.wrapping_add(1);
         }
     }
 

@@ -17,3 +17,4 @@ mod profile;
 mod requests;
 mod robustness;
 mod shadow;
+mod synchronize;

@@ -39,7 +39,11 @@ fn an_engine_that_has_worked_takes_2_kib_when_it_is_idle_again() {
         for together in [&[1; 20][..], &[60]].concat() {
             let mut open = Vec::new();
             for _ in 0..together {
-                open.push(worked.engine.report(worked.now, shadow, &REPORTED));
+                open.push(worked.engine.update(
+                    worked.now,
+                    shadow,
+                    &Update::new().reported(REPORTED),
+                ));
             }
             for out in worked.poll() {
                 let Out::Packet(bytes) = out else {

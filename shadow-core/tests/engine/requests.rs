@@ -201,10 +201,23 @@ fn a_lost_link_ends_what_was_sent_and_keeps_what_waits() {
     let shadow = device.shadow();
     let sent = device
         .engine
-        .report(device.now, shadow, &serde_json::json!({"a": 1}))
+        .update(
+            device.now,
+            shadow,
+            &Update::new().reported(serde_json::json!({"a": 1})),
+        )
         .unwrap();
     device.poll();
-    let queued = device.engine.get(device.now, shadow).unwrap();
+    let asked = device.engine.get(device.now, shadow).unwrap();
+    let asked_with = token(&device.published());
+    let queued = device
+        .engine
+        .update(
+            device.now,
+            shadow,
+            &Update::new().reported(serde_json::json!({"a": 2})),
+        )
+        .unwrap();
     device
         .engine
         .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
@@ -220,14 +233,27 @@ fn a_lost_link_ends_what_was_sent_and_keeps_what_waits() {
         .engine
         .set_timeout(device.now, offline, Duration::from_secs(100))
         .unwrap();
+    device
+        .engine
+        .set_timeout(device.now, asked, Duration::from_secs(100))
+        .unwrap();
     device.tick_until(Timer::Reconnect);
     device.connect(false);
     device.subscribe_own();
+    let out = device.poll();
     assert_eq!(
-        device.poll().len(),
-        2,
-        "the engine's own get, and the one that waited"
+        out.len(),
+        3,
+        "the engine's own get, the one that was sent before, and the one that waited"
     );
+    // A get changes nothing, so the one that was sent is asked again as it was.
+    let Out::Packet(again) = &out[1] else {
+        panic!("{out:?}")
+    };
+    let again = String::from_utf8_lossy(again);
+    assert!(again.contains(&format!(r#"{{"type":"get","clientToken":"{asked_with}"}}"#)));
+    device.reply(&asked_with, "get", 0, EMPTY);
+    assert!(matches!(device.outcome(asked), Outcome::Accepted(_)));
 }
 
 #[test]
@@ -307,9 +333,8 @@ fn a_refusal_changes_nothing() {
             .collect::<std::collections::BTreeMap<_, _>>(),
     );
     assert!(matches!(not_a_number, Err(RequestError::InvalidUpdate(_))));
-    let large = with
-        .engine
-        .report(now, shadow, &serde_json::json!({"a": "x".repeat(20_000)}));
+    let large = Update::new().reported(serde_json::json!({"a": "x".repeat(20_000)}));
+    let large = with.engine.update(now, shadow, &large);
     assert!(matches!(
         large,
         Err(RequestError::PayloadTooLarge { limit: 16_384, .. })

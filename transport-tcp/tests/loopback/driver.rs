@@ -12,6 +12,7 @@ use async_channel::Sender;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncWriteExt, future};
 use shadow_core::mqtt::ConnectReturnCode;
+use shadow_core::tencent::Update;
 use shadow_core::{
     Config, DisconnectCause, Event, Instant, Publication, Session, TransportFailure, WallTime,
 };
@@ -42,8 +43,12 @@ fn a_lost_link_comes_back_with_its_subscription() {
         peer.welcome().await;
         event_where(&mut events, is_ready).await;
         let lamp = client.own_shadow().unwrap();
-        let mut open = Box::pin(lamp.get());
+        let update = Update::new().clear_desired();
+        let mut open = Box::pin(lamp.update(update));
         assert!(future::poll_once(&mut open).await.is_none());
+        assert!(matches!(peer.next().await, Seen::Publish { .. }));
+        let mut asked = Box::pin(lamp.get());
+        assert!(future::poll_once(&mut asked).await.is_none());
         assert!(matches!(peer.next().await, Seen::Publish { .. }));
 
         drop(peer);
@@ -61,6 +66,9 @@ fn a_lost_link_comes_back_with_its_subscription() {
         let mut peer = server.accept().await;
         peer.welcome().await;
         event_where(&mut events, is_ready).await;
+        // The get is asked again, as it changes nothing.
+        let (got, _) = future::zip(asked, peer.answer("get", 0, DOCUMENT)).await;
+        assert!(got.is_ok());
         let (got, _) = future::zip(lamp.get(), peer.answer("get", 0, DOCUMENT)).await;
         assert!(got.is_ok());
         driver.cancel().await;

@@ -274,7 +274,7 @@ impl Connection {
     /// Whether another QoS 1 or 2 message may be sent.
     pub(crate) fn has_window(&self, session: &SessionState) -> bool {
         let maximum = self.settings.maximum_in_flight.clamp(1, MAXIMUM_IN_FLIGHT);
-        session.outgoing.len() < maximum
+        session.outgoing().len() < maximum
     }
 
     /// Whether another SUBSCRIBE or UNSUBSCRIBE may be sent.
@@ -317,7 +317,7 @@ impl Connection {
         if let Some(stage) = stage {
             let mut packet = Vec::new();
             publish.encode(&mut packet)?;
-            session.outgoing.push(Outgoing {
+            session.outgoing_mut().push(Outgoing {
                 packet_id: id,
                 stage,
                 ticket: Some(ticket),
@@ -409,16 +409,16 @@ impl Connection {
         } = self.settings;
         let kept = session_present || (version == ProtocolVersion::V31 && !clean_session);
         if !session_present {
-            session.incoming_exactly_once.clear();
+            session.incoming_exactly_once_mut().clear();
         }
         if !kept {
-            session.outgoing.retain(|message| {
+            session.outgoing_mut().retain(|message| {
                 let taken_over = message.stage == Stage::PubComp;
                 done.extend(message.ticket.filter(|_| taken_over));
                 !taken_over && !message.abandoned
             });
         }
-        for message in &session.outgoing {
+        for message in session.outgoing() {
             let id = Some(message.packet_id);
             let pushed = if message.stage == Stage::PubComp {
                 let release = PubRel {
@@ -449,9 +449,10 @@ impl Connection {
     /// Takes back a message, SUBSCRIBE or UNSUBSCRIBE that never left, as if it had not been sent.
     pub(crate) fn withdraw(&mut self, session: &mut SessionState, ticket: u64) {
         self.outbox.withdraw(ticket);
-        session
-            .outgoing
-            .retain(|message| message.ticket != Some(ticket));
+        let of_ticket = |message: &Outgoing| message.ticket == Some(ticket);
+        if session.outgoing().iter().any(of_ticket) {
+            session.outgoing_mut().retain(|message| !of_ticket(message));
+        }
         if let State::Online(online) = &mut self.state {
             online.awaiting.retain(|awaiting| awaiting.ticket != ticket);
         }

@@ -63,7 +63,7 @@ impl Online {
                 settle(session, packet_id, Stage::PubComp, kind)
             }
             Packet::PubRec(PubRec { packet_id }) => {
-                let known = session.outgoing.iter_mut().find(|message| {
+                let known = session.outgoing_mut().iter_mut().find(|message| {
                     message.packet_id == packet_id && message.stage != Stage::PubAck
                 });
                 let unknown = known.is_none();
@@ -85,7 +85,9 @@ impl Online {
                 Notice::UnexpectedAcknowledgement { kind, packet_id }
             }
             Packet::PubRel(PubRel { packet_id, .. }) => {
-                session.incoming_exactly_once.retain(|id| *id != packet_id);
+                session
+                    .incoming_exactly_once_mut()
+                    .retain(|id| *id != packet_id);
                 let complete = PubComp { packet_id };
                 push(outbox, PacketKind::PubComp, packet_id, |out| {
                     Ok(complete.encode(out))
@@ -174,13 +176,13 @@ pub(super) fn acknowledge_inbound(
             Ok(true)
         }
         (QoS::ExactlyOnce, Some(packet_id)) => {
-            let unreleased = &mut session.incoming_exactly_once;
+            let unreleased = session.incoming_exactly_once();
             let new = !unreleased.contains(&packet_id);
             if new {
                 if unreleased.len() >= MAXIMUM_UNRELEASED {
                     return Err("section 4.3.3: too many QoS 2 messages without PUBREL");
                 }
-                unreleased.push(packet_id);
+                session.incoming_exactly_once_mut().push(packet_id);
             }
             let answer = PubRec { packet_id };
             push(outbox, PacketKind::PubRec, packet_id, |out| {
@@ -200,12 +202,12 @@ fn settle(
     kind: PacketKind,
 ) -> Notice {
     let found = session
-        .outgoing
+        .outgoing()
         .iter()
         .position(|message| message.packet_id == packet_id && message.stage == stage);
     match found {
         Some(index) => Notice::Published {
-            ticket: session.outgoing.remove(index).ticket,
+            ticket: session.outgoing_mut().remove(index).ticket,
         },
         None => Notice::UnexpectedAcknowledgement { kind, packet_id },
     }

@@ -1,0 +1,227 @@
+//! What the engine learns of a shadow from the cloud: which changes of `desired` the application is
+//! to be told, and what of `reported` has arrived.
+
+use core::time::Duration;
+
+use super::events::Events;
+use super::requests::{Owner, Progress, Request, Requests, Task};
+use super::shadows::{Knowledge, Shadow};
+use super::synchronize::settle_reports;
+use crate::config::VersionPolicy;
+use crate::event::{Delta, DeltaOrigin, Event, Outcome};
+use crate::json::Object;
+use crate::session::Session;
+use crate::tencent::{Document, VERSION_CONFLICT};
+use crate::time::Instant;
+
+/// One shadow with all that a message about it can change. Nothing here sends anything: what there
+/// is to send, the engine finds in the state afterwards.
+pub(super) struct Learning<'a> {
+    pub(super) now: Instant,
+    pub(super) policy: VersionPolicy,
+    /// Whether the engine keeps the shadow in step by gets of its own.
+    pub(super) in_step: bool,
+    /// After how long a delta that did not fit into the queue of events is asked for again.
+    pub(super) retry: Duration,
+    pub(super) session: &'a mut Session,
+    pub(super) shadow: &'a mut Shadow,
+    pub(super) requests: &'a mut Requests,
+    pub(super) events: &'a mut Events,
+}
+
+impl Learning<'_> {
+    /// The cloud pushed a delta with these values.
+    pub(super) fn pushed(&mut self, document: &Document, values: &str) {
+        let content = Object::new(values).unwrap_or_default();
+        let version = document.version();
+        let Some(state) = self.session.shadow_mut(&self.shadow.name) else {
+            return;
+        };
+        if self.in_step
+            && let (Some(version), Some(known)) = (version, state.version)
+        {
+            if version < known {
+                // Late, or the document was reset: a get that is sent now tells.
+                self.shadow.link.knowledge = Knowledge::Gap;
+                return;
+            }
+            let told = || {
+                let new = content.minus(&state.pending).minus(&state.answered);
+                new.is_empty()
+            };
+            if version == known && told() {
+                return;
+            }
+        }
+        // The application has to answer this, whatever it has answered before.
+        state.answered = state.answered.without(&content);
+        let pending = state.pending.merged(&content);
+        self.learn_version(version);
+        self.tell(DeltaOrigin::Pushed, version, content, pending, false);
+    }
+
+    /// The cloud showed the whole document: in reply to a get, which may be the engine's own, or
+    /// with a version conflict. Whether it is the current one.
+    pub(super) fn fetched(&mut self, document: &Document, own: bool) -> bool {
+        let Some(state) = self.session.shadow_mut(&self.shadow.name) else {
+            return false;
+        };
+        let version = document.version();
+        if let (Some(version), Some(known)) = (version, state.version)
+            && version < known
+        {
+            let asked = self.shadow.link.asked.and_then(|(_, version)| version);
+            if !own || asked != Some(known) {
+                self.shadow.link.knowledge = Knowledge::Gap;
+                return false;
+            }
+        }
+        let moved = version.is_some() && version != state.version;
+        state.version = version.or(state.version);
+        self.shadow.link.knowledge = Knowledge::Complete;
+        // Reports that brought nothing new have waited for this.
+        self.shadow.unsynchronized |= !state.is_blank() || self.requests.reports() > 0;
+        if state.is_blank() && document.desired().is_none() && document.delta().is_none() {
+            if moved {
+                self.session.touch();
+            }
+            return true;
+        }
+        let part = |text: Option<&str>| text.and_then(Object::new).unwrap_or_default();
+        let reported = part(document.reported());
+        let delta = document.delta().and_then(Object::new);
+        let desired = match (document.desired(), &delta) {
+            (None, Some(delta)) => delta.clone(),
+            (desired, _) => part(desired),
+        };
+        state.acknowledged = reported.restricted_to(&state.reported, &state.acknowledged);
+        state.answered = state.answered.common(&desired);
+        let delta = delta.unwrap_or_else(|| desired.minus(&reported));
+        let content = delta.minus(&state.answered);
+        let known = content.minus(&state.pending).is_empty();
+        if content.is_empty() || (known && self.shadow.link.told) {
+            state.pending = content;
+            self.session.touch();
+            return true;
+        }
+        let pending = content.clone();
+        self.tell(DeltaOrigin::Fetched, version, content, pending, known);
+        true
+    }
+
+    /// The engine's own update was answered.
+    pub(super) fn updated(&mut self, code: i64, document: &Document) {
+        let id = self.shadow.id;
+        let Some(update) = self.shadow.link.update.take() else {
+            return;
+        };
+        match code {
+            0 => {
+                let version = document.version();
+                self.shadow.link.conflicts = 0;
+                if let Some(state) = self.session.shadow_mut(&self.shadow.name) {
+                    state.acknowledged = state.acknowledged.merged(&update.reported);
+                    state.answered = state.answered.minus(&update.answered);
+                }
+                self.shadow.unsynchronized = true;
+                self.learn_version(version);
+                let covered = |covered, _: Option<&str>| covered;
+                settle_reports(self.requests, self.events, id, covered, |_| {
+                    Outcome::Reported { version }
+                });
+            }
+            VERSION_CONFLICT if update.checked && self.policy != VersionPolicy::Strict => {
+                self.shadow.link.conflicts = self.shadow.link.conflicts.saturating_add(1);
+                self.fetched(document, false);
+            }
+            code => {
+                if code == VERSION_CONFLICT {
+                    self.fetched(document, false);
+                }
+                self.shadow.link.paused = true;
+                let covered = |covered, _: Option<&str>| covered;
+                settle_reports(self.requests, self.events, id, covered, |_| {
+                    let document = document.clone();
+                    Outcome::Rejected { code, document }
+                });
+            }
+        }
+        self.requests.uncover(id);
+        self.session.touch();
+    }
+
+    /// The engine's own get was answered.
+    pub(super) fn got(&mut self, request: &Request, code: i64, document: Document) {
+        let shadow = self.shadow.id;
+        if code != 0 {
+            self.shadow.link.knowledge = Knowledge::Refused;
+            let rejected = Event::GetRejected {
+                shadow,
+                code,
+                document,
+            };
+            self.events.push(rejected);
+            self.ask_at(request.deadline);
+            return;
+        }
+        self.shadow.link.fetching = false;
+        let current = self.fetched(&document, true);
+        if current && !self.shadow.link.ready {
+            let ready = self.events.push(Event::Ready { shadow, document });
+            self.shadow.link.ready = ready;
+        }
+    }
+
+    /// The document has this version now, by an update of the device's or a push.
+    pub(super) fn learn_version(&mut self, version: Option<u64>) {
+        let (Some(version), Some(state)) = (version, self.session.shadow_mut(&self.shadow.name))
+        else {
+            return;
+        };
+        let known = state.version.unwrap_or(version);
+        if version > known.saturating_add(1) && self.in_step {
+            self.shadow.link.knowledge.miss();
+        }
+        if version >= known {
+            state.version = Some(version);
+            self.shadow.link.paused &= version == known;
+        }
+    }
+
+    fn tell(
+        &mut self,
+        origin: DeltaOrigin,
+        version: Option<u64>,
+        content: Object,
+        pending: Object,
+        redelivered: bool,
+    ) {
+        let told = self.events.push(Event::Delta(Delta {
+            shadow: self.shadow.id,
+            origin,
+            version,
+            state: content.into(),
+            redelivered,
+        }));
+        if told {
+            self.shadow.link.told = true;
+            if let Some(state) = self.session.shadow_mut(&self.shadow.name) {
+                state.pending = pending;
+            }
+        } else if self.in_step {
+            self.shadow.link.knowledge.miss();
+            if !self.shadow.link.fetching {
+                self.ask_at(Some(self.now + self.retry));
+            }
+        }
+        self.session.touch();
+    }
+
+    fn ask_at(&mut self, at: Option<Instant>) {
+        self.shadow.link.fetching = true;
+        let shadow = self.shadow.id;
+        let task = Task::Retry { shadow };
+        self.requests
+            .register(Owner::Engine, at, Progress::Sent, task);
+    }
+}

@@ -1,0 +1,504 @@
+//! Keeping device and cloud in step: what the engine sends of what the device reported and
+//! answered.
+//!
+//! The session holds what the device last reported and what of it the cloud is known to hold; the
+//! patch from the one to the other is what is still to be sent. So what waits is bounded by the
+//! document, however often and however long a device reports without a link, and nothing has to be
+//! remembered about updates that got lost. One update of a shadow is under way at a time; what is
+//! reported meanwhile goes with the next.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::requests::{Owner, Progress, Task};
+use super::shadows::{Knowledge, Shadow, Subscribed, UpdateUnderWay};
+use super::{Engine, SHORTEST_RETRY};
+use crate::config::{Config, VersionPolicy};
+use crate::event::{Delta, Outcome};
+use crate::json::{Json, JsonStyle, Object};
+use crate::mqtt::QoS;
+use crate::request::{RequestError, RequestId, ShadowId};
+use crate::tencent::request::{Part, parse_request};
+use crate::tencent::{Operation, Update, UpdateError, UpdatePart};
+use crate::time::Instant;
+
+/// Bytes of an update beside its parts, at most: the keys, a version and the token.
+const ENVELOPE: usize = 256;
+
+/// How many requests of one shadow wait for acknowledgement at a time before they end together.
+const REPORTS_APART: usize = 4;
+
+impl Engine {
+    /// Reports that these keys have these values now; null deletes a key. `patch` is merged into
+    /// what the engine keeps of `reported`, which [`Engine::reported`] shows, and the difference to
+    /// what the cloud has goes out as soon as it may: while there is no link, or another update is
+    /// under way, a later value takes the place of an earlier one. On every new link the get that
+    /// follows the subscription tells the difference anew, so that the cloud is brought up to date
+    /// whatever it has missed or forgotten. What others have stored under keys that the device
+    /// never reported stays.
+    ///
+    /// The request ends as [`Outcome::Reported`] when the cloud has all that was reported up to now.
+    /// Reports that leave together are one request. It does not end with a link and does not time
+    /// out, unless [`Engine::set_timeout`] gives it a time; a cloud that refuses the update ends it
+    /// as [`Outcome::Rejected`]. However it ends, the values stay: they go out again with the next
+    /// report and on the next link.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Closed`], [`RequestError::UnknownShadow`]; [`RequestError::InvalidUpdate`] when
+    /// `patch` is no object or JSON cannot hold a value; [`RequestError::PayloadTooLarge`] when what
+    /// is reported altogether is above [`Config::maximum_payload_size`](crate::Config);
+    /// [`RequestError::TooManyRequests`] when the ends of as many requests wait to be polled as may
+    /// be open.
+    pub fn report<R: Serialize + ?Sized>(
+        &mut self,
+        now: Instant,
+        shadow: ShadowId,
+        patch: &R,
+    ) -> Result<RequestId, RequestError> {
+        let now = self.advance(now);
+        let patch = object(patch)?;
+        self.keep(now, shadow, &patch, &Object::default(), None)
+    }
+
+    /// Answers a change of `desired`: the device has applied it. Reports the values of `delta` as
+    /// [`Engine::report`] does and deletes them from `desired`, in one update. A value that
+    /// was replaced by a newer change meanwhile is reported and not deleted: the newer one has a
+    /// delta of its own. The request ends as that of a report.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::report`].
+    pub fn accept(&mut self, now: Instant, delta: &Delta) -> Result<RequestId, RequestError> {
+        self.accept_as(now, delta, &delta.state)
+    }
+
+    /// Answers a change of `desired` as [`Engine::accept`], but reports other values: those that the
+    /// device has now, as when 150 was asked for and 100 is the most it can do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::report`].
+    pub fn accept_as<R: Serialize + ?Sized>(
+        &mut self,
+        now: Instant,
+        delta: &Delta,
+        reported: &R,
+    ) -> Result<RequestId, RequestError> {
+        let now = self.advance(now);
+        let patch = object(reported)?;
+        self.keep(now, delta.shadow, &patch, &answer(delta), None)
+    }
+
+    /// Answers a change of `desired`: the device will not apply it. Deletes the values of `delta`
+    /// from `desired`, unless a newer change has replaced them, and reports nothing. The protocol
+    /// has no place for `reason`: it comes back with the end of the request
+    /// ([`Outcome::DeltaRejected`]), where a log or a recording shows it; report a key of your own to
+    /// tell the cloud.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::report`]; [`RequestError::TooManyRequests`] also when as many answers and
+    /// reports are open.
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        delta: &Delta,
+        reason: &str,
+    ) -> Result<RequestId, RequestError> {
+        let now = self.advance(now);
+        let (nothing, answered) = (Object::default(), answer(delta));
+        self.keep(now, delta.shadow, &nothing, &answered, Some(reason))
+    }
+
+    /// What the device has reported, as far as [`Engine::report`] and its like keep it: a compact
+    /// JSON object. `None` of a shadow that is not attached.
+    #[must_use]
+    pub fn reported(&self, shadow: ShadowId) -> Option<&str> {
+        let name = &self.shadows.get(shadow)?.name;
+        Some(self.session.shadow(name)?.reported.as_str())
+    }
+
+    /// Whether the cloud is known to hold all that was reported, and every answer has arrived.
+    #[must_use]
+    pub fn is_synchronized(&self, shadow: ShadowId) -> bool {
+        let Some(shadow) = self.shadows.get(shadow) else {
+            return false;
+        };
+        let settled = |state: &crate::session::ShadowState| {
+            state.answered.is_empty() && state.unacknowledged().is_empty()
+        };
+        !shadow.unsynchronized || self.session.shadow(&shadow.name).is_some_and(settled)
+    }
+
+    /// Keeps a report and an answer, and sends what may be sent.
+    fn keep(
+        &mut self,
+        now: Instant,
+        id: ShadowId,
+        patch: &Object,
+        answered: &Object,
+        reason: Option<&str>,
+    ) -> Result<RequestId, RequestError> {
+        if self.connection.is_closed() {
+            return Err(RequestError::Closed);
+        }
+        let limit = self.largest_update();
+        let waiting = self.events.ends();
+        let shadow = self
+            .shadows
+            .get_mut(id)
+            .ok_or(RequestError::UnknownShadow(id))?;
+        let state = self
+            .session
+            .shadow_mut(&shadow.name)
+            .ok_or(RequestError::UnknownShadow(id))?;
+        let reported = state.reported.merged(patch);
+        let size = reported.as_str().len();
+        if size > limit {
+            return Err(RequestError::PayloadTooLarge { size, limit });
+        }
+        let open = if reason.is_some() {
+            self.requests.reports()
+        } else {
+            0
+        };
+        if waiting + open >= self.config.maximum_requests {
+            return Err(RequestError::TooManyRequests {
+                limit: self.config.maximum_requests,
+            });
+        }
+        // A key that the device deletes without having set it may be there all the same.
+        state.acknowledged = {
+            let deleted = patch.minus(&reported).without(&reported);
+            let unknown = deleted.without(&state.acknowledged);
+            state.acknowledged.unsettled_by(&unknown)
+        };
+        state.reported = reported;
+        let answered = answered.common(&state.pending);
+        state.pending = state.pending.minus(&answered);
+        state.answered = state.answered.without(&answered).merged(&answered);
+        shadow.unsynchronized = true;
+        shadow.link.paused = false;
+        shadow.link.conflicts = 0;
+        self.session.touch();
+        let request = match reason {
+            None => self.requests.join_report(id, REPORTS_APART),
+            Some(_) => None,
+        };
+        let request = request.unwrap_or_else(|| {
+            let task = Task::Report {
+                shadow: id,
+                covered: false,
+                reason: reason.map(String::from),
+            };
+            self.requests
+                .register(Owner::Application, None, Progress::Sent, task)
+        });
+        self.flush(now);
+        Ok(request)
+    }
+
+    /// Largest text that the parts of an update may have together.
+    fn largest_update(&self) -> usize {
+        let limit = self.config.maximum_payload_size.min(super::LARGEST_PAYLOAD);
+        let room = limit.saturating_sub(ENVELOPE);
+        match self.config.behaviour.json_style {
+            JsonStyle::Compact => room,
+            // A character of two bytes takes six there.
+            JsonStyle::Python => room / 3,
+        }
+    }
+
+    /// Sends what the shadows need to be in step: a get where a change was missed, an update where
+    /// the device is ahead.
+    pub(super) fn keep_in_step(&mut self, now: Instant) {
+        let waits = self.config.behaviour.wait_for_suback;
+        let in_step = self.config.behaviour.get_on_subscribe;
+        let mut next = self.shadows.first();
+        while let Some(shadow) = next {
+            next = self.shadows.after(shadow);
+            let Some(shadow) = self.shadows.get_mut(shadow) else {
+                continue;
+            };
+            if waits && shadow.link.subscription != Subscribed::Live {
+                continue;
+            }
+            let id = shadow.id;
+            if in_step && shadow.link.knowledge == Knowledge::Gap && !shadow.link.fetching {
+                self.close_gap(now, id);
+            } else if shadow.unsynchronized && self.may_update(id) {
+                self.send_update(now, id);
+            }
+        }
+    }
+
+    /// Asks what was missed, at most once in [`SHORTEST_RETRY`].
+    fn close_gap(&mut self, now: Instant, id: ShadowId) {
+        let Some(shadow) = self.shadows.get_mut(id) else {
+            return;
+        };
+        let due = shadow.link.asked.map(|(at, _)| at + SHORTEST_RETRY);
+        match due.filter(|due| *due > now) {
+            None => self.get_after_subscription(now, id),
+            Some(due) => {
+                shadow.link.fetching = true;
+                let task = Task::Retry { shadow: id };
+                self.requests
+                    .register(Owner::Engine, Some(due), Progress::Sent, task);
+            }
+        }
+    }
+
+    /// Whether the engine may send an update of its own now.
+    fn may_update(&self, id: ShadowId) -> bool {
+        let Some(shadow) = self.shadows.get(id) else {
+            return false;
+        };
+        let known = match shadow.link.knowledge {
+            Knowledge::Complete | Knowledge::Refused => true,
+            Knowledge::None | Knowledge::Gap => !self.config.behaviour.get_on_subscribe,
+        };
+        let window = self.config.shadow_qos == QoS::AtMostOnce
+            || self.connection.has_window(&self.session.mqtt);
+        known && window && !shadow.link.paused && shadow.link.update.is_none()
+    }
+
+    /// Sends what is ahead of the cloud, or ends what waited for it when nothing is.
+    fn send_update(&mut self, now: Instant, id: ShadowId) {
+        let limit = self.largest_update();
+        let Some(shadow) = self.shadows.get_mut(id) else {
+            return;
+        };
+        let Some(state) = self.session.shadow(&shadow.name) else {
+            return;
+        };
+        let plan = Plan::of(&self.config, shadow, state, limit);
+        let Some(plan) = plan else {
+            let (settled, version) = (state.answered.is_empty(), state.version);
+            // What is only to be deleted waits for something new.
+            shadow.unsynchronized = !settled;
+            shadow.link.paused = !settled;
+            self.settle_reports(id, version, |_, reason| settled || reason.is_none());
+            return;
+        };
+        let queued = self.connection.queued_bytes() + self.requests.held_bytes();
+        if queued > 0 && queued + plan.size() > self.config.maximum_queued_bytes {
+            self.waits_for_room = true;
+            return;
+        }
+        let sent = match plan.update {
+            Parts::Both(ref update) => self.ask_of_engine(now, id, update),
+            Parts::Reported(ref update) => self.ask_of_engine(now, id, update),
+            Parts::Desired(ref update) => self.ask_of_engine(now, id, update),
+        };
+        debug_assert!(sent.is_ok(), "sizes and shadow were checked");
+        let (Ok(_), Some(shadow)) = (sent, self.shadows.get_mut(id)) else {
+            return;
+        };
+        let Some(state) = self.session.shadow_mut(&shadow.name) else {
+            return;
+        };
+        state.acknowledged = state.acknowledged.unsettled_by(&plan.reported);
+        for (_, covered, reason) in self.requests.reports_of(id) {
+            *covered = plan.whole && (plan.clears || reason.is_none());
+        }
+        shadow.link.update = Some(Box::new(UpdateUnderWay {
+            reported: plan.reported,
+            answered: plan.answered,
+            checked: plan.checked,
+        }));
+        self.session.touch();
+    }
+
+    fn ask_of_engine<R: Serialize, D: Serialize>(
+        &mut self,
+        now: Instant,
+        id: ShadowId,
+        update: &Update<R, D>,
+    ) -> Result<RequestId, RequestError> {
+        self.ask(now, id, Operation::Update, Owner::Engine, Some(update))
+    }
+
+    /// Ends the reports for which `wanted` holds.
+    pub(super) fn settle_reports(
+        &mut self,
+        id: ShadowId,
+        version: Option<u64>,
+        wanted: impl Fn(bool, Option<&str>) -> bool,
+    ) {
+        settle_reports(&mut self.requests, &mut self.events, id, wanted, |_| {
+            Outcome::Reported { version }
+        });
+    }
+
+    /// The engine's update was not answered in time: whether the cloud has it, a get will show.
+    pub(super) fn update_timed_out(&mut self, id: ShadowId) {
+        if let Some(shadow) = self.shadows.get_mut(id) {
+            shadow.link.update = None;
+            shadow.link.knowledge = Knowledge::Gap;
+        }
+        self.requests.uncover(id);
+    }
+
+    /// An application's own update becomes the last writer of the keys of `reported` that it names.
+    pub(super) fn hand_over(&mut self, id: ShadowId) {
+        let Some(shadow) = self.shadows.get_mut(id) else {
+            return;
+        };
+        let Some(state) = self.session.shadow_mut(&shadow.name) else {
+            return;
+        };
+        if state.reported.is_empty() && state.acknowledged.is_empty() {
+            return;
+        }
+        let Ok(request) = parse_request(&self.payload) else {
+            return;
+        };
+        let named = match request.reported {
+            Part::Absent => return,
+            Part::Object(text) if !request.overwrite => Object::new(text),
+            Part::Object(_) | Part::Null => None,
+        };
+        state.give_up(named.as_ref());
+        if let Some(update) = &mut shadow.link.update {
+            update.reported = match &named {
+                Some(named) => update.reported.without(named),
+                None => Object::default(),
+            };
+        }
+        self.session.touch();
+    }
+}
+
+/// Ends the reports of a shadow for which `wanted` holds, given whether the update under way covers
+/// them and the reason of a rejection.
+pub(super) fn settle_reports(
+    requests: &mut super::Requests,
+    events: &mut super::Events,
+    id: ShadowId,
+    wanted: impl Fn(bool, Option<&str>) -> bool,
+    outcome: impl Fn(Option<&str>) -> Outcome,
+) {
+    let ended: Vec<(RequestId, Outcome)> = requests
+        .reports_of(id)
+        .filter(|(_, covered, reason)| wanted(**covered, *reason))
+        .map(|(request, _, reason)| {
+            let outcome = match (outcome(reason), reason) {
+                (Outcome::Reported { .. }, Some(reason)) => Outcome::DeltaRejected {
+                    reason: reason.into(),
+                },
+                (outcome, _) => outcome,
+            };
+            (request, outcome)
+        })
+        .collect();
+    for (request, outcome) in ended {
+        requests.remove(request);
+        events.end(request, outcome);
+    }
+}
+
+/// What the next update holds.
+struct Plan {
+    reported: Object,
+    answered: Object,
+    /// Whether it holds all that is to be reported.
+    whole: bool,
+    /// Whether it holds every answer.
+    clears: bool,
+    checked: bool,
+    update: Parts,
+}
+
+enum Parts {
+    Both(Update<Json, Json>),
+    Reported(Update<Json>),
+    Desired(Update<(), Json>),
+}
+
+impl Plan {
+    /// `None` when there is nothing to send, or nothing that may be sent.
+    fn of(
+        config: &Config,
+        shadow: &Shadow,
+        state: &crate::session::ShadowState,
+        limit: usize,
+    ) -> Option<Plan> {
+        let known = shadow.link.knowledge == Knowledge::Complete;
+        let tries = match config.version_policy {
+            VersionPolicy::Unchecked => 0,
+            VersionPolicy::Strict => u8::MAX,
+            VersionPolicy::Rebase { tries } => tries,
+        };
+        let may_check = known && shadow.link.conflicts < tries;
+        let version = state.version.filter(|version| may_check && *version > 0);
+        let may_delete = version.is_some()
+            || config.version_policy == VersionPolicy::Unchecked
+            || (known && state.version.is_none());
+        let (reported, rest) = state.unacknowledged().split(limit);
+        let whole = rest.is_empty();
+        // A null may be longer than the value it stands for, but the key is there too.
+        let room = limit.saturating_sub(reported.as_str().len()) / 2;
+        let (answered, _) = state.answered.split(room);
+        // What was accepted is reported before it is deleted, or with it.
+        let fits = answered.as_str().len() <= room || reported.is_empty();
+        let answered = if whole && may_delete && fits {
+            answered
+        } else {
+            Object::default()
+        };
+        let everything = state.pending.is_empty() && answered == state.answered;
+        let desired = if answered.is_empty() {
+            None
+        } else if everything && version.is_some() {
+            Some(Json::null())
+        } else {
+            Some(Json::from(answered.deletion()))
+        };
+        let patch = (!reported.is_empty()).then(|| Json::from(reported.clone()));
+        let versioned = Update::new();
+        let versioned = match version {
+            Some(version) => versioned.version(version),
+            None => versioned,
+        };
+        let update = match (patch, desired) {
+            (Some(reported), Some(desired)) => {
+                Parts::Both(versioned.reported(reported).desired(desired))
+            }
+            (Some(reported), None) => Parts::Reported(versioned.reported(reported)),
+            (None, Some(desired)) => Parts::Desired(versioned.desired(desired)),
+            (None, None) => return None,
+        };
+        Some(Plan {
+            clears: answered == state.answered,
+            reported,
+            answered,
+            whole,
+            checked: version.is_some(),
+            update,
+        })
+    }
+
+    /// Bytes of the update, at most.
+    fn size(&self) -> usize {
+        let deleted = self.answered.as_str().len().saturating_mul(2);
+        self.reported.as_str().len() + deleted + ENVELOPE
+    }
+}
+
+fn object<R: Serialize + ?Sized>(value: &R) -> Result<Object, RequestError> {
+    let refuse = |error: UpdateError| RequestError::InvalidUpdate(error.to_string());
+    let json =
+        Json::from_serialize(value).map_err(|error| refuse(UpdateError::Serialize(error)))?;
+    let part = UpdatePart::Reported;
+    Object::new(json.as_str()).ok_or_else(|| refuse(UpdateError::NotAnObject { part }))
+}
+
+/// What a delta says, to be compared with what waits for an answer.
+fn answer(delta: &Delta) -> Object {
+    Object::new(delta.state.as_str()).unwrap_or_default()
+}

@@ -1,0 +1,308 @@
+//! The stored form of a session.
+
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use alloc::{boxed::Box, format};
+use core::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::{Session, ShadowState, Subscription};
+use crate::json::Object;
+use crate::mqtt::session::{Outgoing, SessionState, Stage};
+use crate::mqtt::{Packet, PacketId, ProtocolVersion, QoS, topic};
+use crate::tencent::ShadowName;
+
+/// The first word of every stored session.
+const MAGIC: &str = "shadow-session";
+
+/// The one form that this version writes and reads.
+const FORMAT: u32 = 1;
+
+impl Session {
+    /// The session as text, to be stored: a line `shadow-session 1 {digest}`, the format's version
+    /// and the SHA-256 of what follows in hex, and then one line of JSON:
+    ///
+    /// ```json
+    /// {"nonce":"..", "next_token":n, "last_packet_id":n,
+    ///  "outgoing":[{"packet_id":n, "stage":"puback"|"pubrec"|"pubcomp", "packet":"base64", "abandoned":b}],
+    ///  "incoming_exactly_once":[n], "subscriptions":[{"filter":"..", "qos":n}],
+    ///  "shadows":[{"product_id":"..", "device_name":"..", "version":n|null, "reported":{..},
+    ///              "acknowledged":{..}, "pending":{..}, "answered":{..}}]}
+    /// ```
+    ///
+    /// It takes what its parts take, which [`Config`](crate::Config) bounds: the vendor's largest
+    /// document four times for each shadow, and the messages in flight.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Strings, numbers and valid JSON: nothing in it can fail to be written.
+        let body = serde_json::to_string(&Stored::of(self)).unwrap_or_default();
+        format!("{MAGIC} {FORMAT} {}\n{body}\n", digest(&body)).into_bytes()
+    }
+
+    /// Reads what [`Session::to_bytes`] wrote.
+    ///
+    /// ```
+    /// use shadow_core::{Session, SessionError};
+    ///
+    /// let stored = Session::new().to_bytes();
+    /// assert_eq!(Session::from_bytes(&stored)?, Session::new());
+    /// assert_eq!(Session::from_bytes(b"{}"), Err(SessionError::NotASession));
+    /// # Ok::<(), SessionError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`]: other bytes than a session's, a format of another version, or a session
+    /// that is damaged or cut off.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Session, SessionError> {
+        let rest = bytes
+            .strip_prefix(MAGIC.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b" "))
+            .ok_or(SessionError::NotASession)?;
+        let damaged = |what: &str| SessionError::Corrupted(what.into());
+        let rest = core::str::from_utf8(rest).map_err(|_| damaged("it is not text"))?;
+        let (header, body) = rest.split_once('\n').ok_or(damaged("it is cut off"))?;
+        let (version, expected) = header.split_once(' ').ok_or(SessionError::NotASession)?;
+        let version = version.parse().map_err(|_| SessionError::NotASession)?;
+        if version != FORMAT {
+            return Err(SessionError::UnsupportedFormat { version });
+        }
+        let body = body.strip_suffix('\n').ok_or(damaged("it is cut off"))?;
+        if digest(body) != expected {
+            return Err(damaged("its digest does not fit its content"));
+        }
+        let stored: Stored<'_> = serde_json::from_str(body)
+            .map_err(|error| SessionError::Corrupted(error.to_string()))?;
+        stored.into_session().map_err(damaged)
+    }
+}
+
+/// Why stored bytes are no session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// They never were one.
+    NotASession,
+    /// They are one of a format that this version does not know, as that of a later one.
+    UnsupportedFormat {
+        /// The version of the format.
+        version: u32,
+    },
+    /// They were one and are damaged; the text says how.
+    Corrupted(String),
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SessionError::NotASession => write!(f, "this is not a stored session"),
+            SessionError::UnsupportedFormat { version } => write!(
+                f,
+                "the session is stored in format {version}, and this version reads format {FORMAT}"
+            ),
+            SessionError::Corrupted(how) => write!(f, "the stored session is damaged: {how}"),
+        }
+    }
+}
+
+impl core::error::Error for SessionError {}
+
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    nonce: Option<String>,
+    next_token: u64,
+    last_packet_id: u16,
+    outgoing: Vec<StoredMessage>,
+    incoming_exactly_once: Vec<u16>,
+    subscriptions: Vec<StoredSubscription>,
+    #[serde(borrow)]
+    shadows: Vec<StoredShadow<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMessage {
+    packet_id: u16,
+    stage: StoredStage,
+    packet: String,
+    abandoned: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are the names of the packets"
+)]
+enum StoredStage {
+    PubAck,
+    PubRec,
+    PubComp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSubscription {
+    filter: String,
+    qos: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredShadow<'a> {
+    product_id: String,
+    device_name: String,
+    version: Option<u64>,
+    #[serde(borrow)]
+    reported: Text<'a>,
+    #[serde(borrow)]
+    acknowledged: Text<'a>,
+    #[serde(borrow)]
+    pending: Text<'a>,
+    #[serde(borrow)]
+    answered: Text<'a>,
+}
+
+/// An object as it is, so that numbers keep their digits.
+type Text<'a> = alloc::borrow::Cow<'a, RawValue>;
+
+impl Stored<'_> {
+    fn of(session: &Session) -> Stored<'static> {
+        let message = |message: &Outgoing| StoredMessage {
+            packet_id: message.packet_id.get(),
+            stage: match message.stage {
+                Stage::PubAck => StoredStage::PubAck,
+                Stage::PubRec => StoredStage::PubRec,
+                Stage::PubComp => StoredStage::PubComp,
+            },
+            packet: STANDARD.encode(&message.packet),
+            abandoned: message.abandoned,
+        };
+        let subscription = |subscription: &Subscription| StoredSubscription {
+            filter: subscription.filter.clone(),
+            qos: subscription.qos as u8,
+        };
+        let shadow = |shadow: &ShadowState| StoredShadow {
+            product_id: shadow.name.product_id().into(),
+            device_name: shadow.name.device_name().into(),
+            version: shadow.version,
+            reported: text(&shadow.reported),
+            acknowledged: text(&shadow.acknowledged),
+            pending: text(&shadow.pending),
+            answered: text(&shadow.answered),
+        };
+        Stored {
+            nonce: session.nonce.as_deref().map(String::from),
+            next_token: session.next_token,
+            last_packet_id: session.mqtt.last_packet_id(),
+            outgoing: session.mqtt.outgoing().iter().map(message).collect(),
+            incoming_exactly_once: {
+                let ids = session.mqtt.incoming_exactly_once();
+                ids.iter().map(|id| id.get()).collect()
+            },
+            subscriptions: session.subscriptions.iter().map(subscription).collect(),
+            shadows: session.shadows.iter().map(shadow).collect(),
+        }
+    }
+
+    /// Everything is checked that the engine relies on.
+    fn into_session(self) -> Result<Session, &'static str> {
+        let plain = |nonce: &String| nonce.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !self.nonce.as_ref().is_none_or(plain) {
+            return Err("its nonce is none");
+        }
+        let outgoing = self.outgoing.into_iter().map(StoredMessage::into_outgoing);
+        let outgoing: Vec<Outgoing> = outgoing.collect::<Result<_, _>>()?;
+        for (index, message) in outgoing.iter().enumerate() {
+            let earlier = outgoing.iter().take(index);
+            if earlier
+                .map(|other| other.packet_id)
+                .any(|id| id == message.packet_id)
+            {
+                return Err("two of its messages have one packet id");
+            }
+        }
+        let ids = self.incoming_exactly_once.into_iter().map(packet_id);
+        let incoming = ids.collect::<Result<_, _>>()?;
+        let subscriptions = self.subscriptions.into_iter().map(|stored| {
+            topic::validate_filter(&stored.filter).map_err(|_| "a subscription has no filter")?;
+            Ok(Subscription {
+                filter: stored.filter,
+                qos: QoS::from_number(stored.qos).ok_or("a subscription has no such QoS")?,
+            })
+        });
+        let subscriptions = subscriptions.collect::<Result<_, &'static str>>()?;
+        let shadows = self.shadows.into_iter().map(StoredShadow::into_state);
+        Ok(Session {
+            mqtt: SessionState::restored(self.last_packet_id, outgoing, incoming),
+            subscriptions,
+            shadows: shadows.collect::<Result<_, _>>()?,
+            nonce: self.nonce.map(Box::from),
+            next_token: self.next_token,
+            ..Session::default()
+        })
+    }
+}
+
+impl StoredMessage {
+    fn into_outgoing(self) -> Result<Outgoing, &'static str> {
+        let packet_id = packet_id(self.packet_id)?;
+        let packet = STANDARD
+            .decode(&self.packet)
+            .map_err(|_| "a message is not base64")?;
+        let stage = match self.stage {
+            StoredStage::PubAck => Stage::PubAck,
+            StoredStage::PubRec => Stage::PubRec,
+            StoredStage::PubComp => Stage::PubComp,
+        };
+        // It is sent again as it stands, so it must be what it says.
+        let fits = match Packet::decode(&packet, ProtocolVersion::V311) {
+            Ok(Packet::Publish(publish)) => {
+                Stage::of(publish.qos) == Some(stage) && publish.packet_id == Some(packet_id)
+            }
+            _ => packet.is_empty() && stage == Stage::PubComp,
+        };
+        fits.then_some(Outgoing {
+            packet_id,
+            stage,
+            ticket: None,
+            abandoned: self.abandoned,
+            packet,
+        })
+        .ok_or("a message is not the PUBLISH it should be")
+    }
+}
+
+impl StoredShadow<'_> {
+    fn into_state(self) -> Result<ShadowState, &'static str> {
+        let name = ShadowName::new(&self.product_id, &self.device_name);
+        let object =
+            |text: &RawValue| Object::new(text.get()).ok_or("a shadow's part is no object");
+        Ok(ShadowState {
+            name: name.map_err(|_| "a shadow has no such name")?,
+            version: self.version,
+            reported: object(&self.reported)?,
+            acknowledged: object(&self.acknowledged)?,
+            pending: object(&self.pending)?,
+            answered: object(&self.answered)?,
+        })
+    }
+}
+
+fn packet_id(number: u16) -> Result<PacketId, &'static str> {
+    PacketId::new(number).ok_or("a packet id is 0")
+}
+
+fn text(object: &Object) -> Text<'static> {
+    let raw = RawValue::from_string(object.as_str().into());
+    // An object's text is valid, and so is the one that stands in for it.
+    Text::Owned(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+}
+
+fn digest(body: &str) -> String {
+    let digest = Sha256::digest(body.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

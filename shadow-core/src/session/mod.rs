@@ -1,0 +1,198 @@
+//! What survives a link, and the engine too.
+
+mod format;
+mod shadow;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::mqtt::QoS;
+use crate::mqtt::session::SessionState;
+use crate::random::Random;
+use crate::tencent::ShadowName;
+
+pub use format::SessionError;
+pub(crate) use shadow::ShadowState;
+
+/// What survives the link: of each shadow what the device reported, what of it the cloud has not
+/// acknowledged, and which changes of `desired` were told and not answered; unacknowledged QoS 1
+/// and 2 messages; plain subscriptions; the numbering of client tokens. What dies with a link is
+/// not here.
+///
+/// Hand a new one to the first engine of a device, and that of
+/// [`Engine::into_session`](crate::Engine::into_session) to the next.
+///
+/// # Over a power cut
+///
+/// [`to_bytes`](Session::to_bytes) makes text of it that [`from_bytes`](Session::from_bytes) reads
+/// back. A driver that stores it whenever [`revision`](Session::revision) has changed, *before* it
+/// carries out what [`Engine::poll_transmit`](crate::Engine::poll_transmit) and
+/// [`Engine::poll_event`](crate::Engine::poll_event) give, can lose the power between any two steps:
+/// the engine made from what is stored goes on as after a lost link. From an older copy it goes on
+/// from what that copy knows: the device then reports what it is like, as after every start, and a
+/// change of `desired` may be told a second time. It holds no secret, but the device's values.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    pub(crate) mqtt: SessionState,
+    pub(crate) subscriptions: Vec<Subscription>,
+    shadows: Vec<ShadowState>,
+    nonce: Option<Box<str>>,
+    /// The nonce of the run before, whose replies are late now.
+    earlier_nonce: Option<Box<str>>,
+    next_token: u64,
+    revision: u64,
+}
+
+/// Equal in all that is stored; the revision is not.
+impl PartialEq for Session {
+    fn eq(&self, other: &Session) -> bool {
+        let stored = |session: &Session| {
+            let Session {
+                mqtt,
+                subscriptions,
+                shadows,
+                nonce,
+                next_token,
+                earlier_nonce: _,
+                revision: _,
+            } = session.clone();
+            (mqtt, subscriptions, shadows, nonce, next_token)
+        };
+        stored(self) == stored(other)
+    }
+}
+
+impl Eq for Session {}
+
+/// Letters and digits that tell this run's tokens from others'.
+const NONCE_LENGTH: usize = 8;
+
+/// A plain subscription that the server granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) filter: String,
+    pub(crate) qos: QoS,
+}
+
+impl Session {
+    /// A session that has seen nothing.
+    #[must_use]
+    pub fn new() -> Session {
+        Session::default()
+    }
+
+    /// A new session whose first packet id is `packet_id`, for replaying a recording that begins in
+    /// the middle.
+    #[must_use]
+    pub fn starting_at(packet_id: u16) -> Session {
+        Session {
+            mqtt: SessionState::starting_at(packet_id),
+            ..Session::default()
+        }
+    }
+
+    /// A number that grows whenever something changed that a restart must not forget. It says
+    /// nothing of another session.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision.wrapping_add(self.mqtt.revision())
+    }
+
+    /// What is kept of a shadow; an empty state if it is new.
+    pub(crate) fn shadow_mut(&mut self, name: &ShadowName) -> Option<&mut ShadowState> {
+        self.shadows.iter_mut().find(|state| state.name == *name)
+    }
+
+    /// What is kept of a shadow.
+    pub(crate) fn shadow(&self, name: &ShadowName) -> Option<&ShadowState> {
+        self.shadows.iter().find(|state| state.name == *name)
+    }
+
+    /// Begins to keep a shadow, unless it is kept.
+    pub(crate) fn keep_shadow(&mut self, name: &ShadowName) {
+        if self.shadow(name).is_none() {
+            if self.shadows.is_empty() {
+                // Nearly every device has just this one.
+                self.shadows.reserve_exact(1);
+            }
+            self.shadows.push(ShadowState::new(name.clone()));
+        }
+    }
+
+    /// Forgets a shadow.
+    pub(crate) fn forget_shadow(&mut self, name: &ShadowName) {
+        self.shadows.retain(|state| state.name != *name);
+        self.touch();
+    }
+
+    /// Something changed that a restart must not forget.
+    pub(crate) fn touch(&mut self) {
+        self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// Keeps a granted subscription for the links to come.
+    pub(crate) fn remember_subscription(&mut self, filter: &str, qos: QoS) {
+        self.touch();
+        match self
+            .subscriptions
+            .iter_mut()
+            .find(|known| known.filter == filter)
+        {
+            Some(known) => known.qos = qos,
+            None => self.subscriptions.push(Subscription {
+                filter: filter.into(),
+                qos,
+            }),
+        }
+    }
+
+    pub(crate) fn is_subscribed(&self, filter: &str) -> bool {
+        self.subscriptions
+            .iter()
+            .any(|known| known.filter == filter)
+    }
+
+    pub(crate) fn forget_subscription(&mut self, filter: &str) {
+        self.touch();
+        self.subscriptions.retain(|known| known.filter != filter);
+    }
+
+    /// Draws the nonce of a new run. That of the run before goes into it, so that a device whose
+    /// seed is always the same has another one each time all the same.
+    pub(crate) fn begin_run(&mut self, random: &mut Random) {
+        let earlier = self.nonce.take();
+        let bytes: [u8; NONCE_LENGTH] = match &earlier {
+            None => random.letters_and_digits(),
+            Some(nonce) => {
+                let salt = nonce.bytes().fold(0_u64, |sum, byte| {
+                    sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)
+                });
+                Random::new(random.next() ^ salt).letters_and_digits()
+            }
+        };
+        self.nonce = Some(bytes.map(char::from).iter().collect());
+        self.earlier_nonce = earlier;
+        self.touch();
+    }
+
+    /// The nonce of the run before, if there was one.
+    pub(crate) fn earlier_nonce(&self) -> Option<&str> {
+        self.earlier_nonce.as_deref()
+    }
+
+    pub(crate) fn nonce(&self) -> &str {
+        self.nonce.as_deref().unwrap_or_default()
+    }
+
+    /// How many tokens were given out.
+    pub(crate) fn tokens_given(&self) -> u64 {
+        self.next_token
+    }
+
+    pub(crate) fn take_token(&mut self) -> u64 {
+        let token = self.next_token;
+        self.next_token = token.wrapping_add(1);
+        token
+    }
+}
