@@ -11,9 +11,9 @@ use shadow_core::{
 
 use crate::device::{Device, config, token};
 
-fn report(device: &mut Device, patch: Value) -> RequestId {
+fn report(device: &mut Device, patch: &Value) -> RequestId {
     let shadow = device.shadow();
-    device.engine.report(device.now, shadow, &patch).unwrap()
+    device.engine.report(device.now, shadow, patch).unwrap()
 }
 
 /// The update that comes out, without its token, and its token.
@@ -60,7 +60,7 @@ fn reported(version: Option<u64>) -> Outcome {
 #[test]
 fn a_report_is_one_update_at_the_known_version() {
     let mut device = Device::ready(config());
-    let request = report(&mut device, json!({"b": 2, "a": {"x": 1}}));
+    let request = report(&mut device, &json!({"b": 2, "a": {"x": 1}}));
     let (sent, token) = update(&mut device);
     let expected = json!({
         "type": "update", "state": {"reported": {"a": {"x": 1}, "b": 2}}, "version": 1,
@@ -73,7 +73,7 @@ fn a_report_is_one_update_at_the_known_version() {
     device.silent();
 
     // What the cloud has is not sent again.
-    let again = report(&mut device, json!({"b": 2}));
+    let again = report(&mut device, &json!({"b": 2}));
     assert_eq!(device.outcome(again), reported(Some(2)));
     device.silent();
 }
@@ -81,9 +81,9 @@ fn a_report_is_one_update_at_the_known_version() {
 #[test]
 fn reports_made_while_an_update_is_under_way_leave_together() {
     let mut device = Device::ready(config());
-    let first = report(&mut device, json!({"n": 0}));
+    let first = report(&mut device, &json!({"n": 0}));
     let (_, token) = update(&mut device);
-    let later = [1, 2, 3].map(|n| report(&mut device, json!({"n": n})));
+    let later = [1, 2, 3].map(|n| report(&mut device, &json!({"n": n})));
     assert!(later.iter().all(|request| *request == later[0]) && later[0] != first);
     device.silent();
     accept_update(&mut device, &token, 2);
@@ -101,7 +101,7 @@ fn a_thousand_reports_without_a_link_are_one_difference() {
     lose_link(&mut device);
     device.events();
     let requests: Vec<RequestId> = (0..1_000)
-        .map(|n| report(&mut device, json!({"n": n, "old": null})))
+        .map(|n| report(&mut device, &json!({"n": n, "old": null})))
         .collect();
     assert_eq!(device.engine.open_requests(), 1);
     let get = reconnect(&mut device);
@@ -118,7 +118,7 @@ fn a_thousand_reports_without_a_link_are_one_difference() {
 #[test]
 fn an_update_whose_reply_was_lost_is_settled_by_the_get() {
     let mut device = Device::ready(config());
-    let request = report(&mut device, json!({"a": 1}));
+    let request = report(&mut device, &json!({"a": 1}));
     update(&mut device);
     lose_link(&mut device);
     let get = {
@@ -140,7 +140,7 @@ fn an_update_whose_reply_was_lost_is_settled_by_the_get() {
 #[test]
 fn a_cloud_that_forgot_is_told_again() {
     let mut device = Device::ready(config());
-    report(&mut device, json!({"a": 1, "b": {"c": 2}}));
+    report(&mut device, &json!({"a": 1, "b": {"c": 2}}));
     let (_, sent) = update(&mut device);
     accept_update(&mut device, &sent, 2);
     device.events();
@@ -156,7 +156,7 @@ fn a_cloud_that_forgot_is_told_again() {
 #[test]
 fn an_update_without_a_reply_is_followed_by_a_get() {
     let mut device = Device::ready(config());
-    let request = report(&mut device, json!({"a": 1}));
+    let request = report(&mut device, &json!({"a": 1}));
     update(&mut device);
     device.tick_until(Timer::Request);
     let get = token(&device.published());
@@ -170,7 +170,7 @@ fn an_update_without_a_reply_is_followed_by_a_get() {
 #[test]
 fn a_one_shot_update_takes_its_keys_over() {
     let mut device = Device::ready(config());
-    report(&mut device, json!({"a": 1, "b": {"c": 1, "d": 1}}));
+    report(&mut device, &json!({"a": 1, "b": {"c": 1, "d": 1}}));
     let (_, first) = update(&mut device);
     let shadow = device.shadow();
     let other = Update::new().reported(json!({"a": 2, "b": {"c": null}}));
@@ -276,7 +276,7 @@ fn tries_are_bounded_and_the_report_arrives_all_the_same() {
     let mut policy = config();
     policy.version_policy = VersionPolicy::Rebase { tries: 2 };
     let mut device = Device::ready(policy);
-    report(&mut device, json!({"a": 1}));
+    report(&mut device, &json!({"a": 1}));
     for version in [5, 6] {
         let (sent, token) = update(&mut device);
         assert!(sent.get("version").is_some());
@@ -295,7 +295,7 @@ fn strict_tells_of_the_conflict_and_waits() {
     let mut policy = config();
     policy.version_policy = VersionPolicy::Strict;
     let mut device = Device::ready(policy);
-    let request = report(&mut device, json!({"a": 1}));
+    let request = report(&mut device, &json!({"a": 1}));
     let (_, token) = update(&mut device);
     device.reply(
         &token,
@@ -308,7 +308,7 @@ fn strict_tells_of_the_conflict_and_waits() {
         Outcome::Rejected { code: 5005, .. }
     ));
     device.silent();
-    report(&mut device, json!({"b": 2}));
+    report(&mut device, &json!({"b": 2}));
     let (sent, _) = update(&mut device);
     assert_eq!(sent["state"], json!({"reported": {"a": 1, "b": 2}}));
     assert_eq!(sent["version"], 7);
@@ -380,7 +380,7 @@ fn a_power_cut_forgets_nothing() {
         .engine
         .accept(device.now, &delta.only(&["on"]))
         .unwrap();
-    report(&mut device, json!({"temperature": 21.5, "old": null}));
+    report(&mut device, &json!({"temperature": 21.5, "old": null}));
     let stored = device.engine.session().to_bytes();
 
     let session = Session::from_bytes(&stored).unwrap();
@@ -418,7 +418,7 @@ fn a_power_cut_forgets_nothing() {
 #[test]
 fn a_refused_update_is_told_and_tried_again_with_the_next_report() {
     let mut device = Device::ready(config());
-    let request = report(&mut device, json!({"a": 1}));
+    let request = report(&mut device, &json!({"a": 1}));
     let (_, token) = update(&mut device);
     device.reply(&token, "update", 9_000, "{}");
     assert!(matches!(
@@ -426,7 +426,7 @@ fn a_refused_update_is_told_and_tried_again_with_the_next_report() {
         Outcome::Rejected { code: 9_000, .. }
     ));
     device.silent();
-    report(&mut device, json!({"b": 1}));
+    report(&mut device, &json!({"b": 1}));
     let (sent, _) = update(&mut device);
     assert_eq!(sent["state"], json!({"reported": {"a": 1, "b": 1}}));
 }
