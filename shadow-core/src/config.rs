@@ -1,16 +1,18 @@
 //! What an engine is told once, at its start.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use crate::json::JsonStyle;
+use crate::limit::LimitExceeded;
 use crate::mqtt::link::Backoff;
 use crate::mqtt::{ProtocolVersion, QoS};
 use crate::tencent::{
-    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Secret, ShadowName, SignatureMethod, limits,
-    python_sdk,
+    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Limits, Secret, ShadowName, SignatureMethod,
+    limits, python_sdk,
 };
 
 /// Everything that an [`Engine`](crate::Engine) is told at its start.
@@ -18,6 +20,7 @@ use crate::tencent::{
 /// Three constructors give the three starting points; every field may be changed afterwards. Each
 /// value of each field is legal, so there is nothing that [`Engine::new`](crate::Engine::new) could
 /// refuse; bounds that would make no sense are lifted to the smallest that does, as the field says.
+/// What the server would not take is another matter: [`Config::check`] finds it beforehand.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Who logs in, and how.
@@ -28,6 +31,7 @@ pub struct Config {
     /// Protocol version of CONNECT. Default: MQTT 3.1.1, which the vendor documents.
     pub protocol_version: ProtocolVersion,
     /// Keep alive in seconds; 0 turns it off. Default 60, as the vendor's Python and Java SDK.
+    /// Without one in the range of [`limits`](Config::limits) the engine does not connect.
     pub keep_alive: u16,
     /// How long the peer may take to answer a PINGREQ before the link counts as dead. Default
     /// 10 s; never more than `keep_alive`.
@@ -53,9 +57,9 @@ pub struct Config {
     /// Largest inbound packet in bytes, all told. A larger PUBLISH is skipped and reported; another
     /// packet of that size ends the link. Default 32 KiB, at least 128 bytes.
     pub maximum_packet_size: usize,
-    /// Largest payload of an outbound PUBLISH in bytes. Default 16 KiB (vendor doc 634/15241); at
-    /// most what MQTT has room for, 256 MB less a topic.
-    pub maximum_payload_size: usize,
+    /// What the server takes: checked before anything is sent. Default [`Limits::current`];
+    /// [`Limits::NONE`] in [`Config::plain`], [`python_sdk::LIMITS`] in [`Config::python_sdk`].
+    pub limits: Limits,
     /// How many requests may be open at a time; one more is refused. Default 64.
     pub maximum_requests: usize,
     /// How many bytes may wait for [`Engine::poll_transmit`](crate::Engine::poll_transmit), and
@@ -70,6 +74,10 @@ pub struct Config {
     /// messages are dropped, which [`Event::EventsLost`](crate::Event::EventsLost) counts. Ends of
     /// requests are never dropped. Default 256, at least 1.
     pub maximum_events: usize,
+    /// How many bytes of documents, tokens, topics and payloads waiting events may hold before
+    /// messages are dropped likewise. One event alone may hold more, and ends are never dropped.
+    /// Default 256 KiB.
+    pub maximum_event_bytes: usize,
     /// How many shadows and plain subscriptions may exist together. Default 1,024.
     pub maximum_subscriptions: usize,
     /// In what the engine copies another client; the default copies none.
@@ -296,7 +304,11 @@ pub enum Expiry {
 
 /// CONNECT's will, owned. Its topic is checked when it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Will {
+pub struct Will(pub(crate) Box<WillMessage>);
+
+/// Kept apart, since few configurations have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WillMessage {
     pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
     pub(crate) qos: QoS,
@@ -312,11 +324,13 @@ impl Will {
     #[must_use]
     pub fn new(topic: &str, payload: &[u8], qos: QoS, retain: bool) -> Option<Will> {
         let fits = payload.len() <= usize::from(u16::MAX);
-        (fits && crate::mqtt::topic::validate_name(topic).is_ok()).then(|| Will {
-            topic: topic.into(),
-            payload: payload.into(),
-            qos,
-            retain,
+        (fits && crate::mqtt::topic::validate_name(topic).is_ok()).then(|| {
+            Will(Box::new(WillMessage {
+                topic: topic.into(),
+                payload: payload.into(),
+                qos,
+                retain,
+            }))
         })
     }
 }
@@ -346,7 +360,8 @@ impl Config {
 
     /// The compatibility profile: the same device behaving as the vendor's Python SDK does, whose
     /// CONNECT, SUBSCRIBE and PUBLISH bytes it reproduces. The application attaches the shadow
-    /// itself, as there.
+    /// itself, as there. It connects again as soon as `backoff.initial` says, however often it
+    /// was, and checks no more than the SDK does.
     #[must_use]
     pub fn python_sdk(device: &DeviceInfo) -> Config {
         let mut config = Config::new(device);
@@ -362,20 +377,52 @@ impl Config {
         config.protocol_version = ProtocolVersion::V31;
         config.version_policy = VersionPolicy::Unchecked;
         config.behaviour = Behaviour::python_sdk();
+        config.backoff.least_interval = Duration::ZERO;
+        config.backoff.contested_after = 0;
+        config.limits = python_sdk::LIMITS;
         config
     }
 
-    /// A plain MQTT client without a shadow.
+    /// A plain MQTT client without a shadow, for any server: without the limits of the vendor's,
+    /// and without its floor between two connects.
     ///
     /// An empty client id asks the server for one, which it may do only with a clean session
     /// [MQTT-3.1.3-7].
     #[must_use]
     pub fn plain(client_id: &str) -> Config {
-        Config::with_login(Login::Plain {
+        let mut config = Config::with_login(Login::Plain {
             client_id: client_id.into(),
             user_name: None,
             password: None,
-        })
+        });
+        config.backoff.least_interval = Duration::ZERO;
+        config.limits = Limits::NONE;
+        config
+    }
+
+    /// Whether the server would take what an engine sends of its own accord with this
+    /// configuration: keep alive, names, the topics of the own shadow, the will.
+    ///
+    /// An engine that is made of another configuration never connects: it tells
+    /// [`DisconnectCause::LimitExceeded`](crate::DisconnectCause), again and again.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`limits`](Config::limits) that is exceeded, and by what.
+    pub fn check(&self) -> Result<(), LimitExceeded> {
+        self.limits.check_keep_alive(self.keep_alive)?;
+        let device = match &self.login {
+            Login::Key { device, .. } | Login::Certificate { device, .. } => Some(device),
+            Login::Plain { .. } => None,
+        };
+        for name in device.into_iter().chain(&self.own_shadow) {
+            self.limits.check_name(name)?;
+        }
+        if let Some(will) = &self.will {
+            self.limits.check_topic(&will.0.topic)?;
+            self.limits.check_payload(will.0.payload.len())?;
+        }
+        Ok(())
     }
 
     fn with_login(login: Login) -> Config {
@@ -393,11 +440,12 @@ impl Config {
             shadow_qos: QoS::AtMostOnce,
             version_policy: VersionPolicy::default(),
             maximum_packet_size: 32 * 1024,
-            maximum_payload_size: limits::PAYLOAD_SIZE,
+            limits: Limits::current(),
             maximum_requests: 64,
             maximum_queued_bytes: 64 * 1024,
             maximum_in_flight: 16,
             maximum_events: 256,
+            maximum_event_bytes: 256 * 1024,
             maximum_subscriptions: 1_024,
             behaviour: Behaviour::default(),
         }

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use crate::limit::LimitExceeded;
+
 /// Names one request from its acceptance to its end. Never used again by the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(crate) u64);
@@ -55,13 +57,9 @@ pub enum RequestError {
         /// The configured bound.
         limit: usize,
     },
-    /// The payload is above [`Config::maximum_payload_size`](crate::Config).
-    PayloadTooLarge {
-        /// Its size in bytes.
-        size: usize,
-        /// The configured bound in bytes.
-        limit: usize,
-    },
+    /// The server would not take it: it is above one of [`Config::limits`](crate::Config), or above
+    /// what MQTT has room for.
+    LimitExceeded(LimitExceeded),
     /// The topic name or filter is not one; the text says which rule it breaks.
     InvalidTopic(String),
     /// A topic of an attached shadow: use the shadow's own requests for it, or lift
@@ -99,9 +97,7 @@ impl fmt::Display for RequestError {
                     "{limit} subscriptions exist, which is the configured maximum"
                 )
             }
-            RequestError::PayloadTooLarge { size, limit } => {
-                write!(f, "the payload has {size} bytes, the maximum is {limit}")
-            }
+            RequestError::LimitExceeded(exceeded) => write!(f, "{exceeded}"),
             RequestError::InvalidTopic(why) => write!(f, "{why}"),
             RequestError::ShadowTopic => {
                 write!(
@@ -115,3 +111,9 @@ impl fmt::Display for RequestError {
 }
 
 impl core::error::Error for RequestError {}
+
+impl From<LimitExceeded> for RequestError {
+    fn from(exceeded: LimitExceeded) -> RequestError {
+        RequestError::LimitExceeded(exceeded)
+    }
+}

@@ -66,7 +66,9 @@ const MAXIMUM_WAITING_BYTES: usize = 1024 * 1024;
 pub fn config(client_id: &str) -> Config {
     let mut config = Config::plain(client_id);
     config.backoff.maximum = MAXIMUM_BACKOFF;
-    config.maximum_payload_size = MAXIMUM_RESPONSE_SIZE;
+    config.backoff.slow_initial = MAXIMUM_BACKOFF;
+    config.backoff.slow_maximum = MAXIMUM_BACKOFF;
+    config.limits.payload_size = MAXIMUM_RESPONSE_SIZE as u32;
     config.maximum_in_flight = MAXIMUM_IN_FLIGHT;
     config.maximum_requests = MAXIMUM_ROUNDS * MAXIMUM_IN_FLIGHT + REQUEST_FILTERS.len();
     config.maximum_queued_bytes = MAXIMUM_ROUNDS * MAXIMUM_IN_FLIGHT * MAXIMUM_RESPONSE_SIZE;

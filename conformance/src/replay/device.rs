@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use shadow_core::mqtt::{Packet, PacketKind, ProtocolVersion, QoS};
-use shadow_core::tencent::{DeviceInfo, ShadowName};
+use shadow_core::tencent::{DeviceInfo, Limits, ShadowName};
 use shadow_core::{
     Config, Engine, Event, Instant, Publication, RequestId, Session, Transmit, WallTime,
 };
@@ -73,7 +73,12 @@ pub(super) fn profile(name: &ShadowName, client_id: &str, keep_alive: u16) -> Co
     // The log shows when there was room for one more.
     config.maximum_in_flight = u16::MAX.into();
     config.maximum_requests = MAXIMUM_OPEN * 2;
-    config.maximum_payload_size = MAXIMUM_PAYLOAD;
+    config.limits = Limits {
+        payload_size: MAXIMUM_PAYLOAD as u32,
+        ..Limits::NONE
+    };
+    // The log shows when it connected again.
+    config.backoff.contested_after = 0;
     config.maximum_packet_size = 2 * MAXIMUM_PAYLOAD;
     config.maximum_queued_bytes = 4 * MAXIMUM_PAYLOAD;
     config

@@ -200,8 +200,8 @@ fn replay_connection(
     config.maximum_requests = usize::MAX;
     config.maximum_in_flight = u16::MAX.into();
     config.maximum_packet_size = 1 << 24;
-    config.maximum_payload_size = 1 << 24;
     config.maximum_queued_bytes = 1 << 26;
+    config.limits.payload_size = 1 << 24;
     let style = style(&sent, connect.version);
     config.behaviour = Behaviour {
         json_style: style,

@@ -70,13 +70,13 @@ impl Learning<'_> {
         if let (Some(version), Some(known)) = (version, state.version)
             && version < known
         {
-            let asked = self.shadow.link.asked.and_then(|(_, version)| version);
-            if !own || asked != Some(known) {
+            if !own || self.shadow.link.risen {
                 self.shadow.link.knowledge = Knowledge::Gap;
                 return false;
             }
         }
         let moved = version.is_some() && version != state.version;
+        self.shadow.link.risen |= moved && !own;
         state.version = version.or(state.version);
         self.shadow.link.knowledge = Knowledge::Complete;
         // Reports that brought nothing new have waited for this.
@@ -179,6 +179,7 @@ impl Learning<'_> {
             return;
         };
         let known = state.version.unwrap_or(version);
+        self.shadow.link.risen |= version > known || state.version.is_none();
         if version > known.saturating_add(1) && self.in_step {
             self.shadow.link.knowledge.miss();
         }

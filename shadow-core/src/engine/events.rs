@@ -5,21 +5,25 @@ use alloc::collections::VecDeque;
 use crate::event::{Event, Outcome};
 use crate::request::RequestId;
 
-/// A bounded queue that never drops the end of a request. Ends that wait count as open requests, so
-/// they are bounded too.
+/// A queue, bounded by count and by the bytes of text and payload in it, that never drops the end
+/// of a request. Ends that wait count as open requests, so they are bounded too.
 #[derive(Debug)]
 pub(super) struct Events {
     queue: VecDeque<Event>,
     maximum: usize,
+    maximum_bytes: usize,
+    bytes: usize,
     ends: usize,
     lost: u64,
 }
 
 impl Events {
-    pub(super) fn new(maximum: usize) -> Events {
+    pub(super) fn new(maximum: usize, maximum_bytes: usize) -> Events {
         Events {
             queue: VecDeque::new(),
             maximum: maximum.max(1),
+            maximum_bytes,
+            bytes: 0,
             ends: 0,
             lost: 0,
         }
@@ -28,8 +32,11 @@ impl Events {
     /// Adds an event that may be dropped when the application does not keep up; whether it was
     /// kept.
     pub(super) fn push(&mut self, event: Event) -> bool {
-        let kept = self.queue.len() < self.maximum;
+        let bytes = self.bytes + held_bytes(&event);
+        let fits = bytes <= self.maximum_bytes || self.queue.is_empty();
+        let kept = self.queue.len() < self.maximum && fits;
         if kept {
+            self.bytes = bytes;
             self.queue.push_back(event);
         } else {
             self.lost = self.lost.saturating_add(1);
@@ -40,7 +47,9 @@ impl Events {
     /// Adds the end of a request.
     pub(super) fn end(&mut self, request: RequestId, outcome: Outcome) {
         self.ends += 1;
-        self.queue.push_back(Event::Ended { request, outcome });
+        let event = Event::Ended { request, outcome };
+        self.bytes += held_bytes(&event);
+        self.queue.push_back(event);
     }
 
     /// Adds the last event, which is never dropped; what was lost is told before it.
@@ -55,6 +64,7 @@ impl Events {
     pub(super) fn pop(&mut self) -> Option<Event> {
         if let Some(event) = self.queue.pop_front() {
             self.ends -= usize::from(matches!(event, Event::Ended { .. }));
+            self.bytes -= held_bytes(&event);
             if self.queue.is_empty() {
                 // Idle engines may be many: an allocation an event is the smaller price.
                 self.queue = VecDeque::new();
@@ -75,13 +85,35 @@ impl Events {
     }
 }
 
+/// The bytes of documents, tokens, topics and payloads that an event holds: all that a peer can
+/// make long.
+fn held_bytes(event: &Event) -> usize {
+    match event {
+        Event::Ended {
+            outcome: Outcome::Accepted(document) | Outcome::Rejected { document, .. },
+            ..
+        }
+        | Event::Ready { document, .. }
+        | Event::GetRejected { document, .. } => document.as_json().len(),
+        Event::Delta(delta) => delta.state.as_str().len(),
+        Event::Message(message) => message.topic.len() + message.payload.len(),
+        Event::Unmatched(unmatched) => {
+            let token = unmatched.token.as_ref().map_or(0, |token| token.len());
+            token + unmatched.document.as_json().len()
+        }
+        Event::OversizedMessage { topic, .. } => topic.len(),
+        Event::SubscriptionLost { filter } => filter.len(),
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn drops_messages_but_never_ends_and_says_how_many() {
-        let mut events = Events::new(2);
+        let mut events = Events::new(2, usize::MAX);
         for _ in 0..5 {
             events.push(Event::Closed);
         }

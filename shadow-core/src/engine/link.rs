@@ -10,7 +10,7 @@ use super::shadows::{ShadowLink, Subscribed};
 use super::{Engine, KEPT_BYTES, token};
 use crate::config::{Behaviour, Config};
 use crate::event::{Event, Outcome};
-use crate::mqtt::link::{Notice, Publication};
+use crate::mqtt::link::{DisconnectCause, Notice, Publication, Timing};
 use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
 use crate::request::{RequestId, ShadowId};
 use crate::tencent::{self, Operation};
@@ -45,7 +45,7 @@ impl Engine {
             return;
         }
         if self.config.behaviour.renew_credentials || self.credentials.is_none() {
-            let wall = self.wall.map(|(at, wall)| wall + now.saturating_since(at));
+            let wall = self.wall_time(now);
             let credentials = Credentials::new(&self.config.login, wall, &mut self.random);
             self.credentials = credentials.map(Box::new);
         }
@@ -54,10 +54,8 @@ impl Engine {
         };
         self.decoder = decoder(&self.config);
         let connect = credentials.connect(&self.config);
-        if let Some(notice) = self
-            .connection
-            .handle_connected(now, &connect, &mut self.random)
-        {
+        let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+        if let Some(notice) = self.connection.handle_connected(now, &connect, timing) {
             self.handle_notice(now, notice);
         }
         if !self.config.behaviour.renew_credentials {
@@ -295,7 +293,12 @@ impl Engine {
     /// Sends whatever can be sent by now.
     pub(super) fn flush(&mut self, now: Instant) {
         if self.connection.is_due(now) {
-            if self.may_connect() {
+            if let Err(exceeded) = self.config.check() {
+                let cause = DisconnectCause::LimitExceeded(exceeded);
+                let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+                let notice = self.connection.refuse_start(now, cause, timing);
+                self.handle_notice(now, notice);
+            } else if self.may_connect() {
                 self.connection.start(now);
             } else if !self.wall_asked {
                 self.wall_asked = true;
@@ -303,9 +306,13 @@ impl Engine {
             }
         }
         if self.connection.is_online() {
+            self.connection.resume_more(now, &mut self.session.mqtt);
             self.subscribe_shadows(now);
             self.keep_in_step(now);
-            self.send_held(now);
+            self.send_held(now, |r| {
+                r.owner == Owner::Engine && r.task.shadow().is_some()
+            });
+            self.send_held(now, |_| true);
         }
         if self.payload.capacity() > KEPT_BYTES {
             self.payload = Vec::new();
@@ -329,7 +336,8 @@ impl Engine {
         }
     }
 
-    fn send_held(&mut self, now: Instant) {
+    /// Sends those of the requests that wait for which `wanted` holds, if they need not wait on.
+    fn send_held(&mut self, now: Instant, wanted: impl Fn(&Request) -> bool) {
         if !self.requests.has_held() {
             return;
         }
@@ -340,7 +348,7 @@ impl Engine {
         for request in self
             .requests
             .iter_mut()
-            .filter(|r| r.progress == Progress::Held)
+            .filter(|r| r.progress == Progress::Held && wanted(r))
         {
             let mqtt = &mut self.session.mqtt;
             let id = request.id.0;
@@ -367,6 +375,9 @@ impl Engine {
                     if window_closed && shadow_qos != QoS::AtMostOnce {
                         continue;
                     }
+                    if !self.connection.may_publish(now) {
+                        continue;
+                    }
                     if *operation == Operation::Get {
                         // Its token says all, and it may be sent a second time.
                         let Behaviour {
@@ -381,7 +392,10 @@ impl Engine {
                     let mqtt = &mut self.session.mqtt;
                     let publication =
                         Publication::new(&shadow.operation_topic, payload).qos(shadow_qos);
-                    let sent = self.connection.publish(mqtt, &publication, id).map(drop);
+                    let sent = self
+                        .connection
+                        .publish(now, mqtt, &publication, id)
+                        .map(drop);
                     *payload = Vec::new();
                     sent
                 }
@@ -395,13 +409,19 @@ impl Engine {
                     if window_closed && *qos != QoS::AtMostOnce {
                         continue;
                     }
+                    if !self.connection.may_publish(now) {
+                        continue;
+                    }
                     let publication = Publication {
                         topic,
                         payload,
                         qos: *qos,
                         retain: *retain,
                     };
-                    let sent = self.connection.publish(mqtt, &publication, id).map(drop);
+                    let sent = self
+                        .connection
+                        .publish(now, mqtt, &publication, id)
+                        .map(drop);
                     *payload = Vec::new();
                     sent
                 }

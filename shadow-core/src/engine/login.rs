@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::config::{Config, Expiry, Login, UserName};
+use crate::config::{Config, Expiry, Login, UserName, Will};
 use crate::mqtt;
 use crate::random::Random;
 use crate::tencent::credentials;
@@ -78,7 +78,7 @@ impl Credentials {
             keep_alive: config.keep_alive,
             user_name,
             password: user_name.and(self.password.as_deref()),
-            will: config.will.as_ref().map(|will| mqtt::Will {
+            will: config.will.as_ref().map(|Will(will)| mqtt::Will {
                 topic: &will.topic,
                 payload: &will.payload,
                 qos: will.qos,

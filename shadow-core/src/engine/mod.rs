@@ -26,9 +26,9 @@ use crate::config::Config;
 use crate::event::{Event, Outcome};
 use crate::mqtt::link::Transmit;
 use crate::mqtt::link::{
-    Connection, ConnectionTimer, DisconnectCause, Settings, Signal, TransportFailure,
+    Connection, ConnectionTimer, DisconnectCause, Pace, Settings, Signal, Timing, TransportFailure,
 };
-use crate::mqtt::{self, QoS, StreamDecoder};
+use crate::mqtt::{QoS, StreamDecoder};
 use crate::random::Random;
 use crate::request::{RequestError, RequestId, ShadowId};
 use crate::session::Session;
@@ -116,6 +116,9 @@ pub enum Timer {
     PingResponse,
     /// To give up a link that did not answer SUBSCRIBE or UNSUBSCRIBE.
     Acknowledgement,
+    /// To send a message that waits, as more had to leave than
+    /// [`Limits::messages_per_second`](crate::tencent::Limits) allows.
+    Pace,
     /// To end a request as timed out.
     Request,
 }
@@ -128,6 +131,7 @@ impl From<ConnectionTimer> for Timer {
             ConnectionTimer::KeepAlive => Timer::KeepAlive,
             ConnectionTimer::PingResponse => Timer::PingResponse,
             ConnectionTimer::Acknowledgement => Timer::Acknowledgement,
+            ConnectionTimer::Pace => Timer::Pace,
         }
     }
 }
@@ -141,8 +145,9 @@ const LEAST_ACKNOWLEDGEMENTS: usize = 256;
 /// The least time between two gets that the engine sends of its own accord.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
-/// Largest payload that fits into a PUBLISH with any topic.
-const LARGEST_PAYLOAD: usize = mqtt::MAXIMUM_REMAINING_LENGTH - 2 - mqtt::topic::MAXIMUM_LENGTH - 2;
+/// A wall time that is off by more than this from the last one shows that one of them was wrong.
+/// What is less cannot be why a login was refused: it is signed to hold for long.
+const CLOCK_STEP: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// An engine that wants to connect at once: pass in the wall time, if there is one, and tick.
@@ -165,8 +170,8 @@ impl Engine {
             acknowledgement_timeout: config.request_timeout,
             maximum_in_flight: config.maximum_in_flight,
             maximum_acknowledgements: config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS),
-            backoff: config.backoff,
         };
+        let pace = Pace::new(config.limits.messages_per_second);
         let mut shadows = Shadows::default();
         if let Some(name) = &config.own_shadow {
             session.keep_shadow(name);
@@ -174,8 +179,8 @@ impl Engine {
         }
         Engine {
             decoder: link::decoder(&config),
-            events: Events::new(config.maximum_events),
-            connection: Connection::new(settings, now),
+            events: Events::new(config.maximum_events, config.maximum_event_bytes),
+            connection: Connection::new(settings, pace, now),
             config,
             session,
             random,
@@ -191,9 +196,18 @@ impl Engine {
         }
     }
 
-    /// The wall time, for signing. May be passed in at any time and any number of times.
+    /// The wall time, for signing. May be passed in at any time and any number of times. One that
+    /// shows the last to have been wrong, by more than a minute, ends the wait after a refused
+    /// login, as that may have been the cause; but never is the vendor's floor between two connects
+    /// undercut ([`Backoff::least_interval`](crate::Backoff)).
     pub fn handle_wall_time(&mut self, now: Instant, wall: WallTime) {
         let now = self.advance(now);
+        if let Some(expected) = self.wall_time(now) {
+            let (earlier, later) = (expected.min(wall), expected.max(wall));
+            if earlier + CLOCK_STEP < later {
+                self.connection.hasten_refused(now);
+            }
+        }
         self.wall = Some((now, wall));
         self.flush(now);
     }
@@ -216,8 +230,8 @@ impl Engine {
                 Ok(None) => break,
                 Ok(Some(incoming)) => {
                     let mqtt = &mut self.session.mqtt;
-                    let random = &mut self.random;
-                    match self.connection.handle_incoming(now, mqtt, incoming, random) {
+                    let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+                    match self.connection.handle_incoming(now, mqtt, incoming, timing) {
                         None => continue,
                         Some(Signal::Message(publish)) => {
                             let inbound = Inbound {
@@ -242,7 +256,8 @@ impl Engine {
                 }
                 Err(error) => {
                     let cause = DisconnectCause::Malformed(error);
-                    self.connection.fail(now, cause, &mut self.random)
+                    let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+                    self.connection.fail(now, cause, timing)
                 }
             };
             self.handle_notice(now, notice);
@@ -254,10 +269,8 @@ impl Engine {
     /// Not for a connection that [`Transmit::Close`] has ended: the next one may have begun.
     pub fn handle_disconnected(&mut self, now: Instant, failure: TransportFailure) {
         let now = self.advance(now);
-        if let Some(notice) = self
-            .connection
-            .handle_disconnected(now, failure, &mut self.random)
-        {
+        let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+        if let Some(notice) = self.connection.handle_disconnected(now, failure, timing) {
             self.handle_notice(now, notice);
         }
         self.flush(now);
@@ -266,7 +279,8 @@ impl Engine {
     /// Time has passed. Carries out what is due by `now`.
     pub fn handle_tick(&mut self, now: Instant) {
         let now = self.advance(now);
-        if let Some(notice) = self.connection.handle_tick(now, &mut self.random) {
+        let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+        if let Some(notice) = self.connection.handle_tick(now, timing) {
             self.handle_notice(now, notice);
         }
         // What a timeout puts in its place is for a later tick, or this one might never end.
@@ -280,7 +294,9 @@ impl Engine {
         self.flush(now);
     }
 
-    /// Connects now instead of waiting for the next try, as when the network is known to be back.
+    /// Connects now instead of waiting for the next try, as when the network is known to be back, or
+    /// the reason for a refused login to be gone; at the earliest
+    /// [`Backoff::least_interval`](crate::Backoff) after the last CONNECT.
     pub fn reconnect(&mut self, now: Instant) {
         let now = self.advance(now);
         self.connection.hasten(now);
@@ -357,7 +373,8 @@ impl Engine {
             self.waits_for_room = false;
             self.flush(now);
         }
-        let (transmit, ticket) = self.connection.poll_transmit(now, buffer)?;
+        let backoff = &self.config.backoff;
+        let (transmit, ticket) = self.connection.poll_transmit(now, buffer, backoff)?;
         let leaving = ticket.and_then(|ticket| self.requests.find_mut(RequestId(ticket)));
         if let Some(request) = leaving {
             request.progress = Progress::Sent;
@@ -436,6 +453,11 @@ impl Engine {
         self.requests.of_application() + self.requests.reports()
     }
 
+    /// The wall time, as far as it is known.
+    fn wall_time(&self, now: Instant) -> Option<WallTime> {
+        self.wall.map(|(at, wall)| wall + now.saturating_since(at))
+    }
+
     /// The latest time seen, which `now` cannot undercut.
     fn advance(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
@@ -454,16 +476,12 @@ impl Engine {
         let Config {
             maximum_requests,
             maximum_queued_bytes,
-            maximum_payload_size,
             ..
         } = self.config;
         if self.connection.is_closed() {
             return Err(RequestError::Closed);
         }
-        let limit = maximum_payload_size.min(LARGEST_PAYLOAD);
-        if size > limit {
-            return Err(RequestError::PayloadTooLarge { size, limit });
-        }
+        self.config.limits.check_payload(size)?;
         if self.requests.of_application() + self.events.ends() >= maximum_requests {
             return Err(RequestError::TooManyRequests {
                 limit: maximum_requests,

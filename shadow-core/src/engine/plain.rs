@@ -10,16 +10,15 @@ use crate::request::{RequestError, RequestId};
 use crate::time::Instant;
 
 impl Engine {
-    /// Publishes a message on a topic that is no shadow's; the vendor's server takes topics of 255
-    /// bytes, and retains nothing. Without a link it waits for one until its deadline. A QoS 1 or 2
-    /// message that was sent stays in the session until it is acknowledged, over any number of
+    /// Publishes a message on a topic that is no shadow's; the vendor's server retains nothing.
+    /// Without a link it waits for one until its deadline. A QoS 1 or 2 message that was sent stays in the session until it is acknowledged, over any number of
     /// links; once its request has ended otherwise, only where the server kept the session too.
     ///
     /// # Errors
     ///
     /// [`RequestError::InvalidTopic`], [`RequestError::ShadowTopic`] while
     /// [`guard_shadow_topics`](crate::config::Behaviour::guard_shadow_topics) is on,
-    /// [`RequestError::PayloadTooLarge`], [`RequestError::TooManyRequests`],
+    /// [`RequestError::LimitExceeded`] for topic or payload, [`RequestError::TooManyRequests`],
     /// [`RequestError::QueueFull`] or [`RequestError::Closed`].
     pub fn publish(
         &mut self,
@@ -100,6 +99,7 @@ impl Engine {
     ) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
         self.admit(size)?;
+        self.config.limits.check_topic(topic)?;
         if self.config.behaviour.guard_shadow_topics && self.shadows.own(topic) {
             return Err(RequestError::ShadowTopic);
         }

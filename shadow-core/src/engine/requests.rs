@@ -30,7 +30,7 @@ pub(super) enum Owner {
 /// How far it got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It waits for a link, a subscription or room in the send window.
+    /// It waits for a link, a subscription, room in the send window or the pace of messages.
     Held,
     /// It is in the outbox.
     Queued,
@@ -120,7 +120,6 @@ pub(super) struct Requests {
     /// Sums over `open`, kept so that a request on the hot path costs the same however many are
     /// open.
     of_application: usize,
-    of_engine: usize,
     reports: usize,
     held: Held,
 }
@@ -143,7 +142,9 @@ impl Requests {
     ) -> RequestId {
         let id = self.next_id();
         self.next_id += 1;
-        *self.counter(owner, &task) += 1;
+        if let Some(counter) = self.counter(owner, &task) {
+            *counter += 1;
+        }
         if progress == Progress::Held {
             self.held.requests += 1;
             self.held.bytes += task.held_bytes();
@@ -173,11 +174,11 @@ impl Requests {
     }
 
     /// Which sum a request counts for.
-    fn counter(&mut self, owner: Owner, task: &Task) -> &mut usize {
+    fn counter(&mut self, owner: Owner, task: &Task) -> Option<&mut usize> {
         match (owner, task) {
-            (_, Task::Report { .. }) => &mut self.reports,
-            (Owner::Application, _) => &mut self.of_application,
-            (Owner::Engine, _) => &mut self.of_engine,
+            (_, Task::Report { .. }) => Some(&mut self.reports),
+            (Owner::Application, _) => Some(&mut self.of_application),
+            (Owner::Engine, _) => None,
         }
     }
 
@@ -285,7 +286,9 @@ impl Requests {
 
     fn take(&mut self, index: usize, fate: Fate) -> Request {
         let request = self.open.remove(index);
-        *self.counter(request.owner, &request.task) -= 1;
+        if let Some(counter) = self.counter(request.owner, &request.task) {
+            *counter -= 1;
+        }
         if request.progress == Progress::Held {
             self.held.requests -= 1;
             self.held.bytes -= request.task.held_bytes();

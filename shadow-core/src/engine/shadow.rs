@@ -34,8 +34,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`RequestError::AlreadyAttached`], [`RequestError::TooManySubscriptions`] or
-    /// [`RequestError::Closed`].
+    /// [`RequestError::AlreadyAttached`], [`RequestError::TooManySubscriptions`],
+    /// [`RequestError::LimitExceeded`] for its names or [`RequestError::Closed`].
     pub fn attach(&mut self, now: Instant, name: &ShadowName) -> Result<ShadowId, RequestError> {
         let now = self.advance(now);
         if self.connection.is_closed() {
@@ -54,6 +54,7 @@ impl Engine {
             }
             Some((id, _)) => return Err(RequestError::AlreadyAttached(id)),
             None => {
+                self.config.limits.check_name(name)?;
                 self.admit_subscription()?;
                 self.session.keep_shadow(name);
                 self.shadows
@@ -116,7 +117,7 @@ impl Engine {
     ///
     /// Those of [`Engine::get`]; [`RequestError::InvalidUpdate`] when a part is given that is no
     /// object, or none is given, or JSON cannot hold a value;
-    /// [`RequestError::PayloadTooLarge`].
+    /// [`RequestError::LimitExceeded`] for the payload's size or a part's depth.
     pub fn update<R: Serialize, D: Serialize>(
         &mut self,
         now: Instant,
@@ -180,9 +181,9 @@ impl Engine {
     /// The engine's own get, whose answer makes the shadow ready, or shows what was missed.
     pub(super) fn get_after_subscription(&mut self, now: Instant, shadow: ShadowId) {
         if let Some(asking) = self.shadows.get_mut(shadow) {
-            let known = self.session.shadow(&asking.name);
             asking.link.fetching = true;
-            asking.link.asked = Some((now, known.and_then(|state| state.version)));
+            asking.link.asked = Some(now);
+            asking.link.risen = false;
         }
         let asked = self.ask(now, shadow, Operation::Get, Owner::Engine, None::<&Update>);
         debug_assert!(asked.is_ok(), "the shadow is attached and a get is small");
@@ -215,6 +216,8 @@ impl Engine {
         written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
         if owner == Owner::Application {
             self.admit(self.payload.len())?;
+            // The parts are within the request and its `state`.
+            self.config.limits.check_depth(&self.payload, 2)?;
             if operation == Operation::Update {
                 self.hand_over(id);
             }
@@ -237,16 +240,17 @@ impl Engine {
         let live = shadow.link.subscription == Subscribed::Live || !behaviour.wait_for_suback;
         let window = self.config.shadow_qos == crate::mqtt::QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
-        if self.connection.is_online() && live && window && !held {
+        let free = live && window && !held && self.connection.is_online();
+        if free && self.connection.may_publish(now) {
             // The hot path: straight from one buffer that is used again into another.
             let request =
                 self.requests
                     .register(owner, deadline, Progress::Queued, task(Vec::new()));
             let publication = Publication::new(&shadow.operation_topic, &self.payload)
                 .qos(self.config.shadow_qos);
-            let sent = self
-                .connection
-                .publish(&mut self.session.mqtt, &publication, request.0);
+            let sent =
+                self.connection
+                    .publish(now, &mut self.session.mqtt, &publication, request.0);
             debug_assert!(
                 sent.is_ok(),
                 "a shadow's topic is valid and the size is checked"

@@ -38,8 +38,10 @@ pub(super) struct ShadowLink {
     pub(super) paused: bool,
     /// Version conflicts in a row.
     pub(super) conflicts: u8,
-    /// When the engine's last get was made, and the version known then.
-    pub(super) asked: Option<(Instant, Option<u64>)>,
+    /// When the engine's last get was made.
+    pub(super) asked: Option<Instant>,
+    /// Whether a higher version was seen since, so that the get's reply may be older than that.
+    pub(super) risen: bool,
     /// The engine's update that is under way.
     pub(super) update: Option<Box<UpdateUnderWay>>,
 }

@@ -49,8 +49,9 @@ impl Engine {
     /// # Errors
     ///
     /// [`RequestError::Closed`], [`RequestError::UnknownShadow`]; [`RequestError::InvalidUpdate`] when
-    /// `patch` is no object or JSON cannot hold a value; [`RequestError::PayloadTooLarge`] when what
-    /// is reported altogether is above [`Config::maximum_payload_size`](crate::Config);
+    /// `patch` is no object or JSON cannot hold a value; [`RequestError::LimitExceeded`] when what is
+    /// reported altogether is too large or nests too deep, or one value is too large for a payload,
+    /// and [`RequestError::QueueFull`] when one is too large for the queue;
     /// [`RequestError::TooManyRequests`] when the ends of as many requests wait to be polled as may
     /// be open.
     pub fn report<R: Serialize + ?Sized>(
@@ -146,7 +147,12 @@ impl Engine {
         if self.connection.is_closed() {
             return Err(RequestError::Closed);
         }
-        let limit = self.largest_update();
+        let leaf = patch.largest_leaf() + ENVELOPE;
+        let limit = self.config.maximum_queued_bytes;
+        self.config.limits.check_payload(leaf)?;
+        if leaf > limit && !patch.is_empty() {
+            return Err(RequestError::QueueFull { limit });
+        }
         let waiting = self.events.ends();
         let shadow = self
             .shadows
@@ -157,10 +163,7 @@ impl Engine {
             .shadow_mut(&shadow.name)
             .ok_or(RequestError::UnknownShadow(id))?;
         let reported = state.reported.merged(patch);
-        let size = reported.as_str().len();
-        if size > limit {
-            return Err(RequestError::PayloadTooLarge { size, limit });
-        }
+        self.config.limits.check_document(reported.as_str())?;
         let open = if reason.is_some() {
             self.requests.reports()
         } else {
@@ -204,7 +207,8 @@ impl Engine {
 
     /// Largest text that the parts of an update may have together.
     fn largest_update(&self) -> usize {
-        let limit = self.config.maximum_payload_size.min(super::LARGEST_PAYLOAD);
+        let limit = self.config.limits.largest_payload();
+        let limit = limit.min(self.config.maximum_queued_bytes);
         let room = limit.saturating_sub(ENVELOPE);
         match self.config.behaviour.json_style {
             JsonStyle::Compact => room,
@@ -230,7 +234,10 @@ impl Engine {
             let id = shadow.id;
             if in_step && shadow.link.knowledge == Knowledge::Gap && !shadow.link.fetching {
                 self.close_gap(now, id);
-            } else if shadow.unsynchronized && self.may_update(id) {
+            } else if shadow.unsynchronized
+                && self.may_update(id)
+                && self.connection.may_publish(now)
+            {
                 self.send_update(now, id);
             }
         }
@@ -241,7 +248,7 @@ impl Engine {
         let Some(shadow) = self.shadows.get_mut(id) else {
             return;
         };
-        let due = shadow.link.asked.map(|(at, _)| at + SHORTEST_RETRY);
+        let due = shadow.link.asked.map(|at| at + SHORTEST_RETRY);
         match due.filter(|due| *due > now) {
             None => self.get_after_subscription(now, id),
             Some(due) => {

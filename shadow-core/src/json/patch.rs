@@ -140,6 +140,11 @@ impl Object {
         )
     }
 
+    /// Size of the largest leaf as an object of its own, in bytes of text.
+    pub(crate) fn largest_leaf(&self) -> usize {
+        largest(&self.node())
+    }
+
     /// The top-level members for which `wanted` holds.
     pub(crate) fn members_where(&self, wanted: impl Fn(&str) -> bool) -> Object {
         let mut node = self.node();
@@ -416,6 +421,20 @@ fn split<'a>(members: Members<'a>, size: usize, must: bool) -> (Members<'a>, Mem
         }
     }
     (first, rest)
+}
+
+fn largest(node: &Node<'_>) -> usize {
+    match node {
+        Node::Members(members) if !members.is_empty() => {
+            let of_member = |(key, value): (&Cow<'_, str>, &Node<'_>)| {
+                let mut name = Vec::new();
+                write_string(key, JsonStyle::Compact, &mut name);
+                name.len() + 3 + largest(value)
+            };
+            members.iter().map(of_member).max().unwrap_or(0)
+        }
+        leaf => leaf.len(),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub(crate) struct SessionState {
     last_packet_id: u16,
     outgoing: Vec<Outgoing>,
     incoming_exactly_once: Vec<PacketId>,
-    revision: u64,
+    revision: u32,
 }
 
 impl PartialEq for SessionState {
@@ -115,7 +115,7 @@ impl SessionState {
     /// Grows with every change of the messages kept here. Packet ids alone need not survive: only
     /// those of kept messages are in use.
     pub(crate) fn revision(&self) -> u64 {
-        self.revision
+        self.revision.into()
     }
 
     /// The next packet id: one more than the last, but never 0 and never one that an

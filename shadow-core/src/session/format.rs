@@ -1,9 +1,9 @@
 //! The stored form of a session.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use alloc::{boxed::Box, format};
 use core::fmt;
 
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{Session, ShadowState, Subscription};
+use super::{Nonce, Session, ShadowState, Subscription};
 use crate::json::Object;
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{Packet, PacketId, ProtocolVersion, QoS, topic};
@@ -195,7 +195,7 @@ impl Stored<'_> {
             answered: text(&shadow.answered),
         };
         Stored {
-            nonce: session.nonce.as_deref().map(String::from),
+            nonce: session.nonce.as_ref().map(|nonce| nonce.as_str().into()),
             next_token: session.next_token,
             last_packet_id: session.mqtt.last_packet_id(),
             outgoing: session.mqtt.outgoing().iter().map(message).collect(),
@@ -210,8 +210,8 @@ impl Stored<'_> {
 
     /// Everything is checked that the engine relies on.
     fn into_session(self) -> Result<Session, &'static str> {
-        let plain = |nonce: &String| nonce.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !self.nonce.as_ref().is_none_or(plain) {
+        let nonce = self.nonce.as_deref().map(Nonce::new);
+        if nonce == Some(None) {
             return Err("its nonce is none");
         }
         let outgoing = self.outgoing.into_iter().map(StoredMessage::into_outgoing);
@@ -240,7 +240,7 @@ impl Stored<'_> {
             mqtt: SessionState::restored(self.last_packet_id, outgoing, incoming),
             subscriptions,
             shadows: shadows.collect::<Result<_, _>>()?,
-            nonce: self.nonce.map(Box::from),
+            nonce: nonce.flatten(),
             next_token: self.next_token,
             ..Session::default()
         })

@@ -3,7 +3,6 @@
 mod format;
 mod shadow;
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -37,9 +36,9 @@ pub struct Session {
     pub(crate) mqtt: SessionState,
     pub(crate) subscriptions: Vec<Subscription>,
     shadows: Vec<ShadowState>,
-    nonce: Option<Box<str>>,
+    nonce: Option<Nonce>,
     /// The nonce of the run before, whose replies are late now.
-    earlier_nonce: Option<Box<str>>,
+    earlier_nonce: Option<Nonce>,
     next_token: u64,
     revision: u64,
 }
@@ -65,8 +64,23 @@ impl PartialEq for Session {
 
 impl Eq for Session {}
 
-/// Letters and digits that tell this run's tokens from others'.
-const NONCE_LENGTH: usize = 8;
+/// Letters and digits that tell one run's tokens from others'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Nonce([u8; 8]);
+
+impl Nonce {
+    /// `None` if `text` is not 8 letters and digits.
+    fn new(text: &str) -> Option<Nonce> {
+        let bytes = <[u8; 8]>::try_from(text.as_bytes()).ok()?;
+        let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
+        plain.then_some(Nonce(bytes))
+    }
+
+    fn as_str(&self) -> &str {
+        // They are ASCII letters and digits.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
 
 /// A plain subscription that the server granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,27 +176,23 @@ impl Session {
     /// seed is always the same has another one each time all the same.
     pub(crate) fn begin_run(&mut self, random: &mut Random) {
         let earlier = self.nonce.take();
-        let bytes: [u8; NONCE_LENGTH] = match &earlier {
+        self.nonce = Some(Nonce(match &earlier {
             None => random.letters_and_digits(),
-            Some(nonce) => {
-                let salt = nonce.bytes().fold(0_u64, |sum, byte| {
-                    sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)
-                });
-                Random::new(random.next() ^ salt).letters_and_digits()
+            Some(Nonce(salt)) => {
+                Random::new(random.next() ^ u64::from_le_bytes(*salt)).letters_and_digits()
             }
-        };
-        self.nonce = Some(bytes.map(char::from).iter().collect());
+        }));
         self.earlier_nonce = earlier;
         self.touch();
     }
 
     /// The nonce of the run before, if there was one.
     pub(crate) fn earlier_nonce(&self) -> Option<&str> {
-        self.earlier_nonce.as_deref()
+        self.earlier_nonce.as_ref().map(Nonce::as_str)
     }
 
     pub(crate) fn nonce(&self) -> &str {
-        self.nonce.as_deref().unwrap_or_default()
+        self.nonce.as_ref().map_or("", Nonce::as_str)
     }
 
     /// How many tokens were given out.

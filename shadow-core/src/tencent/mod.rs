@@ -16,6 +16,7 @@ pub mod topic;
 pub use credentials::{DEFAULT_SDK_APP_ID, Secret, SignatureMethod};
 pub use device_info::{Authentication, DeviceInfo, DeviceInfoError};
 pub use envelope::{Operation, ParseError};
+pub use limits::Limits;
 pub use reply::{Body, Document, Message, Timestamp, VERSION_CONFLICT};
 pub use request::{Part, Request, Update, UpdateError, UpdatePart};
 pub use topic::{NameError, ShadowName};

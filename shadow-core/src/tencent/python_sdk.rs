@@ -3,6 +3,7 @@
 //! [`Config::python_sdk`](crate::Config::python_sdk).
 
 use super::credentials::SignatureMethod;
+use super::limits::Limits;
 use crate::json::JsonStyle;
 
 /// The application id in its user names.
@@ -13,3 +14,13 @@ pub const SIGNATURE_METHOD: SignatureMethod = SignatureMethod::HmacSha1;
 
 /// How it prints JSON.
 pub const JSON_STYLE: JsonStyle = JsonStyle::Python;
+
+/// What it takes from an application: payloads, topics and names are as short as elsewhere, and
+/// nothing else is looked at.
+pub const LIMITS: Limits = Limits {
+    payload_size: Limits::current().payload_size,
+    topic_length: Limits::current().topic_length,
+    product_id_length: Limits::current().product_id_length,
+    device_name_length: Limits::current().device_name_length,
+    ..Limits::NONE
+};

@@ -5,8 +5,8 @@ use core::time::Duration;
 use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
 use shadow_core::{
-    Config, DisconnectCause, Event, Instant, Outcome, Publication, RequestError, Timer,
-    TransportFailure,
+    Config, DisconnectCause, Event, Instant, Limit, LimitExceeded, Outcome, Publication,
+    RequestError, Timer, TransportFailure,
 };
 
 use crate::device::{Device, Out, config, info};
@@ -170,14 +170,18 @@ fn a_server_that_answers_no_subscribe_gets_a_bounded_number() {
 #[test]
 fn a_payload_that_no_packet_can_hold_is_refused_whatever_is_configured() {
     let mut config = Config::plain("tool");
-    config.maximum_payload_size = usize::MAX;
     config.maximum_queued_bytes = usize::MAX;
     let mut device = Device::online(config);
     let payload = vec![0; 268_435_456]; // one more than a remaining length can say
     let refused = device
         .engine
         .publish(device.now, &Publication::new("t", &payload));
-    assert!(matches!(refused, Err(RequestError::PayloadTooLarge { .. })));
+    let exceeded = LimitExceeded {
+        limit: Limit::PayloadSize,
+        value: payload.len(),
+        maximum: 268_435_455 - 2 - 65_535 - 2, // beside the longest topic and a packet id
+    };
+    assert_eq!(refused, Err(RequestError::LimitExceeded(exceeded)));
 }
 
 #[test]

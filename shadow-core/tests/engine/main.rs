@@ -6,12 +6,16 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+mod backoff;
 mod device;
+mod events;
 mod hostile;
+mod limits;
 mod link;
 mod login;
 mod memory;
 mod model;
+mod pace;
 mod plain;
 mod profile;
 mod requests;

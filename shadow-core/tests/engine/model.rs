@@ -84,6 +84,7 @@ fn configuration() -> impl Strategy<Value = Config> {
         config.behaviour.wait_for_suback = wait;
         config.behaviour.get_on_subscribe = fetch;
         config.keep_alive = 4;
+        config.limits.keep_alive_minimum = 4;
         config.ping_timeout = Duration::from_secs(2);
         config.connect_timeout = Duration::from_secs(3);
         config.request_timeout = Duration::from_secs(5);

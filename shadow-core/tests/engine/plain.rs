@@ -4,7 +4,10 @@ use core::time::Duration;
 
 use shadow_core::event::Message;
 use shadow_core::mqtt::{PacketId, PacketKind, ProtocolVersion, QoS};
-use shadow_core::{Config, Event, Outcome, Publication, RequestError, Timer, TransportFailure};
+use shadow_core::{
+    Config, Event, Limit, LimitExceeded, Outcome, Publication, RequestError, Timer,
+    TransportFailure,
+};
 
 use crate::device::{Device, OPERATION_TOPIC, Out, RESULT_TOPIC, config};
 
@@ -516,7 +519,7 @@ fn what_did_not_leave_is_cancelled_for_good_whatever_it_is() {
 #[test]
 fn bounds_refuse_and_change_nothing() {
     let mut config = Config::plain("tool");
-    config.maximum_payload_size = 10;
+    config.limits.payload_size = 10;
     config.maximum_queued_bytes = 25;
     config.maximum_requests = 3;
     config.maximum_subscriptions = 1;
@@ -527,11 +530,12 @@ fn bounds_refuse_and_change_nothing() {
             .publish(device.now, &Publication::new("t", &vec![0; size]))
             .map(drop)
     };
-    let too_large = RequestError::PayloadTooLarge {
-        size: 11,
-        limit: 10,
+    let too_large = LimitExceeded {
+        limit: Limit::PayloadSize,
+        value: 11,
+        maximum: 10,
     };
-    assert_eq!(publish(&mut device, 11), Err(too_large));
+    assert_eq!(publish(&mut device, 11), Err(too_large.into()));
     publish(&mut device, 10).unwrap();
     publish(&mut device, 10).unwrap();
     assert_eq!(

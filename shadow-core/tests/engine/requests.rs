@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use shadow_core::event::{Unmatched, UnmatchedReason};
 use shadow_core::tencent::{Operation, Update, VERSION_CONFLICT};
-use shadow_core::{Event, Outcome, RequestError, Timer, TransportFailure};
+use shadow_core::{Event, Limit, Outcome, RequestError, Timer, TransportFailure};
 
 use crate::device::{Device, OPERATION_TOPIC, Out, RESULT_TOPIC, config, token};
 
@@ -335,10 +335,13 @@ fn a_refusal_changes_nothing() {
     assert!(matches!(not_a_number, Err(RequestError::InvalidUpdate(_))));
     let large = Update::new().reported(serde_json::json!({"a": "x".repeat(20_000)}));
     let large = with.engine.update(now, shadow, &large);
-    assert!(matches!(
-        large,
-        Err(RequestError::PayloadTooLarge { limit: 16_384, .. })
-    ));
+    let Err(RequestError::LimitExceeded(exceeded)) = large else {
+        panic!("{large:?}");
+    };
+    assert_eq!(
+        (exceeded.limit, exceeded.maximum),
+        (Limit::PayloadSize, 16_384)
+    );
     assert_eq!(with.events(), []);
     with.engine.get(now, shadow).unwrap();
     without.engine.get(now, shadow).unwrap();

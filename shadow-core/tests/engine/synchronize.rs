@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use shadow_core::event::DeltaOrigin;
 use shadow_core::tencent::Update;
 use shadow_core::{
-    Delta, Event, Outcome, RequestError, RequestId, Session, Timer, TransportFailure, VersionPolicy,
+    Delta, Event, Limit, LimitExceeded, Outcome, RequestError, RequestId, Session, Timer,
+    TransportFailure, VersionPolicy,
 };
 
 use crate::device::{Device, config, token};
@@ -434,14 +435,18 @@ fn a_refused_update_is_told_and_tried_again_with_the_next_report() {
 #[test]
 fn reports_are_bounded() {
     let mut bounded = config();
-    bounded.maximum_payload_size = 1_000;
+    bounded.limits.document_size = 1_000;
     bounded.maximum_requests = 2;
     let mut device = Device::ready(bounded);
     let shadow = device.shadow();
     let large = json!({"a": "x".repeat(1_000)});
     assert!(matches!(
         device.engine.report(device.now, shadow, &large),
-        Err(RequestError::PayloadTooLarge { .. })
+        Err(RequestError::LimitExceeded(LimitExceeded {
+            limit: Limit::DocumentSize,
+            value: 1_008,
+            maximum: 1_000,
+        }))
     ));
     assert_eq!(device.engine.reported(shadow), Some("{}"));
     // An application that never polls events cannot report for ever.

@@ -43,6 +43,7 @@ pub(crate) fn lamp_config() -> Config {
     config.backoff = Backoff {
         initial: Duration::from_millis(1),
         maximum: Duration::from_millis(1),
+        least_interval: Duration::ZERO,
         ..Backoff::default()
     };
     config

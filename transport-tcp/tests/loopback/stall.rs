@@ -21,6 +21,7 @@ fn a_peer_that_never_reads_stops_nothing() {
         let mut config = Config::plain("talker");
         config.request_timeout = Duration::from_secs(5);
         config.keep_alive = 0;
+        config.limits.keep_alive_minimum = 0;
         let connector = server.connector();
         let clock = FastClock(SystemClock::new());
         let (client, _events, driver) = start_by(clock, config, connector);

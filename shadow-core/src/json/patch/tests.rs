@@ -158,31 +158,12 @@ fn add(all: &mut Value, more: Value) {
 }
 
 impl Object {
-    /// Size of the largest leaf as an object of its own.
-    fn largest_leaf(&self) -> usize {
-        largest(&self.node())
-    }
-
     /// The union of two patches that name different leaves.
     fn merged_as_patch(&self, other: &Object) -> Object {
         let sum = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let (mut all, more) = (sum(self.as_str()), sum(other.as_str()));
         add(&mut all, more);
         object(&serde_json::to_string(&all).unwrap())
-    }
-}
-
-fn largest(node: &Node<'_>) -> usize {
-    match node {
-        Node::Members(members) if !members.is_empty() => {
-            let of_member = |(key, value): (&Cow<'_, str>, &Node<'_>)| {
-                let mut name = Vec::new();
-                write_string(key, JsonStyle::Compact, &mut name);
-                name.len() + 3 + largest(value)
-            };
-            members.iter().map(of_member).max().unwrap_or(0)
-        }
-        leaf => leaf.len(),
     }
 }
 

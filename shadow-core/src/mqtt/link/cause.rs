@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use crate::limit::LimitExceeded;
 use crate::mqtt::{ConnectReturnCode, DecodeError, EncodeError};
 
 /// Why there is no link.
@@ -11,7 +12,17 @@ use crate::mqtt::{ConnectReturnCode, DecodeError, EncodeError};
 pub enum DisconnectCause {
     /// The transport says so.
     Transport(TransportFailure),
-    /// The server refused the login.
+    /// The transport says so, soon after login, for the n-th time in a row: another client probably
+    /// uses the same client id, and the server lets only one of them stay. What that is concluded
+    /// from, and when it errs, is told at [`Backoff`](crate::Backoff). Until it is over the engine
+    /// tries again far less often.
+    Contested {
+        /// How many links in a row ended so, this one included.
+        times: u32,
+        /// What the transport says of this one.
+        failure: TransportFailure,
+    },
+    /// The server refused the login. Told of every try.
     Refused(ConnectReturnCode),
     /// No CONNACK within the configured `connect_timeout`.
     ConnectTimedOut,
@@ -25,6 +36,9 @@ pub enum DisconnectCause {
     AcknowledgementsUnread,
     /// The configured login, will or client id does not fit into a CONNECT.
     InvalidConnect(EncodeError),
+    /// The configuration asks for what the server's limits forbid, so nothing was sent:
+    /// [`Config::check`](crate::Config::check) says it beforehand.
+    LimitExceeded(LimitExceeded),
     /// The server sent bytes that are no MQTT packet.
     Malformed(DecodeError),
     /// The server sent a packet that has no place here; the text names the clause.
@@ -35,6 +49,11 @@ impl fmt::Display for DisconnectCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DisconnectCause::Transport(failure) => write!(f, "{failure}"),
+            DisconnectCause::Contested { times, failure } => write!(
+                f,
+                "{failure}, {times} times in a row soon after login: another client probably uses \
+                 this client id"
+            ),
             DisconnectCause::Refused(code @ ConnectReturnCode::BadUserNameOrPassword) => {
                 write!(
                     f,
@@ -49,6 +68,7 @@ impl fmt::Display for DisconnectCause {
                 write!(f, "the server does not read its acknowledgements")
             }
             DisconnectCause::InvalidConnect(error) => write!(f, "cannot make a CONNECT: {error}"),
+            DisconnectCause::LimitExceeded(exceeded) => write!(f, "not connecting: {exceeded}"),
             DisconnectCause::Malformed(error) => write!(f, "malformed packet: {error}"),
             DisconnectCause::Violation(clause) => write!(f, "protocol violation: {clause}"),
         }

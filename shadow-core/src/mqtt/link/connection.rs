@@ -3,15 +3,16 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::online::{Activity, Awaiting, Online, acknowledge_inbound};
+use super::backoff::{Timing, Troubles};
+use super::online::{Activity, Awaiting, Online, Resuming, acknowledge_inbound};
 use super::outbox::Outbox;
+use super::pace::Pace;
 use super::{Backoff, DisconnectCause, Publication, Transmit, TransportFailure};
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{
     Connect, ConnectReturnCode, EncodeError, Entries, Incoming, Packet, PacketId, PacketKind,
     ProtocolVersion, PubRel, Publish, QoS, Subscribe, SubscribeReturnCode, Unsubscribe,
 };
-use crate::random::Random;
 use crate::time::Instant;
 
 /// What a connection is told once.
@@ -28,7 +29,6 @@ pub(crate) struct Settings {
     pub(crate) maximum_in_flight: usize,
     /// Bytes of acknowledgements that may wait for the transport.
     pub(crate) maximum_acknowledgements: usize,
-    pub(crate) backoff: Backoff,
 }
 
 /// What came of an inbound packet.
@@ -79,6 +79,7 @@ pub(crate) enum ConnectionTimer {
     KeepAlive,
     PingResponse,
     Acknowledgement,
+    Pace,
 }
 
 /// See the module.
@@ -87,8 +88,10 @@ pub(crate) struct Connection {
     settings: Settings,
     state: State,
     outbox: Outbox,
-    /// Links in a row that were not stable.
-    failures: u32,
+    troubles: Troubles,
+    pace: Pace,
+    /// Whether a message waits for the pace.
+    paced: bool,
 }
 
 #[derive(Debug)]
@@ -109,13 +112,15 @@ enum State {
 }
 
 impl Connection {
-    pub(crate) fn new(settings: Settings, now: Instant) -> Connection {
+    pub(crate) fn new(settings: Settings, pace: Pace, now: Instant) -> Connection {
         let state = State::Waiting { until: now };
         Connection {
             settings,
             state,
             outbox: Outbox::default(),
-            failures: 0,
+            troubles: Troubles::default(),
+            pace,
+            paced: false,
         }
     }
 
@@ -158,10 +163,27 @@ impl Connection {
         };
     }
 
-    /// Makes the next connection due now, if one is waited for.
+    /// Does not ask for the connection that is due, for a cause of this side.
+    pub(crate) fn refuse_start(
+        &mut self,
+        now: Instant,
+        cause: DisconnectCause,
+        timing: &mut Timing<'_>,
+    ) -> Notice {
+        self.lose(now, cause, timing)
+    }
+
+    /// Makes the next connection due as soon as another CONNECT may be sent, if one is waited for.
     pub(crate) fn hasten(&mut self, now: Instant) {
-        if matches!(self.state, State::Waiting { .. }) {
-            self.state = State::Waiting { until: now };
+        if let State::Waiting { until } = &mut self.state {
+            *until = self.troubles.earliest(now).min(*until);
+        }
+    }
+
+    /// The same, if the login was refused, as it may not be any more.
+    pub(crate) fn hasten_refused(&mut self, now: Instant) {
+        if self.troubles.forgive_refusals() {
+            self.hasten(now);
         }
     }
 
@@ -170,7 +192,7 @@ impl Connection {
         &mut self,
         now: Instant,
         connect: &Connect<'_>,
-        random: &mut Random,
+        timing: &mut Timing<'_>,
     ) -> Option<Notice> {
         let State::Connecting { deadline } = self.state else {
             return None;
@@ -179,7 +201,7 @@ impl Connection {
             .outbox
             .push_packet(PacketKind::Connect, None, None, |out| connect.encode(out));
         if let Err(error) = pushed {
-            return Some(self.fail(now, DisconnectCause::InvalidConnect(error), random));
+            return Some(self.fail(now, DisconnectCause::InvalidConnect(error), timing));
         }
         let activity = Activity {
             sent: now,
@@ -194,13 +216,13 @@ impl Connection {
         &mut self,
         now: Instant,
         failure: TransportFailure,
-        random: &mut Random,
+        timing: &mut Timing<'_>,
     ) -> Option<Notice> {
         match self.state {
             State::Waiting { .. } | State::Closed => None,
             State::Connecting { .. } | State::Handshake { .. } | State::Online(_) => {
                 let cause = DisconnectCause::Transport(failure);
-                let notice = self.lose(now, cause, random);
+                let notice = self.lose(now, cause, timing);
                 Some(notice)
             }
         }
@@ -221,30 +243,32 @@ impl Connection {
         now: Instant,
         session: &mut SessionState,
         incoming: Incoming<'a>,
-        random: &mut Random,
+        timing: &mut Timing<'_>,
     ) -> Option<Signal<'a>> {
         if self.is_online()
             && self.outbox.acknowledgements() >= self.settings.maximum_acknowledgements
         {
             let cause = DisconnectCause::AcknowledgementsUnread;
-            return Some(Signal::Notice(self.fail(now, cause, random)));
+            return Some(Signal::Notice(self.fail(now, cause, timing)));
         }
         let handled = match (&mut self.state, incoming) {
             (State::Handshake { activity, .. }, Incoming::Packet(Packet::ConnAck(answer))) => {
                 if answer.code != ConnectReturnCode::Accepted {
                     let cause = DisconnectCause::Refused(answer.code);
-                    return Some(Signal::Notice(self.fail(now, cause, random)));
+                    return Some(Signal::Notice(self.fail(now, cause, timing)));
                 }
                 if answer.session_present && self.settings.clean_session {
                     let clause = "[MQTT-3.2.2-1] session present after a clean session";
                     let cause = DisconnectCause::Violation(clause);
-                    return Some(Signal::Notice(self.fail(now, cause, random)));
+                    return Some(Signal::Notice(self.fail(now, cause, timing)));
                 }
+                self.troubles.accepted();
                 self.state = State::Online(Online {
                     since: now,
                     activity: *activity,
                     ping_response_by: None,
                     awaiting: Vec::new(),
+                    resuming: Resuming::default(),
                 });
                 let session_present = answer.session_present;
                 Ok(Some(Signal::Notice(Notice::Online { session_present })))
@@ -266,7 +290,7 @@ impl Connection {
             Some(Signal::Notice(self.fail(
                 now,
                 DisconnectCause::Violation(clause),
-                random,
+                timing,
             )))
         })
     }
@@ -285,10 +309,21 @@ impl Connection {
         }
     }
 
+    /// Whether another message may leave by now, of whatever QoS. If not it is waited for, as long
+    /// as nobody calls [`Connection::resume_more`].
+    pub(crate) fn may_publish(&mut self, now: Instant) -> bool {
+        let resuming =
+            matches!(&self.state, State::Online(online) if !online.resuming.waiting.is_empty());
+        let open = self.pace.is_open(now) && !resuming;
+        self.paced |= !open;
+        open
+    }
+
     /// Sends a message; only while online. A QoS 1 or 2 message is kept in `session` until it is
     /// acknowledged.
     pub(crate) fn publish(
         &mut self,
+        now: Instant,
         session: &mut SessionState,
         publication: &Publication<'_>,
         ticket: u64,
@@ -314,6 +349,7 @@ impl Connection {
             .push_packet(PacketKind::Publish, Some(id), Some(ticket), |out| {
                 publish.encode(out)
             })?;
+        self.pace.take(now);
         if let Some(stage) = stage {
             let mut packet = Vec::new();
             publish.encode(&mut packet)?;
@@ -395,7 +431,7 @@ impl Connection {
 
     /// Takes up the unacknowledged messages of earlier links again, in order [MQTT-4.4.0-1]. Where
     /// the server kept nothing they are sent as new ones; those that it had already taken over are
-    /// done, and their tickets are handed back.
+    /// done, and their tickets are handed back. [`Connection::resume_more`] sends them.
     ///
     /// MQTT 3.1 does not tell what the server kept, so there it is taken to have kept all that it
     /// was asked to: a message twice is better than none (MQTT 3.1, section 4.2).
@@ -418,32 +454,66 @@ impl Connection {
                 !taken_over && !message.abandoned
             });
         }
-        for message in session.outgoing() {
-            let id = Some(message.packet_id);
+        if let State::Online(online) = &mut self.state {
+            let ids = session.outgoing().iter().rev().map(|m| m.packet_id);
+            online.resuming = Resuming {
+                waiting: ids.collect(),
+                kept,
+                duplicate: kept || always_duplicate,
+            };
+        }
+        done
+    }
+
+    /// Sends on what [`Connection::resume`] took up, as fast as messages may leave.
+    pub(crate) fn resume_more(&mut self, now: Instant, session: &mut SessionState) {
+        self.paced = false;
+        let State::Online(Online { resuming, .. }) = &mut self.state else {
+            return;
+        };
+        let version = self.settings.version;
+        while let Some(packet_id) = resuming.waiting.last().copied() {
+            let same = |message: &Outgoing| message.packet_id == packet_id;
+            let Some(index) = session.outgoing().iter().position(same) else {
+                resuming.waiting.pop(); // It was taken back meanwhile.
+                continue;
+            };
+            let Some(message) = session.outgoing().get(index) else {
+                break;
+            };
+            let id = Some(packet_id);
             let pushed = if message.stage == Stage::PubComp {
                 let release = PubRel {
-                    packet_id: message.packet_id,
-                    dup: kept,
+                    packet_id,
+                    dup: resuming.kept,
                 };
                 self.outbox
                     .push_packet(PacketKind::PubRel, id, None, |out| {
                         Ok(release.encode(version, out))
                     })
+            } else if message.abandoned && !resuming.kept {
+                session.outgoing_mut().remove(index); // Its end was told, and nobody knows of it.
+                Ok(())
+            } else if !self.pace.is_open(now) {
+                self.paced = true;
+                return;
             } else {
+                self.pace.take(now);
+                let duplicate = resuming.duplicate;
                 self.outbox
                     .push_packet(PacketKind::Publish, id, message.ticket, |out| {
                         let start = out.len();
                         out.extend_from_slice(&message.packet);
-                        if let Some(first) = out.get_mut(start).filter(|_| kept || always_duplicate)
-                        {
+                        if let Some(first) = out.get_mut(start).filter(|_| duplicate) {
                             *first |= DUP;
                         }
                         Ok(message.packet.len())
                     })
             };
             debug_assert!(pushed.is_ok(), "it was encoded before");
+            resuming.waiting.pop();
         }
-        done
+        resuming.waiting = Vec::new(); // Given back: most links have nothing to resume.
     }
 
     /// Takes back a message, SUBSCRIBE or UNSUBSCRIBE that never left, as if it had not been sent.
@@ -478,16 +548,17 @@ impl Connection {
             }
         }
         self.state = State::Closed;
+        self.paced = false;
     }
 
     /// Carries out what is due by now.
-    pub(crate) fn handle_tick(&mut self, now: Instant, random: &mut Random) -> Option<Notice> {
-        let (timer, at) = self.deadline()?;
+    pub(crate) fn handle_tick(&mut self, now: Instant, timing: &mut Timing<'_>) -> Option<Notice> {
+        let (timer, at) = self.state_deadline()?;
         if at > now {
             return None;
         }
         let cause = match timer {
-            ConnectionTimer::Reconnect => return None,
+            ConnectionTimer::Reconnect | ConnectionTimer::Pace => return None,
             ConnectionTimer::KeepAlive => {
                 self.ping(now);
                 return None;
@@ -496,7 +567,7 @@ impl Connection {
             ConnectionTimer::PingResponse => DisconnectCause::PingTimedOut,
             ConnectionTimer::Acknowledgement => DisconnectCause::SubscribeTimedOut,
         };
-        Some(self.fail(now, cause, random))
+        Some(self.fail(now, cause, timing))
     }
 
     fn ping(&mut self, now: Instant) {
@@ -520,8 +591,17 @@ impl Connection {
         }
     }
 
-    /// When to call [`Connection::handle_tick`] (or, for `Reconnect`, to start) at the latest.
+    /// When to call [`Connection::handle_tick`] (or, for `Reconnect`, to start, and for `Pace`, to
+    /// send what waits) at the latest.
     pub(crate) fn deadline(&self) -> Option<(ConnectionTimer, Instant)> {
+        let pace = self
+            .paced
+            .then(|| (ConnectionTimer::Pace, self.pace.opens_at()));
+        let others = self.state_deadline().into_iter();
+        others.chain(pace).min_by_key(|(_, at)| *at)
+    }
+
+    fn state_deadline(&self) -> Option<(ConnectionTimer, Instant)> {
         match &self.state {
             State::Waiting { until } => Some((ConnectionTimer::Reconnect, *until)),
             State::Connecting { deadline } | State::Handshake { deadline, .. } => {
@@ -548,8 +628,16 @@ impl Connection {
         &mut self,
         now: Instant,
         buffer: &mut Vec<u8>,
+        backoff: &Backoff,
     ) -> Option<(Transmit, Option<u64>)> {
         let popped = self.outbox.pop(buffer)?;
+        if let Transmit::Packet {
+            kind: PacketKind::Connect,
+            ..
+        } = popped.0
+        {
+            self.troubles.connect_sent(now, backoff);
+        }
         if let Transmit::Packet { .. } = popped.0 {
             match &mut self.state {
                 State::Handshake { activity, .. } => activity.sent = now,
@@ -565,25 +653,23 @@ impl Connection {
         &mut self,
         now: Instant,
         cause: DisconnectCause,
-        random: &mut Random,
+        timing: &mut Timing<'_>,
     ) -> Notice {
-        let notice = self.lose(now, cause, random);
+        let notice = self.lose(now, cause, timing);
         self.outbox.push_close();
         notice
     }
 
-    fn lose(&mut self, now: Instant, cause: DisconnectCause, random: &mut Random) -> Notice {
+    fn lose(&mut self, now: Instant, cause: DisconnectCause, timing: &mut Timing<'_>) -> Notice {
         self.outbox.clear();
-        if let State::Online(online) = &self.state
-            && now.saturating_since(online.since) >= self.settings.backoff.stable_after
-        {
-            self.failures = 0;
-        }
-        self.failures = self.failures.saturating_add(1);
-        let retry_in = self.settings.backoff.delay(self.failures, random);
-        self.state = State::Waiting {
-            until: now + retry_in,
+        self.paced = false;
+        let online = match &self.state {
+            State::Online(online) => Some(now.saturating_since(online.since)),
+            _ => None,
         };
+        let (cause, until) = self.troubles.lost(now, online, cause, timing);
+        self.state = State::Waiting { until };
+        let retry_in = until.saturating_since(now);
         Notice::Lost { cause, retry_in }
     }
 

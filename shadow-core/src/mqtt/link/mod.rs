@@ -8,6 +8,7 @@ mod cause;
 mod connection;
 mod online;
 mod outbox;
+mod pace;
 mod publication;
 
 pub use backoff::Backoff;
@@ -15,4 +16,6 @@ pub use cause::{DisconnectCause, TransportFailure};
 pub use outbox::Transmit;
 pub use publication::Publication;
 
+pub(crate) use backoff::Timing;
 pub(crate) use connection::{Connection, ConnectionTimer, Notice, Settings, Signal};
+pub(crate) use pace::Pace;

@@ -20,6 +20,18 @@ pub(super) struct Online {
     /// Until when the PINGRESP must have come, if one is due.
     pub(super) ping_response_by: Option<Instant>,
     pub(super) awaiting: Vec<Awaiting>,
+    pub(super) resuming: Resuming,
+}
+
+/// The messages of earlier links that are to be sent again.
+#[derive(Debug, Default)]
+pub(super) struct Resuming {
+    /// Their packet ids, the next one last.
+    pub(super) waiting: Vec<PacketId>,
+    /// Whether the server kept what it had got of them.
+    pub(super) kept: bool,
+    /// Whether they carry DUP.
+    pub(super) duplicate: bool,
 }
 
 /// When bytes last went either way.

@@ -1,0 +1,273 @@
+//! Messages leave no faster than the server takes them.
+
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use shadow_core::mqtt::{Packet, QoS};
+use shadow_core::tencent::Update;
+use shadow_core::{Config, Event, Instant, Outcome, Publication, Session, Timer, TransportFailure};
+
+use crate::device::{Device, Out, config, info, token};
+
+const SECOND: Duration = Duration::from_secs(1);
+const RATE: usize = 20;
+const INTERVAL: Duration = Duration::from_millis(50); // 20 a second
+
+fn paced(mut config: Config, rate: u32) -> Config {
+    config.limits.messages_per_second = NonZeroU32::new(rate);
+    config.maximum_requests = 1_000;
+    config
+}
+
+/// The payloads of PUBLISH packets; there must be no others.
+fn payloads(device: &mut Device) -> Vec<String> {
+    let version = device.version;
+    let out = device.poll().into_iter().map(|out| {
+        let Out::Packet(bytes) = out else {
+            panic!("{out:?}");
+        };
+        match Packet::decode(&bytes, version).unwrap() {
+            Packet::Publish(publish) => String::from_utf8(publish.payload.to_vec()).unwrap(),
+            other => panic!("expected PUBLISH, got {other:?}"),
+        }
+    });
+    out.collect()
+}
+
+/// Ticks at every deadline that is the pace's, until there is no such. What leaves, and how long
+/// after the start.
+fn run(device: &mut Device, start: Instant) -> Vec<(Duration, String)> {
+    let mut left = Vec::new();
+    loop {
+        let at = device.now.saturating_since(start);
+        left.extend(payloads(device).into_iter().map(|payload| (at, payload)));
+        device.events();
+        assert!(!device.engine.has_output(), "nothing that is ready waits");
+        let deadline = device.engine.poll_deadline().unwrap();
+        if deadline.timer != Timer::Pace {
+            return left;
+        }
+        assert!(deadline.at > device.now, "a wake-up for nothing");
+        device.now = deadline.at;
+        device.engine.handle_tick(device.now);
+    }
+}
+
+/// 60 at once under 20 a second: a second's worth leaves now, then one every 50 ms.
+fn expected() -> Vec<(Duration, String)> {
+    let at = |number: usize| INTERVAL * u32::try_from(number.saturating_sub(RATE - 1)).unwrap();
+    (0..60)
+        .map(|number| (at(number), format!("{number}")))
+        .collect()
+}
+
+#[test]
+fn sixty_messages_at_once_leave_at_their_ticks() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut config = paced(Config::plain("tool"), 20);
+        config.maximum_in_flight = 100;
+        let mut device = Device::online(config);
+        for number in 0..60 {
+            let payload = number.to_string();
+            let message = Publication::new("t", payload.as_bytes()).qos(qos);
+            device.engine.publish(device.now, &message).unwrap();
+        }
+        let start = device.now;
+        assert_eq!(run(&mut device, start), expected(), "{qos:?}");
+        assert_eq!(device.now.saturating_since(start), 2 * SECOND);
+    }
+}
+
+/// The hot path, which does not go through the table of what waits.
+#[test]
+fn sixty_updates_at_once_leave_at_their_ticks_and_in_order() {
+    let mut config = paced(config(), 20);
+    config.behaviour.get_on_subscribe = false;
+    let mut device = Device::online(config);
+    device.subscribe_own();
+    let shadow = device.shadow();
+    for number in 0..60 {
+        let update = Update::new().reported(serde_json::json!({ "n": number }));
+        device.engine.update(device.now, shadow, &update).unwrap();
+    }
+    let start = device.now;
+    let left = run(&mut device, start);
+    let numbers = left.iter().map(|(at, payload)| {
+        let value: serde_json::Value = serde_json::from_str(payload).unwrap();
+        (*at, value["state"]["reported"]["n"].to_string())
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), expected());
+}
+
+#[test]
+fn without_a_limit_all_leave_at_once() {
+    let mut config = Config::plain("tool");
+    config.maximum_requests = 1_000;
+    let mut device = Device::online(config);
+    for _ in 0..60 {
+        device
+            .engine
+            .publish(device.now, &Publication::new("t", b""))
+            .unwrap();
+    }
+    assert_eq!(device.poll().len(), 60);
+}
+
+/// The pace is for PUBLISH alone: what else there is does not wait, and takes nobody's place.
+#[test]
+fn other_packets_are_not_paced() {
+    let mut device = Device::online(paced(Config::plain("tool"), 1));
+    let publish = |device: &mut Device, payload: &[u8]| {
+        let message = Publication::new("t", payload);
+        device.engine.publish(device.now, &message).unwrap();
+    };
+    publish(&mut device, b"now");
+    publish(&mut device, b"later");
+    assert_eq!(payloads(&mut device), ["now"]);
+    for filter in ["a", "b", "c"] {
+        device
+            .engine
+            .subscribe(device.now, filter, QoS::AtLeastOnce)
+            .unwrap();
+        assert_eq!(device.packet()[0], 0x82);
+    }
+    device.message("a", b"", QoS::AtLeastOnce, Some(7));
+    assert_eq!(device.packet(), [0x40, 2, 0, 7]);
+    device.events();
+    device.tick(Timer::Pace, SECOND);
+    assert_eq!(payloads(&mut device), ["later"]);
+}
+
+#[test]
+fn a_message_that_waits_for_the_pace_times_out_by_its_own_deadline() {
+    let mut device = Device::online(paced(Config::plain("tool"), 1));
+    let publish = |device: &mut Device| {
+        let message = Publication::new("t", b"x");
+        device.engine.publish(device.now, &message).unwrap()
+    };
+    publish(&mut device);
+    let waiting = publish(&mut device);
+    device.poll();
+    device.events();
+    let half = SECOND / 2;
+    device
+        .engine
+        .set_timeout(device.now, waiting, half)
+        .unwrap();
+    device.tick(Timer::Request, half);
+    assert_eq!(device.outcome(waiting), Outcome::TimedOut);
+    device.silent();
+    // Nothing waits any more, so there is nothing to wake up for.
+    assert_eq!(
+        device.engine.poll_deadline().unwrap().timer,
+        Timer::KeepAlive
+    );
+    // It took nobody's place.
+    device.wait(half);
+    publish(&mut device);
+    assert_eq!(payloads(&mut device), ["x"]);
+}
+
+#[test]
+fn nothing_waits_for_the_pace_without_a_link() {
+    let mut config = paced(Config::plain("tool"), 1);
+    config.backoff.initial = SECOND * 5;
+    let mut device = Device::online(config);
+    for _ in 0..3 {
+        device
+            .engine
+            .publish(device.now, &Publication::new("t", b"x"))
+            .unwrap();
+    }
+    assert_eq!(payloads(&mut device), ["x"]);
+    assert_eq!(device.engine.poll_deadline().unwrap().timer, Timer::Pace);
+    let closed = TransportFailure::ClosedByPeer;
+    device.engine.handle_disconnected(device.now, closed);
+    assert_eq!(
+        device.engine.poll_deadline().unwrap().timer,
+        Timer::Reconnect
+    );
+    // The pace is the device's, not the link's.
+    device.events();
+    device.engine.reconnect(device.now);
+    device.connect(false);
+    device.silent();
+    device.tick(Timer::Pace, SECOND);
+    assert_eq!(payloads(&mut device), ["x"]);
+    device.engine.close(device.now);
+    assert_eq!(device.engine.poll_deadline(), None);
+}
+
+/// What is sent again counts, keeps its order [MQTT-4.6.0-1], and goes before what is new.
+#[test]
+fn messages_of_the_last_link_are_paced_too() {
+    let mut config = paced(Config::plain("tool"), 2);
+    config.clean_session = false;
+    let mut device = Device::new(config);
+    device.connect(false);
+    for number in 0..5 {
+        let payload = number.to_string();
+        let message = Publication::new("t", payload.as_bytes()).qos(QoS::AtLeastOnce);
+        device.engine.publish(device.now, &message).unwrap();
+    }
+    let start = device.now;
+    run(&mut device, start);
+    device.wait(SECOND);
+    let closed = TransportFailure::ClosedByPeer;
+    device.engine.handle_disconnected(device.now, closed);
+    device.events();
+    device.engine.reconnect(device.now);
+    device.connect(true);
+    let new = Publication::new("t", b"new");
+    device.engine.publish(device.now, &new).unwrap();
+    // One that is acknowledged meanwhile is not sent again.
+    device.bytes(&[0x40, 2, 0, 4]);
+    let half = SECOND / 2;
+    let start = device.now;
+    let left = run(&mut device, start);
+    let expected = [(0, "0"), (0, "1"), (1, "2"), (2, "4"), (3, "new")];
+    let expected = expected.map(|(halves, payload)| (half * halves, payload.to_owned()));
+    assert_eq!(left, expected);
+}
+
+/// As after a reconnect with much to say: the get that finds out what was missed goes first.
+#[test]
+fn the_engines_own_get_does_not_wait_behind_what_the_application_asked_for() {
+    let mut config = paced(config(), 1);
+    config.request_timeout = SECOND * 60;
+    let mut device = Device::with_session(config, Session::new(), 1);
+    let shadow = device.shadow();
+    for _ in 0..3 {
+        device.engine.clear_desired(device.now, shadow).unwrap();
+    }
+    device.connect(false);
+    let subscribe = device.packet();
+    // The one message that may leave is another.
+    device
+        .engine
+        .publish(device.now, &Publication::new("t", b"x"))
+        .unwrap();
+    assert_eq!(payloads(&mut device), ["x"]);
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+    device.silent();
+    device.events();
+    device.tick(Timer::Pace, SECOND);
+    let get = device.published();
+    assert!(get.contains(r#""type":"get""#), "{get}");
+    device.reply(
+        &token(&get),
+        "get",
+        0,
+        r#"{"state":{"reported":{}},"version":1}"#,
+    );
+    assert!(matches!(device.event(), Event::Ready { .. }));
+    device.tick(Timer::Pace, SECOND);
+    assert!(device.published().contains(r#""desired":null"#));
+}
+
+#[test]
+fn the_python_sdk_has_no_pace() {
+    assert_eq!(Config::python_sdk(&info()).limits.messages_per_second, None);
+    let rate = config().limits.messages_per_second;
+    assert_eq!(rate, NonZeroU32::new(20), "vendor doc 634/15241");
+}
