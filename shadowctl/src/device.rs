@@ -37,7 +37,7 @@ impl Device {
     /// # Errors
     ///
     /// Those of [`Inbox::find`], and [`FailureKind::Operation`](crate::failure::FailureKind) when
-    /// the server refuses the subscription or the get.
+    /// the server refuses the subscription or the get, or would refuse the configuration.
     pub async fn connect<C: Connector + 'static, K: Clock>(
         runtime: Runtime<'_, K>,
         mut config: Config,
@@ -47,6 +47,7 @@ impl Device {
         output: &mut Output,
     ) -> Result<Device, Failure> {
         config.request_timeout = patience.timeout;
+        config.check().map_err(Failure::operation)?;
         let gets = config.behaviour.get_on_subscribe;
         let topic = config.own_shadow.as_ref().map(|name| name.result_topic());
         let clock = runtime.clock.clone();

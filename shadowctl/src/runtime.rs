@@ -162,6 +162,11 @@ impl Inbox {
                 cause: cause @ DisconnectCause::Transport(TransportFailure::Untrusted(_)),
                 ..
             } => return Err(Failure::server(cause)),
+            // Nor does the configuration change.
+            Event::Disconnected {
+                cause: cause @ DisconnectCause::LimitExceeded(_),
+                ..
+            } => return Err(Failure::operation(cause)),
             Event::Disconnected { cause, retry_in } => {
                 let mut failure = describe(server, cause);
                 if matches!(

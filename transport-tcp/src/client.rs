@@ -56,6 +56,10 @@ impl Drop for Commands {
 ///
 /// `config`, `session` and `seed` are those of [`Engine::new`]. Spawn
 /// [`Driver::run`](crate::Driver::run) soon: the time of the first connection counts from here.
+///
+/// A configuration that [`Config::check`] finds fault with never connects. It is traced as a
+/// warning, and told by [`Event::Disconnected`](shadow_core::Event); call `check` before to know it
+/// at once.
 pub fn client<C: Connector, K: Clock>(
     config: Config,
     session: Session,

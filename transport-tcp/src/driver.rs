@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_channel::Sender;
 use futures_lite::future::{or, poll_fn, yield_now};
-use shadow_core::{Engine, Event, Outcome, RequestId, Session, Transmit, TransportFailure};
+use shadow_core::{
+    DisconnectCause, Engine, Event, Outcome, RequestId, Session, Transmit, TransportFailure,
+};
 
 use crate::client::{Answer, Command, Commands};
 use crate::clock::Clock;
@@ -339,6 +341,11 @@ fn trace(event: &Event) {
         Event::Connected { session_present } => {
             tracing::debug!(event = "connected", session_present);
         }
+        // Waiting alone does not heal these: somebody has to act.
+        Event::Disconnected {
+            cause: cause @ (DisconnectCause::LimitExceeded(_) | DisconnectCause::Contested { .. }),
+            retry_in,
+        } => tracing::warn!(event = "disconnected", %cause, ?retry_in),
         Event::Disconnected { cause, retry_in } => {
             tracing::debug!(event = "disconnected", %cause, ?retry_in);
         }

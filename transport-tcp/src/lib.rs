@@ -126,8 +126,9 @@
 //!
 //! The driver speaks through [`tracing`]. Each record has a field `event`: `connecting`,
 //! `connected`, `disconnected` (with `cause` and `retry_in`), `closing`, `closed` and
-//! `close_failed` at level debug; `wall_time_needed` and `events_lost` at warn; `sending` (with
-//! `kind` and `len`) and `received` (with `len`) at trace. No payload and no secret is ever
+//! `close_failed` at level debug; `wall_time_needed` and `events_lost` at warn, and `disconnected`
+//! too where waiting alone does not help (a contested client id, an exceeded limit); `sending`
+//! (with `kind` and `len`) and `received` (with `len`) at trace. No payload and no secret is ever
 //! written.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

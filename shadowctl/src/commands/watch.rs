@@ -27,12 +27,14 @@ const MAXIMUM_TOPIC: usize = 128;
 ///
 /// # Errors
 ///
-/// Those of [`Destination::find_aloud`] and [`Interrupt::new`]; results that cannot be written.
+/// Those of [`Destination::find_aloud`] and [`Interrupt::new`]; a configuration that the server
+/// would refuse; results that cannot be written.
 pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
         let destination = Destination::find_aloud(runtime, &arguments.server, output).await?;
         let config = destination.server.config();
+        config.check().map_err(Failure::operation)?;
         let clock = runtime.clock;
         let (client, mut events, driver) = client(
             config,

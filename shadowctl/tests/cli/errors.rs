@@ -4,7 +4,7 @@ use std::fs;
 
 use shadow_core::tencent::DeviceInfo;
 use tempfile::TempDir;
-use transport_mock::cloud::{EXAMPLE_DEVICE_NAME, EXAMPLE_PRODUCT_ID};
+use transport_mock::cloud::{EXAMPLE_DEVICE_NAME, EXAMPLE_PRODUCT_ID, example_name};
 use transport_mock::server::{Credentials, KnownDevice, ServerConfig};
 
 use crate::command::{run, run_at};
@@ -125,11 +125,29 @@ fn lost_link_is_told_with_its_cause() {
 }
 
 #[test]
-fn refusals_of_the_model_are_put_in_words() {
+fn what_the_vendors_limits_forbid_is_not_sent() {
     let cloud = TestCloud::example();
     let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));
     let run = run_at(cloud.port(), &["report", "--json", &deep]);
-    run.assert_failed(1, &["result 9002", "nests too deep"]);
+    run.assert_failed(1, &["the document has 20 levels, the maximum is 5"]);
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(16 * 1024));
+    let run = run_at(cloud.port(), &["report", "--json", &large]);
+    run.assert_failed(1, &["the payload has 164", "the maximum is 16384"]);
+    let version = cloud
+        .cloud
+        .with(|c| c.shadow(&example_name()).unwrap().version());
+    assert_eq!(version, 8, "as it began");
+}
+
+/// The model refuses what only it can know: the size of the whole document.
+#[test]
+fn refusals_of_the_model_are_put_in_words() {
+    let cloud = TestCloud::example();
+    let half = |key: &str| format!(r#"{{"{key}":"{}"}}"#, "x".repeat(9_000));
+    let run = run_at(cloud.port(), &["report", "--json", &half("a")]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = run_at(cloud.port(), &["report", "--json", &half("b")]);
+    run.assert_failed(1, &["result 9001", "too large"]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod applications;
 #[cfg(test)]
+mod contest;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod driver;

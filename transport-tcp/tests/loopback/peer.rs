@@ -44,6 +44,7 @@ pub(crate) fn lamp_config() -> Config {
         initial: Duration::from_millis(1),
         maximum: Duration::from_millis(1),
         least_interval: Duration::ZERO,
+        contested_after: 0,
         ..Backoff::default()
     };
     config
