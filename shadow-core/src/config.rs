@@ -37,7 +37,7 @@ pub struct Config {
     /// 10 s; never more than `keep_alive`.
     pub ping_timeout: Duration,
     /// How long a connection may take, from [`Transmit::Connect`](crate::Transmit::Connect) to
-    /// CONNACK. Default 20 s, at least 1 s.
+    /// CONNACK. Default 20 s, at least 1 s; from CONNECT on never more than `keep_alive`.
     pub connect_timeout: Duration,
     /// CONNECT's clean session flag. Default true.
     pub clean_session: bool,

@@ -29,7 +29,8 @@ pub struct Connect<'a> {
     pub client_id: &'a str,
     /// Whether to drop what the server kept of an earlier connection, and keep nothing of this one.
     pub clean_session: bool,
-    /// The longest silence of the client, in seconds; 0 for no limit [MQTT-3.1.2-24].
+    /// The longest silence of the client, in seconds [MQTT-3.1.2-23]; 0 for no limit. A server ends
+    /// the connection after one and a half times this [MQTT-3.1.2-24].
     pub keep_alive: u16,
     /// The user name.
     pub user_name: Option<&'a str>,

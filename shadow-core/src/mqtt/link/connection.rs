@@ -207,6 +207,12 @@ impl Connection {
             sent: now,
             received: now,
         };
+        // The pause until the next packet must not be longer than announced [MQTT-3.1.2-23].
+        let keep_alive = self.settings.keep_alive;
+        let deadline = match keep_alive.is_zero() {
+            true => deadline,
+            false => deadline.min(now + keep_alive),
+        };
         self.state = State::Handshake { deadline, activity };
         None
     }
