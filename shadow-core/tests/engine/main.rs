@@ -7,6 +7,7 @@
 )]
 
 mod backoff;
+mod clauses;
 mod device;
 mod events;
 mod hostile;
