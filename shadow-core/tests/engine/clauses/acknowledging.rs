@@ -64,7 +64,7 @@ fn qos_1_is_unacknowledged_until_puback() {
 }
 
 #[test]
-fn a_received_qos_1_message_is_acknowledged_and_then_a_new_one() {
+fn a_received_qos_1_message_is_acknowledged_and_its_id_free() {
     let mut device = keeping();
     for (packet, payload) in [
         (b"\x32\x06\x00\x01t\x00\x091", b"1"),

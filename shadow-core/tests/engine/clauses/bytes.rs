@@ -181,7 +181,7 @@ fn packet_ids_are_never_zero() {
 
 /// Once around all 65,535, with one of them in use all the time.
 #[test]
-fn a_new_packet_takes_an_unused_id_and_an_acknowledged_one_is_free_again() {
+fn a_new_packet_takes_an_unused_id_or_an_acknowledged_one() {
     let mut device = numbering_from(1);
     send(&mut device, b"x", QoS::AtLeastOnce);
     assert_eq!(packet_id(&device.packet()), [0, 1]);

@@ -23,7 +23,7 @@ fn with_login(user_name: Option<&str>, password: Option<&[u8]>) -> Config {
     config.login = Login::Plain {
         client_id: "c".into(),
         user_name: user_name.map(Into::into),
-        password: password.map(|bytes| Secret::from_bytes(bytes)),
+        password: password.map(Secret::from_bytes),
     };
     config
 }
