@@ -1,10 +1,13 @@
-//! Replays documented and recorded device-shadow sessions and reports line by line.
+//! Replays documented and recorded device-shadow sessions and reports line by line, and
+//! lists what MQTT demands.
 //!
 //! * [`log`] reads logs of the vendor's Python SDK.
 //! * [`capture`] reads packet captures of MQTT connections.
 //! * [`replay`] drives the engine with a log and compares what it does, line by line.
+//! * [`clauses`] has the normative statements of MQTT 3.1.1 with the tests that show each.
 
 pub mod capture;
+pub mod clauses;
 pub mod log;
 pub mod replay;
 
