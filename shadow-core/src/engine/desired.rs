@@ -69,11 +69,10 @@ impl Learning<'_> {
         let version = document.version();
         if let (Some(version), Some(known)) = (version, state.version)
             && version < known
+            && (!own || self.shadow.link.risen)
         {
-            if !own || self.shadow.link.risen {
-                self.shadow.link.knowledge = Knowledge::Gap;
-                return false;
-            }
+            self.shadow.link.knowledge = Knowledge::Gap;
+            return false;
         }
         let moved = version.is_some() && version != state.version;
         self.shadow.link.risen |= moved && !own;
