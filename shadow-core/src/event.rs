@@ -113,8 +113,9 @@ pub enum Event {
         /// The id it names.
         packet_id: PacketId,
     },
-    /// Events were dropped, as [`Config::maximum_events`](crate::Config) were waiting: messages,
-    /// deltas or the like, never an end of a request.
+    /// Events were dropped, as [`Config::maximum_events`](crate::Config) were waiting, or those that
+    /// were held [`maximum_event_bytes`](crate::Config): messages, deltas or the like, never an end
+    /// of a request.
     EventsLost {
         /// How many.
         count: u64,

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use shadow_core::mqtt::{Packet, QoS};
 use shadow_core::tencent::Update;
-use shadow_core::{Config, Event, Instant, Outcome, Publication, Session, Timer, TransportFailure};
+use shadow_core::{
+    Config, Event, Instant, Outcome, Publication, RequestId, Session, Timer, TransportFailure,
+};
 
 use crate::device::{Device, Out, config, info, token};
 
@@ -228,6 +230,71 @@ fn messages_of_the_last_link_are_paced_too() {
     let expected = [(0, "0"), (0, "1"), (1, "2"), (2, "4"), (3, "new")];
     let expected = expected.map(|(halves, payload)| (half * halves, payload.to_owned()));
     assert_eq!(left, expected);
+}
+
+/// A device whose server has not acknowledged two messages, and took its login again just now; a
+/// second is to pass between any two.
+fn resumed(kept: bool, requests: &mut Vec<RequestId>) -> Device {
+    let mut config = paced(config(), 1);
+    config.clean_session = !kept;
+    config.behaviour.get_on_subscribe = false;
+    config.request_timeout = SECOND * 60;
+    let mut device = Device::online(config);
+    device.poll();
+    for payload in [b"0", b"1"] {
+        let message = Publication::new("t", payload).qos(QoS::AtLeastOnce);
+        requests.push(device.engine.publish(device.now, &message).unwrap());
+    }
+    let start = device.now;
+    assert_eq!(run(&mut device, start).len(), 2);
+    device.wait(SECOND);
+    let closed = TransportFailure::ClosedByPeer;
+    device.engine.handle_disconnected(device.now, closed);
+    device.events();
+    device.wait(SECOND * 5);
+    device.engine.reconnect(device.now);
+    device.connect(kept);
+    let out = device.poll();
+    let [Out::Packet(publish), Out::Packet(subscribe)] = &out[..] else {
+        panic!("{out:?}");
+    };
+    assert_eq!(publish.last(), Some(&b'0'));
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+    device.events();
+    device
+}
+
+/// Also where the application is faster than the driver's tick.
+#[test]
+fn nothing_new_overtakes_what_is_to_be_sent_again() {
+    let mut device = resumed(true, &mut Vec::new());
+    device.wait(SECOND);
+    let (now, shadow) = (device.now, device.shadow());
+    device.engine.get(now, shadow).unwrap();
+    assert_eq!(payloads(&mut device), ["1"]);
+    device.tick(Timer::Pace, SECOND);
+    assert!(device.published().contains("get"));
+}
+
+/// Once the application was told that it timed out, only a server that may know of it gets it again.
+#[test]
+fn a_message_that_times_out_before_it_is_sent_again_is_dropped_with_the_servers_session() {
+    for kept in [true, false] {
+        let mut requests = Vec::new();
+        let mut device = resumed(kept, &mut requests);
+        let (now, half) = (device.now, SECOND / 2);
+        device.engine.set_timeout(now, requests[1], half).unwrap();
+        device.tick(Timer::Request, half);
+        assert_eq!(device.outcome(requests[1]), Outcome::TimedOut);
+        if kept {
+            device.tick(Timer::Pace, half);
+            assert_eq!(payloads(&mut device), ["1"]);
+        } else {
+            device.wait(half);
+            device.engine.handle_tick(device.now);
+            device.silent();
+        }
+    }
 }
 
 /// As after a reconnect with much to say: the get that finds out what was missed goes first.
