@@ -55,7 +55,7 @@ pub enum ParseError {
         /// serde_json's description, which repeats the place and quotes nothing of the payload.
         reason: Box<str>,
     },
-    /// The payload nests deeper than 128 levels; the vendor's documents have 6 at most.
+    /// A value in the payload nests deeper than 128 levels; the vendor's documents have 6 at most.
     TooDeep,
     /// The payload is JSON, but not an object.
     NotAnObject,

@@ -61,8 +61,8 @@ pub enum Message<'a> {
 /// ```
 ///
 /// # Errors
-/// [`ParseError`]: not UTF-8, not JSON, nested deeper than 128 levels, not an object, no `type` or
-/// an unknown one, a `clientToken` that is neither string nor number, a `result` that is no
+/// [`ParseError`]: not UTF-8, not JSON, a value nested deeper than 128 levels, not an object, no
+/// `type` or an unknown one, a `clientToken` that is neither string nor number, a `result` that is no
 /// integer, a `payload.version` or `payload.timestamp` that is negative or no integer.
 pub fn parse(payload: &[u8]) -> Result<Message<'_>, ParseError> {
     let text = envelope::text(payload)?;
@@ -369,19 +369,19 @@ fn read<T: DeserializeOwned>(part: Option<&str>) -> Result<Option<T>, serde_json
     part.map_or(Ok(None), serde_json::from_str)
 }
 
-/// An integer, or a string that holds one.
+/// An integer, or a string that holds one; 0 where there is none.
 fn result_code(raw: Option<&str>) -> Result<i64, ParseError> {
-    let unquoted = raw.map(|raw| {
-        let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
-        inner.unwrap_or(raw)
-    });
-    match envelope::integer(unquoted) {
-        Some(code) => Ok(code.unwrap_or(0)),
-        None => Err(ParseError::InvalidField {
+    let Some(raw) = envelope::present(raw) else {
+        return Ok(0);
+    };
+    let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    inner
+        .unwrap_or(raw)
+        .parse()
+        .map_err(|_| ParseError::InvalidField {
             field: "result",
             expected: "an integer of 64 bits",
-        }),
-    }
+        })
 }
 
 /// False of an absent one and null.

@@ -335,6 +335,11 @@ fn faults_are_told_with_the_field() {
             r#"{"type":"get","result":"ok"}"#,
             "field `result` is not an integer of 64 bits".into(),
         ),
+        // The text "null" is not null: it says nothing of success.
+        (
+            r#"{"type":"get","result":"null"}"#,
+            "field `result` is not an integer of 64 bits".into(),
+        ),
         (
             r#"{"type":"get","result":true}"#,
             "field `result` is not an integer of 64 bits".into(),
