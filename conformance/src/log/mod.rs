@@ -154,9 +154,15 @@ fn cut_beginning(first: &[u8], second: Option<&[u8]>) -> Option<Torn> {
     if first.len() > MAX_LINE || first.contains(&0) || is_record(first) || !is_record(second?) {
         return None;
     }
-    let mut text = String::from_utf8_lossy(first).into_owned();
+    Some(torn(1, first))
+}
+
+/// What is left of a record, without colours, secrets and the end of its line.
+fn torn(number: usize, raw: &[u8]) -> Torn {
+    let text = String::from_utf8_lossy(raw);
+    let mut text = line::without_colours(text.strip_suffix('\r').unwrap_or(&text));
     chatter::withhold_possible_secrets(&mut text);
-    Some(Torn { number: 1, text })
+    Torn { number, text }
 }
 
 fn refuse(name: &str, line: Option<usize>, why: String) -> LogError {
@@ -214,10 +220,7 @@ impl Importer<'_> {
             Ok(text) => text,
             // The cut may have gone through a character.
             Err(_) if unfinished && self.open.is_some() => {
-                self.torn = Some(Torn {
-                    number,
-                    text: String::from_utf8_lossy(raw).into_owned(),
-                });
+                self.torn = Some(torn(number, raw));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -238,9 +241,7 @@ impl Importer<'_> {
             Err(error) => error,
         };
         if unfinished && self.open.is_some() && line::begins_header(&text) {
-            let mut text = text;
-            chatter::withhold_possible_secrets(&mut text);
-            self.torn = Some(Torn { number, text });
+            self.torn = Some(torn(number, raw));
             return Ok(());
         }
         let dated = line::looks_dated(&text);

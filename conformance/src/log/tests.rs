@@ -261,6 +261,25 @@ fn torn_end_is_told_from_an_unknown_line() {
 }
 
 #[test]
+fn a_line_cut_at_its_beginning_has_no_line_end() {
+    let cut = |end| {
+        let log = parse(&format!("DEBUG - publish{end}{HEADER}publish success{end}"));
+        log.unwrap().cut.unwrap().text
+    };
+    assert_eq!(cut("\r\n"), "DEBUG - publish");
+    assert_eq!(cut("\r\n"), cut("\n"));
+}
+
+#[test]
+fn no_secret_is_in_a_line_cut_inside_a_character() {
+    let text = format!("{HEADER}publish success\n{HEADER}sign base64 s3cret é");
+    let mut bytes = text.into_bytes();
+    bytes.pop();
+    let torn = Log::parse("a.log", &bytes).unwrap().torn.unwrap();
+    assert!(!torn.text.contains("s3cret"), "{torn:?}");
+}
+
+#[test]
 fn files_of_another_form_are_refused() {
     let long = format!("{HEADER}{}", "x".repeat(MAX_LINE));
     let long_message = format!(
