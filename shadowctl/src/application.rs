@@ -6,8 +6,7 @@ use shadow_core::config::Login;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::credentials::sign;
 use shadow_core::tencent::{
-    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Document, Message, Secret, SignatureMethod,
-    reply,
+    Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Document, Message, SignatureMethod, reply,
 };
 use shadow_core::{Config, DisconnectCause, Event, Publication, Session, WallTime};
 use smol::Task;
@@ -236,7 +235,7 @@ fn config(
     config.login = Login::Plain {
         client_id,
         user_name: Some(signed.user_name),
-        password: Some(Secret::from_bytes(signed.password.into_bytes())),
+        password: Some(signed.password),
     };
     Ok(config)
 }

@@ -198,10 +198,11 @@ impl Server {
 ///
 /// [`FailureKind::InputFile`], naming the file and the field.
 pub fn read_device(path: &Path) -> Result<DeviceInfo, Failure> {
-    let text = String::from_utf8(input::read(path)?)
+    let content = input::read(path)?;
+    let text = std::str::from_utf8(&content)
         .map_err(|_| Failure::input_file(path, "not JSON: it is not UTF-8 text"))?;
     // Editors of some systems begin a file with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     DeviceInfo::from_json(text).map_err(|error| Failure::input_file(path, error))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_channel::Sender;
 use futures_lite::future::{or, poll_fn, yield_now};
+use shadow_core::mqtt::PacketKind;
 use shadow_core::{
     DisconnectCause, Engine, Event, Outcome, RequestId, Session, Transmit, TransportFailure,
 };
@@ -213,6 +214,9 @@ impl<K: Clock> Core<K> {
                 Some(Transmit::Connect) => return Step::Connect,
                 Some(Transmit::Close) => return Step::Close,
                 Some(Transmit::Packet { kind, len, .. }) => {
+                    if kind == PacketKind::Connect {
+                        outgoing.keep_secret();
+                    }
                     tracing::trace!(event = "sending", kind = %kind, len);
                 }
                 None => break,

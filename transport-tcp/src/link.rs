@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
+use zeroize::Zeroize;
 
 /// How much is read at a time, in bytes.
 const READ_SIZE: usize = 4 * 1024;
@@ -22,6 +23,14 @@ const KEPT_BYTES: usize = 4 * 1024;
 pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     written: usize,
+    /// There is a CONNECT among them, in which there can be a password.
+    secret: bool,
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 impl Outgoing {
@@ -35,11 +44,24 @@ impl Outgoing {
         &mut self.bytes
     }
 
+    /// Says that what was appended is secret: it is wiped as soon as it has left, or is dropped.
+    pub(crate) fn keep_secret(&mut self) {
+        self.secret = true;
+    }
+
     /// Drops what has not left.
     pub(crate) fn clear(&mut self) {
+        self.wipe();
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.written = 0;
+    }
+
+    /// Overwrites what is secret.
+    fn wipe(&mut self) {
+        if std::mem::take(&mut self.secret) {
+            self.bytes.as_mut_slice().zeroize();
+        }
     }
 
     /// Writes and flushes all of it.
@@ -236,6 +258,27 @@ mod tests {
         link.stream.room = 2;
         assert!(link.poll(&mut cx, &mut outgoing).is_ready());
         assert!(outgoing.is_empty());
+    }
+
+    #[test]
+    fn a_login_is_wiped_when_it_has_left() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut stream = Chatty {
+            room: 20,
+            flushed: true,
+        };
+        let mut outgoing = Outgoing::default();
+        outgoing.bytes().extend(b"s3cret");
+        outgoing.keep_secret();
+        assert!(outgoing.poll_write(&mut cx, &mut stream).is_ready());
+        assert!(outgoing.is_empty() && !outgoing.secret);
+        // What safe code can see of how: the bytes are overwritten where they are.
+        outgoing.bytes().extend(b"s3cret");
+        outgoing.wipe();
+        assert_eq!(outgoing.bytes, b"s3cret", "only what is said to be secret");
+        outgoing.keep_secret();
+        outgoing.wipe();
+        assert_eq!(outgoing.bytes, [0; 6]);
     }
 
     #[test]

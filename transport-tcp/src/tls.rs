@@ -14,6 +14,7 @@ use futures_rustls::rustls::{
     CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore,
 };
 use smol::net::TcpStream;
+use zeroize::Zeroizing;
 
 use crate::connector::{Connector, UntrustedPeer};
 use crate::tcp::TcpConnector;
@@ -359,19 +360,29 @@ fn has_encryption_header(text: &[u8]) -> bool {
         .any(|line| line.trim_ascii_end() == b"Proc-Type: 4,ENCRYPTED")
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let mut content = Vec::new();
-    // A byte more than is allowed: a device such as /dev/zero tells no length.
-    let read = File::open(path)
-        .and_then(|file| file.take(MAXIMUM_FILE_BYTES + 1).read_to_end(&mut content))
-        .and_then(|length| match length as u64 > MAXIMUM_FILE_BYTES {
+/// The text is wiped when it goes: there can be a private key in it.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let mut content = Zeroizing::new(Vec::new());
+    let read = File::open(path).and_then(|file| {
+        // Room for all of it at once: a buffer that grows leaves copies behind.
+        let size = file.metadata()?.len().min(MAXIMUM_FILE_BYTES);
+        content.reserve_exact(usize::try_from(size).unwrap_or_default());
+        // A byte more than is allowed: a device such as /dev/zero tells no length.
+        let length = file
+            .take(MAXIMUM_FILE_BYTES + 1)
+            .read_to_end(&mut content)?;
+        match length as u64 > MAXIMUM_FILE_BYTES {
             true => Err(io::Error::other("it is larger than 4 MiB")),
-            false => Ok(content),
-        });
-    read.map_err(|error| TlsError::Unreadable {
-        path: path.into(),
-        error,
-    })
+            false => Ok(()),
+        }
+    });
+    match read {
+        Ok(()) => Ok(content),
+        Err(error) => Err(TlsError::Unreadable {
+            path: path.into(),
+            error,
+        }),
+    }
 }
 
 /// The library's own text would quote lines of the file, which can be a key.

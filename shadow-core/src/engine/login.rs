@@ -1,12 +1,11 @@
 //! Making the CONNECT packet: the one place where wall time and secrets meet.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::config::{Config, Expiry, Login, UserName, Will};
 use crate::mqtt;
 use crate::random::Random;
-use crate::tencent::credentials;
+use crate::tencent::credentials::{self, Secret};
 use crate::time::WallTime;
 
 /// What goes into a CONNECT beside the settings.
@@ -14,7 +13,7 @@ use crate::time::WallTime;
 pub(super) struct Credentials {
     client_id: String,
     user_name: Option<String>,
-    password: Option<Vec<u8>>,
+    password: Option<Secret>,
 }
 
 /// A password is inside, so nothing is shown.
@@ -39,10 +38,7 @@ impl Credentials {
                 user_name,
                 password,
                 ..
-            } => {
-                let password = password.as_ref().map(|secret| secret.as_bytes().to_vec());
-                (user_name.clone(), password)
-            }
+            } => (user_name.clone(), password.clone()),
             Login::Key {
                 secret,
                 method,
@@ -53,13 +49,14 @@ impl Credentials {
                 let app_id = user_name.sdk_app_id;
                 let signed =
                     credentials::sign(*method, &client_id, app_id, connection_id, expiry, secret);
-                (Some(signed.user_name), Some(signed.password.into_bytes()))
+                (Some(signed.user_name), Some(signed.password))
             }
             Login::Certificate { user_name, .. } => {
                 let (connection_id, expiry) = user_name.draw(wall?, random);
                 let app_id = user_name.sdk_app_id;
                 let name = credentials::user_name(&client_id, app_id, connection_id, expiry);
-                (Some(name), Some(credentials::CERTIFICATE_PASSWORD.into()))
+                let password = Secret::from_bytes(credentials::CERTIFICATE_PASSWORD);
+                (Some(name), Some(password))
             }
         };
         Some(Credentials {
@@ -77,7 +74,7 @@ impl Credentials {
             clean_session: config.clean_session,
             keep_alive: config.keep_alive,
             user_name,
-            password: user_name.and(self.password.as_deref()),
+            password: user_name.and(self.password.as_ref().map(Secret::expose)),
             will: config.will.as_ref().map(|Will(will)| mqtt::Will {
                 topic: &will.topic,
                 payload: &will.payload,

@@ -26,7 +26,8 @@ use crate::config::Config;
 use crate::event::{Event, Outcome};
 use crate::mqtt::link::Transmit;
 use crate::mqtt::link::{
-    Connection, ConnectionTimer, DisconnectCause, Pace, Settings, Signal, Timing, TransportFailure,
+    Connection, ConnectionTimer, DisconnectCause, MAXIMUM_IN_FLIGHT, Pace, Settings, Signal,
+    Timing, TransportFailure,
 };
 use crate::mqtt::{QoS, StreamDecoder};
 use crate::random::Random;
@@ -160,16 +161,19 @@ impl Engine {
         let mut random = Random::new(seed);
         session.begin_run(&mut random);
         session.mqtt.forget_tickets();
+        let acknowledgements = config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS);
         let settings = Settings {
             version: config.protocol_version,
             clean_session: config.clean_session,
             always_duplicate: config.behaviour.duplicate_without_session,
-            keep_alive: Duration::from_secs(config.keep_alive.into()),
+            keep_alive: config.keep_alive,
             ping_timeout: config.ping_timeout,
             connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),
             acknowledgement_timeout: config.request_timeout,
-            maximum_in_flight: config.maximum_in_flight,
-            maximum_acknowledgements: config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS),
+            maximum_in_flight: u16::try_from(config.maximum_in_flight)
+                .unwrap_or(u16::MAX)
+                .clamp(1, MAXIMUM_IN_FLIGHT),
+            maximum_acknowledgements: u32::try_from(acknowledgements).unwrap_or(u32::MAX),
         };
         let pace = Pace::new(config.limits.messages_per_second);
         let mut shadows = Shadows::default();

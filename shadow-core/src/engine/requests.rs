@@ -119,8 +119,8 @@ pub(super) struct Requests {
     fates: VecDeque<(ShadowId, u64, Fate)>,
     /// Sums over `open`, kept so that a request on the hot path costs the same however many are
     /// open.
-    of_application: usize,
-    reports: usize,
+    of_application: u32,
+    reports: u32,
     held: Held,
 }
 
@@ -174,7 +174,7 @@ impl Requests {
     }
 
     /// Which sum a request counts for.
-    fn counter(&mut self, owner: Owner, task: &Task) -> Option<&mut usize> {
+    fn counter(&mut self, owner: Owner, task: &Task) -> Option<&mut u32> {
         match (owner, task) {
             (_, Task::Report { .. }) => Some(&mut self.reports),
             (Owner::Application, _) => Some(&mut self.of_application),
@@ -184,12 +184,12 @@ impl Requests {
 
     /// How many the application has open, but for reports.
     pub(super) fn of_application(&self) -> usize {
-        self.of_application
+        self.of_application as usize
     }
 
     /// How many reports are open.
     pub(super) fn reports(&self) -> usize {
-        self.reports
+        self.reports as usize
     }
 
     /// The newest report of a shadow that one more can join, as the update under way does not cover

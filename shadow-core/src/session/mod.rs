@@ -40,7 +40,7 @@ pub struct Session {
     /// The nonce of the run before, whose replies are late now.
     earlier_nonce: Option<Nonce>,
     next_token: u64,
-    revision: u64,
+    revision: u32,
 }
 
 /// Equal in all that is stored; the revision is not.
@@ -110,7 +110,7 @@ impl Session {
     /// nothing of another session.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.revision.wrapping_add(self.mqtt.revision())
+        u64::from(self.revision) + self.mqtt.revision()
     }
 
     /// What is kept of a shadow; an empty state if it is new.

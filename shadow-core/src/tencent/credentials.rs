@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The application id in the vendor's documentation (634/46346). The vendor's SDKs for Python and C
 /// use [another](super::python_sdk::SDK_APP_ID); the server takes both.
@@ -21,18 +23,49 @@ pub const DEFAULT_SDK_APP_ID: u32 = 12_010_126;
 /// What a device with a certificate sends as its password: the server takes any (634/46346).
 pub const CERTIFICATE_PASSWORD: &str = "certificate";
 
-/// A device's key. Nothing prints it.
+/// A device's key, or a password. Nothing prints, compares or serializes it, and its bytes are
+/// overwritten with zeros when it goes.
+///
+/// ```compile_fail,E0277
+/// # let secret = shadow_core::tencent::Secret::from_bytes(*b"key");
+/// println!("{secret:?}");
+/// ```
+/// ```compile_fail,E0277
+/// # let secret = shadow_core::tencent::Secret::from_bytes(*b"key");
+/// println!("{secret}");
+/// ```
+/// ```compile_fail,E0277
+/// # let secret = shadow_core::tencent::Secret::from_bytes(*b"key");
+/// serde_json::to_string(&secret);
+/// ```
+/// ```compile_fail,E0369
+/// # let secret = shadow_core::tencent::Secret::from_bytes(*b"key");
+/// secret == secret; // It would tell by its time how much is right; see `verify`.
+/// ```
 #[derive(Clone)]
 pub struct Secret(Box<[u8]>);
 
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
+
 impl Secret {
-    /// The key itself, as bytes.
-    pub fn from_bytes(key: impl Into<Box<[u8]>>) -> Secret {
-        Secret(key.into())
+    /// The key itself, as bytes. A vector that is handed over is wiped; of an array or a slice the
+    /// caller keeps a copy.
+    pub fn from_bytes(key: impl Into<Vec<u8>>) -> Secret {
+        let key = Zeroizing::new(key.into());
+        // Of just the right size from the start: what grows or shrinks leaves copies behind.
+        Secret(key.as_slice().into())
     }
 
-    /// The key's bytes. Not public: a secret leaves only as a signature or in a CONNECT.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The key's bytes, as for a CONNECT. Wherever this is called a secret can get out: copy them to
+    /// nothing that outlives its use, or wipe the copy.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
@@ -42,16 +75,12 @@ impl Secret {
     /// # Errors
     /// [`InvalidSecret`] when `text` is empty or not base64.
     pub fn from_base64(text: &str) -> Result<Secret, InvalidSecret> {
-        match BASE64.decode(text) {
-            Ok(key) if !key.is_empty() => Ok(Secret(key.into())),
+        let mut key = Zeroizing::new(alloc::vec![0; base64::decoded_len_estimate(text.len())]);
+        let length = BASE64.decode_slice(text, &mut key);
+        match length.ok().and_then(|length| key.get(..length)) {
+            Some(key @ [_, ..]) => Ok(Secret(key.into())),
             _ => Err(InvalidSecret),
         }
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
     }
 }
 
@@ -88,21 +117,21 @@ impl SignatureMethod {
     }
 }
 
-/// User name and password of a CONNECT. `Debug` masks the password.
-#[derive(Clone, PartialEq, Eq)]
+/// User name and password of a CONNECT.
+#[derive(Clone)]
 pub struct Login {
     /// The CONNECT's user name. Not secret.
     pub user_name: String,
     /// The CONNECT's password, good until the expiry in the user name.
-    pub password: String,
+    pub password: Secret,
 }
 
+/// Without the password.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")
             .field("user_name", &self.user_name)
-            .field("password", &format_args!("[secret]"))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -121,22 +150,28 @@ pub fn sign(
     secret: &Secret,
 ) -> Login {
     let user_name = user_name(client_id, sdk_app_id, connection_id, expiry);
-    let mut password = String::new();
+    let mut password = Vec::with_capacity(LONGEST_PASSWORD);
     match method {
         SignatureMethod::HmacSha256 => {
-            let code = keyed::<Hmac<Sha256>>(secret, &user_name).finalize();
-            push_hex(&code.into_bytes(), &mut password);
+            let mut code = keyed::<Hmac<Sha256>>(secret, &user_name)
+                .finalize()
+                .into_bytes();
+            push_hex(&code, &mut password);
+            code.as_mut_slice().zeroize();
         }
         SignatureMethod::HmacSha1 => {
-            let code = keyed::<Hmac<Sha1>>(secret, &user_name).finalize();
-            push_hex(&code.into_bytes(), &mut password);
+            let mut code = keyed::<Hmac<Sha1>>(secret, &user_name)
+                .finalize()
+                .into_bytes();
+            push_hex(&code, &mut password);
+            code.as_mut_slice().zeroize();
         }
     }
-    password.push(';');
-    password.push_str(method.as_str());
+    password.push(b';');
+    password.extend_from_slice(method.as_str().as_bytes());
     Login {
         user_name,
-        password,
+        password: Secret::from_bytes(password),
     }
 }
 
@@ -156,9 +191,11 @@ pub fn user_name(client_id: &str, sdk_app_id: u32, connection_id: [u8; 5], expir
 /// [`LoginError`].
 pub fn verify<'a>(login: &'a Login, secret: &Secret) -> Result<UserName<'a>, LoginError> {
     let parts = UserName::parse(&login.user_name).ok_or(LoginError::UserName)?;
-    let (hex, method) = login.password.split_once(';').ok_or(LoginError::Password)?;
-    let mut code = [0; 32];
-    let code = read_hex(hex, &mut code).ok_or(LoginError::Password)?;
+    let password = core::str::from_utf8(login.password.expose());
+    let password = password.map_err(|_| LoginError::Password)?;
+    let (hex, method) = password.split_once(';').ok_or(LoginError::Password)?;
+    let mut code = Zeroizing::new([0; 32]);
+    let code = read_hex(hex, &mut *code).ok_or(LoginError::Password)?;
     let matches = match method {
         "hmacsha256" => keyed::<Hmac<Sha256>>(secret, &login.user_name).verify_slice(code),
         "hmacsha1" => keyed::<Hmac<Sha1>>(secret, &login.user_name).verify_slice(code),
@@ -227,6 +264,9 @@ impl fmt::Display for LoginError {
 
 impl core::error::Error for LoginError {}
 
+/// Length of a password with an HMAC-SHA256: more than of one with an HMAC-SHA1.
+const LONGEST_PASSWORD: usize = 2 * 32 + ";hmacsha256".len();
+
 /// As forgiving as the vendor's SDKs about the end of the text.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -241,10 +281,14 @@ fn keyed<M: Mac + KeyInit>(secret: &Secret, user_name: &str) -> M {
         .chain_update(user_name)
 }
 
-fn push_hex(bytes: &[u8], out: &mut String) {
+fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     for byte in bytes {
         for digit in [byte >> 4, byte & 0xf] {
-            out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+            out.push(if digit < 10 {
+                b'0' + digit
+            } else {
+                b'a' + digit - 10
+            });
         }
     }
 }
@@ -302,7 +346,7 @@ mod tests {
                 &secret(),
             );
             assert_eq!(login.user_name, user_name);
-            assert_eq!(login.password, password);
+            assert_eq!(login.password.expose(), password.as_bytes());
             assert_eq!(verify(&login, &secret()).unwrap().client_id, CLIENT_ID);
         }
     }
@@ -324,8 +368,8 @@ mod tests {
             "PYSDKCAP01test01;12010126;aB3dE;1795373234"
         );
         assert_eq!(
-            login.password,
-            "e7e55530705171c7d6ee78f74a333afbcc10fca37ed6feca4ca69257d0f60bd3;hmacsha256"
+            login.password.expose(),
+            b"e7e55530705171c7d6ee78f74a333afbcc10fca37ed6feca4ca69257d0f60bd3;hmacsha256"
         );
         let parts = UserName {
             client_id: CLIENT_ID,
@@ -343,11 +387,8 @@ mod tests {
         assert_eq!(&*padded.0, b"0123456789abcdef");
         assert_eq!(padded.0, bare.0);
         for text in ["", "not base64!", "MDEy MzQ1", "M"] {
-            assert_eq!(
-                Secret::from_base64(text).unwrap_err(),
-                InvalidSecret,
-                "{text}"
-            );
+            let error = Secret::from_base64(text).err();
+            assert_eq!(error, Some(InvalidSecret), "{text}");
         }
     }
 
@@ -392,13 +433,13 @@ mod tests {
         ] {
             let login = Login {
                 user_name: user_name.into(),
-                password: password.into(),
+                password: Secret::from_bytes(password),
             };
             assert_eq!(verify(&login, &secret()), Err(error), "{password}");
         }
         let login = Login {
             user_name: user_name.into(),
-            password: alloc::format!("{signed};hmacsha1"),
+            password: Secret::from_bytes(alloc::format!("{signed};hmacsha1")),
         };
         assert!(verify(&login, &secret()).is_ok());
         let other = Secret::from_bytes(*b"0123456789abcdeF");
@@ -406,15 +447,31 @@ mod tests {
     }
 
     #[test]
-    fn nothing_prints_the_secret() {
-        assert_eq!(alloc::format!("{:?}", secret()), "[secret]");
+    fn nothing_prints_the_password() {
         let login = Login {
             user_name: "u".into(),
-            password: "p".into(),
+            password: Secret::from_bytes(*b"p"),
         };
         assert_eq!(
             alloc::format!("{login:?}"),
-            r#"Login { user_name: "u", password: [secret] }"#
+            r#"Login { user_name: "u", .. }"#
         );
+    }
+
+    /// What safe code can see of it: dropping overwrites the bytes, which are where they were put.
+    #[test]
+    fn a_secret_is_wiped() {
+        fn wipes<T: ZeroizeOnDrop>(_: &T) {}
+        let mut secret = secret();
+        wipes(&secret);
+        let place = secret.expose().as_ptr();
+        secret.0.zeroize();
+        assert_eq!(
+            (secret.expose(), secret.expose().as_ptr()),
+            (&[0; 16][..], place)
+        );
+        // An HMAC is two of its hashes, which have read the key.
+        wipes(&Sha256::default());
+        wipes(&Sha1::default());
     }
 }

@@ -17,12 +17,13 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 use serde_json::{Map, Value};
+use zeroize::Zeroize;
 
 use super::credentials::{InvalidSecret, Secret};
 use super::limits::DEVICE_SECRET_LENGTH;
 use super::topic::{NameError, ShadowName};
 
-/// Who a device is and how it proves it. `Debug` masks the secret.
+/// Who a device is and how it proves it. `Debug` leaves the secret out.
 #[derive(Clone, Debug)]
 pub struct DeviceInfo {
     /// Product id and device name.
@@ -32,7 +33,7 @@ pub struct DeviceInfo {
 }
 
 /// How a device proves who it is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Authentication {
     /// `"auth_mode":"KEY"`: it signs its login with a secret.
     Key {
@@ -49,6 +50,25 @@ pub enum Authentication {
         /// `devPrivateKeyFile`: the key to that certificate.
         private_key_file: String,
     },
+}
+
+/// Without the secret.
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Authentication::Key { .. } => f.debug_struct("Key").finish_non_exhaustive(),
+            Authentication::Certificate {
+                ca_file,
+                certificate_file,
+                private_key_file,
+            } => f
+                .debug_struct("Certificate")
+                .field("ca_file", ca_file)
+                .field("certificate_file", certificate_file)
+                .field("private_key_file", private_key_file)
+                .finish(),
+        }
+    }
 }
 
 impl DeviceInfo {
@@ -98,16 +118,16 @@ impl DeviceInfo {
     /// [`DeviceInfoError`] for the first fault found. Its text names the field and what to do, and
     /// repeats nothing of the file but an unknown `auth_mode` and single characters of the names.
     pub fn from_json(text: &str) -> Result<DeviceInfo, DeviceInfoError> {
-        let value: Value =
-            serde_json::from_str(text).map_err(|error| DeviceInfoError::NotJson {
-                line: error.line(),
-                column: error.column(),
-                reason: error.to_string(),
-            })?;
-        let Value::Object(root) = value else {
+        let value = serde_json::from_str(text).map_err(|error| DeviceInfoError::NotJson {
+            line: error.line(),
+            column: error.column(),
+            reason: error.to_string(),
+        })?;
+        let value = Wiped(value);
+        let Value::Object(root) = &value.0 else {
             return Err(DeviceInfoError::NotAnObject { field: None });
         };
-        let auth_mode = required(&root, "auth_mode", "auth_mode")?;
+        let auth_mode = required(root, "auth_mode", "auth_mode")?;
         let is_key = match auth_mode {
             "KEY" => true,
             "CERT" => false,
@@ -116,14 +136,14 @@ impl DeviceInfo {
                 return Err(DeviceInfoError::UnknownAuthMode { found });
             }
         };
-        let product_id = required(&root, "productId", "productId")?;
-        let device_name = required(&root, "deviceName", "deviceName")?;
+        let product_id = required(root, "productId", "productId")?;
+        let device_name = required(root, "deviceName", "deviceName")?;
         if is_key {
-            let key = object(&root, "key_deviceinfo")?;
+            let key = object(root, "key_deviceinfo")?;
             let secret = required(key, "deviceSecret", "key_deviceinfo.deviceSecret")?;
             DeviceInfo::with_key(product_id, device_name, secret)
         } else {
-            let cert = object(&root, "cert_deviceinfo")?;
+            let cert = object(root, "cert_deviceinfo")?;
             let ca_file = optional(cert, "devCaFile", "cert_deviceinfo.devCaFile")?;
             let certificate_file = required(cert, "devCertFile", "cert_deviceinfo.devCertFile")?;
             let private_key_file = required(
@@ -234,6 +254,25 @@ impl fmt::Display for DeviceInfoError {
 }
 
 impl core::error::Error for DeviceInfoError {}
+
+/// A tree with secrets in it, whose texts are overwritten when it goes.
+struct Wiped(Value);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// The reader has bounded the depth.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(object) => object.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
 
 fn read_secret(text: &str) -> Result<Secret, DeviceInfoError> {
     let length = text.chars().count();

@@ -96,7 +96,7 @@ fn password(path: &Path) -> Result<Secret, Failure> {
     if password.is_empty() {
         return Err(Failure::input_file(path, "there is no password in it"));
     }
-    Ok(Secret::from_bytes(password))
+    Ok(Secret::from_bytes(password.as_slice()))
 }
 
 fn connector(arguments: &ServeArguments, broker: &Address) -> Result<NetworkConnector, Failure> {

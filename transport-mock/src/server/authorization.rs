@@ -3,7 +3,7 @@
 use shadow_core::WallTime;
 use shadow_core::mqtt::Connect;
 use shadow_core::tencent::credentials::{Login, LoginError, UserName, verify};
-use shadow_core::tencent::{Authentication, ShadowName};
+use shadow_core::tencent::{Authentication, Secret, ShadowName};
 
 use super::config::{Credentials, KnownDevice, ServerConfig};
 use super::event::Refusal;
@@ -65,10 +65,9 @@ fn check(
     let (Some(user_name), Some(password)) = (connect.user_name, connect.password) else {
         return Err(Refusal::NoCredentials);
     };
-    let password = std::str::from_utf8(password);
     let login = Login {
         user_name: user_name.to_owned(),
-        password: password.unwrap_or_default().to_owned(),
+        password: Secret::from_bytes(password),
     };
     let parts = match authentication {
         Authentication::Key { secret } => verify(&login, secret).map_err(Refusal::Login)?,

@@ -133,7 +133,7 @@ pub(crate) fn signed(device: &DeviceInfo, client_id: &str, expiry: u64) -> Vec<u
     );
     bytes(&Packet::Connect(Connect {
         user_name: Some(&login.user_name),
-        password: Some(login.password.as_bytes()),
+        password: Some(login.password.expose()),
         ..anonymous(client_id)
     }))
 }

@@ -22,13 +22,21 @@ pub(crate) struct Settings {
     pub(crate) clean_session: bool,
     /// Whether what is sent again carries DUP even if the server kept nothing.
     pub(crate) always_duplicate: bool,
-    pub(crate) keep_alive: Duration,
+    /// In seconds; 0 turns it off.
+    pub(crate) keep_alive: u16,
     pub(crate) ping_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) acknowledgement_timeout: Duration,
-    pub(crate) maximum_in_flight: usize,
+    /// From 1 to [`MAXIMUM_IN_FLIGHT`].
+    pub(crate) maximum_in_flight: u16,
     /// Bytes of acknowledgements that may wait for the transport.
-    pub(crate) maximum_acknowledgements: usize,
+    pub(crate) maximum_acknowledgements: u32,
+}
+
+impl Settings {
+    fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive.into())
+    }
 }
 
 /// What came of an inbound packet.
@@ -197,10 +205,7 @@ impl Connection {
         let State::Connecting { deadline } = self.state else {
             return None;
         };
-        let pushed = self
-            .outbox
-            .push_packet(PacketKind::Connect, None, None, |out| connect.encode(out));
-        if let Err(error) = pushed {
+        if let Err(error) = self.outbox.push_login(connect) {
             return Some(self.fail(now, DisconnectCause::InvalidConnect(error), timing));
         }
         let activity = Activity {
@@ -208,7 +213,7 @@ impl Connection {
             received: now,
         };
         // The pause until the next packet must not be longer than announced [MQTT-3.1.2-23].
-        let keep_alive = self.settings.keep_alive;
+        let keep_alive = self.settings.keep_alive();
         let deadline = match keep_alive.is_zero() {
             true => deadline,
             false => deadline.min(now + keep_alive),
@@ -251,9 +256,8 @@ impl Connection {
         incoming: Incoming<'a>,
         timing: &mut Timing<'_>,
     ) -> Option<Signal<'a>> {
-        if self.is_online()
-            && self.outbox.acknowledgements() >= self.settings.maximum_acknowledgements
-        {
+        let maximum = self.settings.maximum_acknowledgements as usize;
+        if self.is_online() && self.outbox.acknowledgements() >= maximum {
             let cause = DisconnectCause::AcknowledgementsUnread;
             return Some(Signal::Notice(self.fail(now, cause, timing)));
         }
@@ -303,8 +307,7 @@ impl Connection {
 
     /// Whether another QoS 1 or 2 message may be sent.
     pub(crate) fn has_window(&self, session: &SessionState) -> bool {
-        let maximum = self.settings.maximum_in_flight.clamp(1, MAXIMUM_IN_FLIGHT);
-        session.outgoing().len() < maximum
+        session.outgoing().len() < usize::from(self.settings.maximum_in_flight)
     }
 
     /// Whether another SUBSCRIBE or UNSUBSCRIBE may be sent.
@@ -579,10 +582,10 @@ impl Connection {
     fn ping(&mut self, now: Instant) {
         let Settings {
             version,
-            keep_alive,
             ping_timeout,
             ..
         } = self.settings;
+        let keep_alive = self.settings.keep_alive();
         if let State::Online(online) = &mut self.state {
             online.ping_response_by = Some(now + ping_timeout.min(keep_alive));
             if self.outbox.has(PacketKind::PingReq) {
@@ -620,7 +623,7 @@ impl Connection {
                     .map(|awaiting| (ConnectionTimer::Acknowledgement, awaiting.deadline))
                     .min_by_key(|(_, at)| *at);
                 online
-                    .alive_deadline(self.settings.keep_alive)
+                    .alive_deadline(self.settings.keep_alive())
                     .into_iter()
                     .chain(acknowledgement)
                     .min_by_key(|(_, at)| *at)
@@ -692,5 +695,5 @@ const DUP: u8 = 0b1000;
 
 /// How many QoS 1 and 2 messages may be unacknowledged, whatever is configured, and how many
 /// SUBSCRIBE and UNSUBSCRIBE: far fewer together than there are packet ids.
-const MAXIMUM_IN_FLIGHT: usize = 32_768;
+pub(crate) const MAXIMUM_IN_FLIGHT: u16 = 32_768;
 const MAXIMUM_AWAITING: usize = 1_024;

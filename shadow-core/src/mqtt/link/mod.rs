@@ -17,5 +17,7 @@ pub use outbox::Transmit;
 pub use publication::Publication;
 
 pub(crate) use backoff::Timing;
-pub(crate) use connection::{Connection, ConnectionTimer, Notice, Settings, Signal};
+pub(crate) use connection::{
+    Connection, ConnectionTimer, MAXIMUM_IN_FLIGHT, Notice, Settings, Signal,
+};
 pub(crate) use pace::Pace;

@@ -4,7 +4,9 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::mqtt::{EncodeError, PacketId, PacketKind};
+use zeroize::Zeroizing;
+
+use crate::mqtt::{self, EncodeError, PacketId, PacketKind};
 
 /// What the driver has to do next on its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub enum Transmit {
 #[derive(Debug)]
 enum Item {
     Connect,
+    Login,
     Packet {
         kind: PacketKind,
         packet_id: Option<PacketId>,
@@ -39,8 +42,12 @@ enum Item {
 }
 
 /// A queue of packets, encoded one behind the other in one buffer that is used again.
+///
+/// CONNECT has a buffer of its own, which is wiped when the packet has left, or is dropped: there
+/// can be a password in it. The common buffer grows and moves, and would leave copies behind.
 #[derive(Default)]
 pub(crate) struct Outbox {
+    login: Zeroizing<Vec<u8>>,
     bytes: Vec<u8>,
     taken: usize,
     items: VecDeque<Item>,
@@ -48,7 +55,7 @@ pub(crate) struct Outbox {
     acknowledgements: usize,
 }
 
-/// Without the bytes: they may be a CONNECT with its password.
+/// Without the bytes: there may be a CONNECT with its password.
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")
@@ -70,7 +77,7 @@ impl Outbox {
 
     /// Bytes waiting.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.taken
+        self.login.len() + self.bytes.len() - self.taken
     }
 
     /// Bytes waiting in PUBACK, PUBREC, PUBREL and PUBCOMP, of which the peer decides how many are
@@ -91,6 +98,15 @@ impl Outbox {
 
     pub(crate) fn push_close(&mut self) {
         self.push(Item::Close);
+    }
+
+    /// Appends CONNECT, unless it cannot be encoded. There is one on a link.
+    pub(crate) fn push_login(&mut self, connect: &mqtt::Connect<'_>) -> Result<(), EncodeError> {
+        // Encoding takes the memory for the whole packet at once.
+        self.login = Zeroizing::new(Vec::new());
+        connect.encode(&mut self.login)?;
+        self.push(Item::Login);
+        Ok(())
     }
 
     /// Appends one packet that `write` encodes and measures, unless it cannot; `ticket` is told
@@ -150,6 +166,16 @@ impl Outbox {
         let (transmit, ticket) = match self.items.pop_front()? {
             Item::Connect => (Transmit::Connect, None),
             Item::Close => (Transmit::Close, None),
+            Item::Login => {
+                let login = core::mem::take(&mut self.login);
+                buffer.extend_from_slice(&login);
+                let packet = Transmit::Packet {
+                    kind: PacketKind::Connect,
+                    packet_id: None,
+                    len: login.len(),
+                };
+                (packet, None)
+            }
             Item::Packet {
                 kind,
                 packet_id,
@@ -233,6 +259,54 @@ mod tests {
         assert_eq!(outbox.pop(&mut bytes), Some((Transmit::Close, None)));
         assert_eq!(outbox.pop(&mut bytes), None);
         assert_eq!(bytes, b"onetwo");
+    }
+
+    fn connect(password: &[u8]) -> mqtt::Connect<'_> {
+        mqtt::Connect {
+            version: mqtt::ProtocolVersion::V311,
+            client_id: "id",
+            clean_session: true,
+            keep_alive: 60,
+            user_name: Some("user"),
+            password: Some(password),
+            will: None,
+        }
+    }
+
+    /// What safe code can see of it: the password is in no buffer but the one that is wiped.
+    #[test]
+    fn a_password_is_in_one_buffer_only_and_that_is_wiped() {
+        fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let holds = |buffer: &[u8]| buffer.windows(6).any(|part| part == b"s3cret");
+        let mut outbox = Outbox::default();
+        outbox.push_connect();
+        outbox.push_login(&connect(b"s3cret")).unwrap();
+        wipes(&outbox.login);
+        let capacity = outbox.login.capacity();
+        assert!(
+            holds(&outbox.login) && outbox.login.len() == capacity,
+            "it never moved"
+        );
+        packet(&mut outbox, b"one", 1);
+        assert_eq!(outbox.len(), capacity + 3);
+        assert!(!holds(&outbox.bytes));
+        assert!(outbox.withdraw(1));
+        let (sent, _) = drain(&mut outbox);
+        assert!(holds(&sent) && sent.len() == capacity);
+        assert_eq!((outbox.login.capacity(), outbox.len()), (0, 0));
+
+        outbox.push_login(&connect(b"s3cret")).unwrap();
+        outbox.clear();
+        assert_eq!((outbox.login.capacity(), outbox.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_connect_that_cannot_be_encoded_leaves_nothing() {
+        let mut outbox = Outbox::default();
+        let password = alloc::vec![b'x'; 65_536];
+        assert!(outbox.push_login(&connect(&password)).is_err());
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.len(), 0, "no bytes either");
     }
 
     #[test]
