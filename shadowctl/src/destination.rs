@@ -50,7 +50,7 @@ impl Destination {
         })
     }
 
-    /// The same, with a remark where the embedded cloud is it.
+    /// The same, with a remark where the embedded cloud is it, or a login can be read on its way.
     ///
     /// # Errors
     ///
@@ -61,6 +61,9 @@ impl Destination {
         output: &mut Output,
     ) -> Result<Destination, Failure> {
         let destination = Destination::find(runtime, options).await?;
+        if let Some(warning) = options.warning() {
+            output.remark(warning);
+        }
         if matches!(destination.server.place, Place::Embedded) {
             output.remark(
                 "no --host and no --device: this talks to a cloud of its own, which begins anew \

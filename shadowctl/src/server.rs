@@ -1,6 +1,6 @@
 //! Which server a command talks to, and as which device.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,6 +99,17 @@ impl ServerOptions {
             place,
             timeout: self.timeout,
         })
+    }
+
+    /// What to know before a device logs in without TLS over a network, if that is asked for.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        let host = self.host.as_deref();
+        let remote = host.is_none_or(|host| !is_this_machine(host));
+        (self.device.is_some() && self.no_tls && remote).then_some(
+            "--no-tls: whoever is on the way can read and change all of this, and log in as the \
+             device for an hour",
+        )
     }
 
     fn place(&self, device: &DeviceInfo) -> Result<Place, Failure> {
@@ -215,6 +226,16 @@ pub fn tls_failure(error: &TlsError) -> Failure {
         _ => FailureKind::InputFile,
     };
     Failure::new(kind, error.to_string())
+}
+
+/// Whether nothing leaves the machine on the way to `host`.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || bare
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// A name or an address: an IPv6 address without its brackets, and no port.

@@ -24,7 +24,10 @@ const MAXIMUM_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Whom to trust and who to be.
 ///
-/// The server's certificate and its name are always verified; nothing here turns that off.
+/// The server's certificate and its name are always verified, by TLS 1.2 or 1.3; nothing here turns
+/// that off, and no environment variable does. (On some systems SSL_CERT_FILE and SSL_CERT_DIR name
+/// the CAs that the operating system trusts.) Nor is there a way back to plain TCP when TLS fails:
+/// that is another connector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     /// PEM file with the certificates of the CAs to trust, and no others. `None`: those that the

@@ -43,6 +43,9 @@ pub fn run(arguments: &DemoArguments, output: &mut Output) -> Result<(), Failure
     }
     block_on(async |runtime| {
         let destination = Destination::find(runtime, &arguments.server).await?;
+        if let Some(warning) = arguments.server.warning() {
+            output.remark(warning);
+        }
         let scene = Scene {
             documented: matches!(destination.server.place, Place::Embedded),
             device: destination.server.device,

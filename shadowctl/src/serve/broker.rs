@@ -21,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::runtime::block_on;
 use crate::seed::random_seed;
-use crate::server::tls_failure;
+use crate::server::{is_this_machine, tls_failure};
 
 /// Serves the devices of `broker` until Ctrl-C, however often it comes and goes.
 ///
@@ -35,6 +35,11 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let config = config(arguments)?;
     let connector = connector(arguments, broker)?;
+    if !arguments.tls && arguments.password_file.is_some() && !is_this_machine(&broker.host) {
+        output.remark(format_args!(
+            "no --tls: whoever is on the way to {broker} can read the password"
+        ));
+    }
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
         let clock = runtime.clock;

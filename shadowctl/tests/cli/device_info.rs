@@ -51,6 +51,34 @@ fn good_file_logs_in() {
     );
 }
 
+/// A login is good for an hour, for whoever reads it.
+#[test]
+fn a_login_without_tls_over_a_network_is_warned_of() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("device_info.json");
+    let content = device_info("PRODUCT001", "lamp", "c2VjcmV0");
+    fs::write(&path, content).unwrap();
+    let device = path.to_str().unwrap();
+    let try_for = |host, more: &[&str]| {
+        let arguments = ["get", "--timeout", "0.1", "--host", host];
+        run(arguments.iter().chain(more)).stderr
+    };
+    // An address of documentation (RFC 5737): nobody answers.
+    let far = "192.0.2.1";
+    let warned = try_for(far, &["--no-tls", "--device", device]);
+    assert!(
+        warned.contains("log in as the device for an hour"),
+        "{warned}"
+    );
+    // The example device's secret is none.
+    let example = try_for(far, &["--no-tls"]);
+    assert!(!example.contains("log in as"), "{example}");
+    for host in ["127.0.0.1", "localhost", "[::1]"] {
+        let near = try_for(host, &["--no-tls", "--port", "1", "--device", device]);
+        assert!(!near.contains("log in as"), "{near}");
+    }
+}
+
 #[test]
 fn bad_files_name_the_file_and_the_field() {
     let secret = "MDEyMzQ1Njc4OWFiY2RlZg==";

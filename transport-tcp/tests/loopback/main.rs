@@ -12,6 +12,9 @@ mod client;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+#[cfg(feature = "tls")]
+mod downgrade;
+#[cfg(test)]
 mod driver;
 #[cfg(test)]
 mod peer;
