@@ -141,6 +141,8 @@ mod error;
 mod events;
 mod link;
 mod network;
+#[expect(dead_code, reason = "the session file itself follows")]
+mod store;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -152,6 +154,7 @@ pub use driver::Driver;
 pub use error::ClientError;
 pub use events::{Events, Notification};
 pub use network::{NetworkConnector, NetworkStream};
+pub use store::StoreError;
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{ClientCertificate, TlsConnector, TlsError, TlsOptions};
