@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use crate::output::Format;
 pub use crate::serve::ServeArguments;
 use crate::server::ServerOptions;
+use crate::session::SessionOptions;
 
 mod help;
 
@@ -63,7 +64,7 @@ pub enum Command {
     ClearReported(DeviceArguments),
     /// Print deltas and connection states until Ctrl-C
     #[command(long_about = help::WATCH, after_long_help = help::WATCH_EXAMPLES)]
-    Watch(DeviceArguments),
+    Watch(WatchArguments),
     /// Be the cloud: accept devices, or serve those of an MQTT broker
     #[command(long_about = crate::serve::ABOUT, after_long_help = crate::serve::EXAMPLES)]
     Serve(ServeArguments),
@@ -75,12 +76,33 @@ pub enum Command {
     Completions(CompletionsArguments),
 }
 
-/// Arguments of the commands that need nothing but a server.
+/// Arguments of the commands that need nothing but a device and its server.
 #[derive(Args, Clone, Debug)]
 pub struct DeviceArguments {
     /// Which server, and as which device.
     #[command(flatten)]
     pub server: ServerOptions,
+
+    /// What the device keeps.
+    #[command(flatten)]
+    pub session: SessionOptions,
+}
+
+/// Arguments of `watch`.
+#[derive(Args, Clone, Debug)]
+pub struct WatchArguments {
+    /// Answer each delta, as a device that has applied it: report its values and delete them from
+    /// what is desired
+    #[arg(long)]
+    pub accept: bool,
+
+    /// Which server, and as which device.
+    #[command(flatten)]
+    pub server: ServerOptions,
+
+    /// What the device keeps.
+    #[command(flatten)]
+    pub session: SessionOptions,
 }
 
 /// Arguments of `demo`.
@@ -105,6 +127,10 @@ pub struct ReportArguments {
     /// Which server, and as which device.
     #[command(flatten)]
     pub server: ServerOptions,
+
+    /// What the device keeps.
+    #[command(flatten)]
+    pub session: SessionOptions,
 }
 
 /// Arguments of `desire`.

@@ -11,6 +11,7 @@ use crate::output::Output;
 use crate::runtime::{Inbox, Patience, Runtime, block_on};
 use crate::seed::random_seed;
 use crate::server::{Server, ServerOptions};
+use crate::session::{KeptSession, SessionOptions};
 
 /// A device that is logged in and has its shadow's result topic subscribed.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ impl Device {
     pub async fn connect<C: Connector + 'static, K: Clock>(
         runtime: Runtime<'_, K>,
         mut config: Config,
+        session: KeptSession,
         seed: u64,
         connector: C,
         patience: &Patience,
@@ -51,7 +53,9 @@ impl Device {
         let gets = config.behaviour.get_on_subscribe;
         let topic = config.own_shadow.as_ref().map(|name| name.result_topic());
         let clock = runtime.clock.clone();
-        let (client, events, driver) = client(config, Session::new(), seed, connector, clock);
+        let KeptSession { session, store } = session;
+        let (client, events, driver) = client(config, session, seed, connector, clock);
+        let driver = store.keep(driver);
         let no_shadow = || Failure::operation("the device has no shadow of its own");
         let shadow = client.own_shadow().ok_or_else(no_shadow)?;
         let driver = runtime.executor.spawn(driver.run());
@@ -98,12 +102,14 @@ impl Device {
 ///
 /// # Errors
 ///
-/// Those of [`Destination::find`] and [`Device::connect`]. How the request ended is in the result.
+/// Those of [`SessionOptions::load`], [`Destination::find`] and [`Device::connect`]. How the request ended is in the result.
 pub fn ask(
     options: &ServerOptions,
+    session: &SessionOptions,
     output: &mut Output,
     request: impl AsyncFnOnce(&Shadow) -> Result<Document, ClientError>,
 ) -> Result<(Server, Result<Document, ClientError>), Failure> {
+    let session = session.load()?;
     block_on(async |runtime| {
         let destination = Destination::find_aloud(runtime, options, output).await?;
         let Destination {
@@ -113,8 +119,9 @@ pub fn ask(
         } = destination;
         let mut config = server.config();
         config.behaviour.get_on_subscribe = false;
+        let seed = random_seed();
         let mut device =
-            Device::connect(runtime, config, random_seed(), connector, &patience, output).await?;
+            Device::connect(runtime, config, session, seed, connector, &patience, output).await?;
         let result = request(&device.shadow).await;
         if let Err(ClientError::Disconnected { .. }) = result {
             device

@@ -2,6 +2,7 @@
 //!
 //! * [`arguments`]: what can be typed.
 //! * [`server`]: which server is meant, and as which device; [`destination`]: it, ready for use.
+//! * [`session`]: what a device keeps from run to run.
 //! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
 //! * [`failure`]: what can go wrong, and the exit code of each.
 //! * [`input`]: files that are read whole. [`interrupt`]: Ctrl-C. [`seed`]: what makes one run
@@ -29,6 +30,7 @@ pub mod runtime;
 pub mod seed;
 pub mod serve;
 pub mod server;
+pub mod session;
 pub mod state;
 
 use std::env::VarError;

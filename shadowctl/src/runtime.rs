@@ -95,7 +95,12 @@ impl Inbox {
                 None => return Err(self.progress.too_late(patience)),
                 Some(None) => return Err(Failure::operation("the client stopped unexpectedly")),
                 Some(Some(Notification::Event(event))) => event,
-                Some(Some(Notification::Lagged { .. })) => continue,
+                // Of the session's file the log tells.
+                Some(Some(
+                    Notification::Lagged { .. }
+                    | Notification::NotStored(_)
+                    | Notification::StoredAgain,
+                )) => continue,
             };
             let found = wanted(&event);
             let noted = self.note(&event, &patience.server, output);

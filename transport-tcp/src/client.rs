@@ -1,13 +1,16 @@
 //! The application's handle.
 
 use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 
 use async_channel::{Receiver, Sender};
 use serde::Serialize;
+use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{Document, ShadowName, Update};
 use shadow_core::{
-    Config, Engine, Instant, Outcome, Publication, RequestError, RequestId, Session, ShadowId,
+    Config, Delta, Engine, Instant, Outcome, Publication, RequestError, RequestId, Session,
+    ShadowId,
 };
 
 use crate::clock::Clock;
@@ -22,7 +25,7 @@ const COMMAND_CAPACITY: usize = 32;
 /// What a client asks of its driver.
 pub(crate) enum Command {
     /// A request that ends later.
-    Request { start: Start, answer: Answer },
+    Request { start: Start, accepted: Accepted },
     /// Something that is done at once; it sends its own answer.
     Call(Call),
     /// To pass in the wall time and connect now instead of later.
@@ -38,8 +41,51 @@ pub(crate) type Call = Box<dyn FnOnce(&mut Engine, Instant) + Send>;
 pub(crate) type Start =
     Box<dyn FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send>;
 
-/// Where the end of one request goes. Nobody listens if the application dropped its future.
-pub(crate) type Answer = Sender<Result<Outcome, RequestError>>;
+/// Where it goes whether a request was accepted, and how its end is learnt. Nobody listens if the
+/// application dropped its future.
+pub(crate) type Accepted = Sender<Result<Ending, RequestError>>;
+
+/// What waits for the end of a request; clones wait for the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    outcome: Arc<OnceLock<Outcome>>,
+    /// Carries nothing; closed when the outcome is there, or will never be.
+    ended: Receiver<Infallible>,
+}
+
+/// What ends an [`Ending`].
+pub(crate) struct Ender {
+    ending: Ending,
+    _ended: Sender<Infallible>,
+}
+
+impl Ender {
+    pub(crate) fn new() -> Ender {
+        let (_ended, ended) = async_channel::bounded(1);
+        let outcome = Arc::default();
+        let ending = Ending { outcome, ended };
+        Ender { ending, _ended }
+    }
+
+    /// One more that waits.
+    pub(crate) fn ending(&self) -> Ending {
+        self.ending.clone()
+    }
+
+    /// Ends all that wait. Dropping it instead tells them that the driver has stopped.
+    pub(crate) fn end(self, outcome: Outcome) {
+        // It is empty: this is the one place that fills it, and takes what would fill it again.
+        drop(self.ending.outcome.set(outcome));
+    }
+}
+
+impl Ending {
+    async fn outcome(self) -> Result<Outcome, ClientError> {
+        let Err(_) = self.ended.recv().await;
+        let outcome = self.outcome.get().cloned();
+        outcome.ok_or(ClientError::DriverStopped)
+    }
+}
 
 /// The driver's end of the command channel.
 pub(crate) struct Commands(pub(crate) Receiver<Command>);
@@ -83,8 +129,9 @@ pub fn client<C: Connector, K: Clock>(
 
 /// A handle on a running engine; clones are handles on the same one.
 ///
-/// Every method waits until its request has ended, which the engine bounds by
-/// [`Config::request_timeout`](shadow_core::Config), and needs a [`Driver`] that runs.
+/// Every method needs a [`Driver`] that runs, and waits until its request has ended, which the
+/// engine bounds by [`Config::request_timeout`](shadow_core::Config). Those that give a [`Receipt`]
+/// do not: what they are given is kept until the cloud has it, however long that takes.
 ///
 /// **Dropping a future** is harmless at any point, and takes nothing back: a request that the
 /// driver has got goes on, ends in the engine as it would have, and its outcome is discarded. No
@@ -237,16 +284,24 @@ impl Client {
         result.recv().await.map_err(|_| ClientError::DriverStopped)
     }
 
+    /// Has the driver start a request; what waits for its end.
+    async fn start(
+        &self,
+        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+    ) -> Result<Ending, ClientError> {
+        let (accepted, acceptance) = async_channel::bounded(1);
+        let start = Box::new(start);
+        self.send(Command::Request { start, accepted }).await?;
+        let acceptance = acceptance.recv().await;
+        Ok(acceptance.map_err(|_| ClientError::DriverStopped)??)
+    }
+
     /// Has the driver start a request, and waits for its end.
     async fn request(
         &self,
         start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
     ) -> Result<Outcome, ClientError> {
-        let (answer, end) = async_channel::bounded(1);
-        let start = Box::new(start);
-        self.send(Command::Request { start, answer }).await?;
-        let end = end.recv().await.map_err(|_| ClientError::DriverStopped)?;
-        Ok(end?)
+        self.start(start).await?.outcome().await
     }
 }
 
@@ -274,8 +329,78 @@ impl Shadow {
         self.ask(move |engine, now| engine.get(now, id)).await
     }
 
-    /// Sends an update of `reported`, `desired` or both; what the cloud answers, which is what it
-    /// changed.
+    /// Reports that these keys have these values now; null deletes a key. Done when the engine has
+    /// taken it, and the driver's store if it has one: from then on the value is the device's, and
+    /// goes to the cloud as soon as it may, on whatever link. Later values replace earlier ones that
+    /// are still waiting.
+    ///
+    /// Whoever wants to know that the cloud has it awaits the receipt; reports that leave together
+    /// have one end. Dropping it changes nothing.
+    ///
+    /// The values are serialized here, in the caller's task, so they may be borrowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::report`];
+    /// [`ClientError::DriverStopped`].
+    pub async fn report<T: Serialize + ?Sized>(
+        &self,
+        reported: &T,
+    ) -> Result<Receipt, ClientError> {
+        let (id, patch) = (self.id, to_json(reported)?);
+        self.post(move |engine, now| engine.report(now, id, &patch))
+            .await
+    }
+
+    /// Answers a change of `desired`: the device has applied it. Reports its values and deletes them
+    /// from `desired`, in one update. [`Delta::only`] makes it a part of the change.
+    ///
+    /// `delta` may be any shadow's of this client.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::accept`];
+    /// [`ClientError::DriverStopped`].
+    pub async fn accept(&self, delta: &Delta) -> Result<Receipt, ClientError> {
+        let delta = delta.clone();
+        self.post(move |engine, now| engine.accept(now, &delta))
+            .await
+    }
+
+    /// Answers a change of `desired` as [`Shadow::accept`], but reports other values: those that the
+    /// device has now, as when 150 was asked for and 100 is the most it can do.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::accept_as`];
+    /// [`ClientError::DriverStopped`].
+    pub async fn accept_as<T: Serialize + ?Sized>(
+        &self,
+        delta: &Delta,
+        reported: &T,
+    ) -> Result<Receipt, ClientError> {
+        let (delta, reported) = (delta.clone(), to_json(reported)?);
+        self.post(move |engine, now| engine.accept_as(now, &delta, &reported))
+            .await
+    }
+
+    /// Answers a change of `desired`: the device will not apply it. Deletes its values from
+    /// `desired` and reports nothing. The cloud does not learn `reason`; whoever looks at the
+    /// engine's outcomes does.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] for the reasons of [`Engine::reject`];
+    /// [`ClientError::DriverStopped`].
+    pub async fn reject(&self, delta: &Delta, reason: &str) -> Result<Receipt, ClientError> {
+        let (delta, reason) = (delta.clone(), reason.to_owned());
+        self.post(move |engine, now| engine.reject(now, &delta, &reason))
+            .await
+    }
+
+    /// Sends an update of `reported`, `desired` or both, once; what the cloud answers, which is
+    /// what it changed. Keys of `reported` that it names are no longer kept as those of
+    /// [`Shadow::report`] are.
     ///
     /// The values are serialized here, in the caller's task, so they may be borrowed.
     ///
@@ -296,19 +421,6 @@ impl Shadow {
             .await
     }
 
-    /// Reports these keys: an update of `reported` alone, merged into what the cloud has. Keys with
-    /// the value null are deleted.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Shadow::update`].
-    pub async fn report<T: Serialize + ?Sized>(
-        &self,
-        reported: &T,
-    ) -> Result<Document, ClientError> {
-        self.update(Update::new().reported(reported)).await
-    }
-
     /// Deletes all of `reported`.
     ///
     /// # Errors
@@ -318,7 +430,8 @@ impl Shadow {
         self.update(Update::new().clear_reported()).await
     }
 
-    /// Deletes all of `desired`: the device has obeyed it.
+    /// Deletes all of `desired`, whatever it is by then; [`Shadow::accept`] deletes no more than
+    /// the device was told of.
     ///
     /// # Errors
     ///
@@ -339,6 +452,14 @@ impl Shadow {
         Ok(self.client.call(detach).await??)
     }
 
+    async fn post(
+        &self,
+        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+    ) -> Result<Receipt, ClientError> {
+        let ending = self.client.start(start).await?;
+        Ok(Receipt { ending })
+    }
+
     async fn ask(
         &self,
         start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
@@ -348,4 +469,31 @@ impl Shadow {
             other => Err(other.into()),
         }
     }
+}
+
+/// For something that was reported or answered, and is on its way to the cloud. Dropping it takes
+/// nothing back.
+#[derive(Debug)]
+pub struct Receipt {
+    ending: Ending,
+}
+
+impl Receipt {
+    /// Waits until the cloud is known to have it, over any number of links.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Rejected`] when the cloud refused the update; [`ClientError::Cancelled`] when
+    /// the shadow was detached or the client closed before; [`ClientError::DriverStopped`]. In all of
+    /// these cases the session still holds what was reported, and another run goes on with it.
+    pub async fn acknowledged(self) -> Result<(), ClientError> {
+        match self.ending.outcome().await? {
+            Outcome::Reported { .. } | Outcome::DeltaRejected { .. } => Ok(()),
+            other => Err(other.into()),
+        }
+    }
+}
+
+fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, RequestError> {
+    Json::from_serialize(value).map_err(|error| RequestError::InvalidUpdate(error.to_string()))
 }

@@ -10,14 +10,16 @@ use async_channel::Sender;
 use futures_lite::future::{or, poll_fn, yield_now};
 use shadow_core::mqtt::PacketKind;
 use shadow_core::{
-    DisconnectCause, Engine, Event, Outcome, RequestId, Session, Transmit, TransportFailure,
+    DisconnectCause, Engine, Event, Instant, Outcome, RequestError, RequestId, Session, Transmit,
+    TransportFailure,
 };
 
-use crate::client::{Answer, Command, Commands};
+use crate::client::{Accepted, Command, Commands, Ender, Ending};
 use crate::clock::Clock;
 use crate::connector::{Connector, UntrustedPeer};
-use crate::events::EventSender;
+use crate::events::{EventSender, Notification};
 use crate::link::{Link, Outgoing, Progress};
+use crate::store::{Durability, Saving, SessionStore};
 
 /// How long the last bytes of a connection may take to leave before they are dropped, and after
 /// DISCONNECT how long the server may take to close its direction.
@@ -60,12 +62,25 @@ impl<C: Connector, K: Clock> Driver<C, K> {
             commands,
             command: None,
             closed: false,
-            answers: Vec::new(),
+            endings: Vec::new(),
+            accepted: Vec::new(),
             events,
+            told: Vec::new(),
+            saving: None,
             busy_turns: 0,
             _running: running,
         };
         Driver { connector, core }
+    }
+
+    /// Has the session stored: once at the start, when it changes, as `durability` says, and at the
+    /// end. A save that fails is told as [`Notification::NotStored`] and tried again, a second later
+    /// at the earliest; the link goes on.
+    ///
+    /// Whether what the store holds is what the client was made with is the caller's business.
+    pub fn with_store(mut self, store: impl SessionStore, durability: Durability) -> Driver<C, K> {
+        self.core.saving = Some(Saving::new(store, durability));
+        self
     }
 
     /// Runs until the client is closed or all its handles are dropped, and gives back what
@@ -82,7 +97,7 @@ impl<C: Connector, K: Clock> Driver<C, K> {
         let mut outgoing = Outgoing::default();
         core.read_wall_clock();
         loop {
-            match core.turn(&mut outgoing) {
+            match core.turn(&mut outgoing).await {
                 Step::Connect => {
                     // What an earlier link did not take is no business of this one.
                     outgoing.clear();
@@ -99,7 +114,7 @@ impl<C: Connector, K: Clock> Driver<C, K> {
                 }
             }
         }
-        core.tell();
+        core.save().await;
         core.engine.into_session()
     }
 }
@@ -113,7 +128,7 @@ async fn establish<C: Connector, K: Clock>(
     tracing::debug!(event = "connecting");
     let mut connecting = pin!(connector.connect());
     loop {
-        match core.turn(outgoing) {
+        match core.turn(outgoing).await {
             Step::Close => return None,
             Step::Connect | Step::Wait => {}
         }
@@ -147,7 +162,7 @@ where
 {
     let mut link = Link::new(stream);
     loop {
-        match core.turn(outgoing) {
+        match core.turn(outgoing).await {
             Step::Close => break,
             Step::Connect | Step::Wait => {}
         }
@@ -170,6 +185,7 @@ where
     let mut closing = pin!(or(link.close(outgoing, linger), grace));
     while core.wait(closing.as_mut()).await.is_none() {
         core.attend();
+        core.tell().await;
     }
 }
 
@@ -192,9 +208,14 @@ struct Core<K> {
     command: Option<Command>,
     /// Whether the engine was closed.
     closed: bool,
-    /// Who waits for which request, in the order of the requests' numbers.
-    answers: Vec<(RequestId, Answer)>,
+    /// What waits for which request, in the order of the requests' numbers.
+    endings: Vec<(RequestId, Ender)>,
+    /// Requests to be told as accepted once the session is stored; empty between turns.
+    accepted: Vec<(Accepted, Result<Ending, RequestError>)>,
     events: EventSender,
+    /// What is to be told once the session is stored; empty between turns, kept for its memory.
+    told: Vec<Event>,
+    saving: Option<Saving>,
     /// Turns in a row that found work waiting.
     busy_turns: u32,
     /// Dropped last of all, which ends [`Client::close`](crate::Client::close).
@@ -202,9 +223,16 @@ struct Core<K> {
 }
 
 impl<K: Clock> Core<K> {
-    /// Carries out commands and deadlines, then collects what is to be sent.
-    fn turn(&mut self, outgoing: &mut Outgoing) -> Step {
+    /// Carries out commands and deadlines, collects what is to be sent, and tells what there is to
+    /// tell. What was collected has not left yet, so the session is stored before both.
+    async fn turn(&mut self, outgoing: &mut Outgoing) -> Step {
         self.attend();
+        let step = self.collect(outgoing);
+        self.tell().await;
+        step
+    }
+
+    fn collect(&mut self, outgoing: &mut Outgoing) -> Step {
         // A stalled write holds packets back. Without a session there are none to hold back, and
         // the wish to close must come through.
         let writable = outgoing.is_empty();
@@ -243,11 +271,11 @@ impl<K: Clock> Core<K> {
     fn carry_out(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Request { start, answer } => match start(&mut self.engine, now) {
-                Ok(request) => self.answers.push((request, answer)),
-                // Nobody listens if the application dropped its future; the same below.
-                Err(error) => drop(answer.try_send(Err(error))),
-            },
+            Command::Request { start, accepted } => {
+                let started = start(&mut self.engine, now);
+                let ending = started.map(|request| self.ending(request));
+                self.accepted.push((accepted, ending));
+            }
             Command::Call(call) => call(&mut self.engine, now),
             Command::Reconnect => {
                 self.read_wall_clock();
@@ -264,12 +292,12 @@ impl<K: Clock> Core<K> {
     /// Waits for `io`, a command or the next deadline. What `io` gave is to be handled before the
     /// next turn, so that an answer that comes with a deadline counts.
     async fn wait<T>(&mut self, mut io: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-        self.tell();
-        let deadline = self.engine.poll_deadline();
+        let deadline = self.engine.poll_deadline().map(|deadline| deadline.at);
+        let deadline = deadline.into_iter().chain(self.save_due()).min();
         let clock = &self.clock;
         let mut due = pin!(async {
             match deadline {
-                Some(deadline) => clock.sleep_until(deadline.at).await,
+                Some(at) => clock.sleep_until(at).await,
                 None => pending().await,
             }
         });
@@ -307,24 +335,76 @@ impl<K: Clock> Core<K> {
         result
     }
 
-    /// Hands on what the engine has to tell.
-    fn tell(&mut self) {
+    /// Hands on what the engine has to tell, once the session is stored that it comes with.
+    async fn tell(&mut self) {
         while let Some(event) = self.engine.poll_event() {
+            self.told.push(event);
+        }
+        if self.save_due().is_some_and(|due| due <= self.clock.now()) {
+            self.save().await;
+        }
+        for (accepted, ending) in self.accepted.drain(..) {
+            // Nobody listens if the application dropped its future.
+            drop(accepted.try_send(ending));
+        }
+        let mut told = std::mem::take(&mut self.told);
+        for event in told.drain(..) {
             match event {
-                Event::Ended { request, outcome } => self.answer(request, outcome),
+                Event::Ended { request, outcome } => self.end(request, outcome),
                 event => {
                     trace(&event);
-                    self.events.send(event);
+                    self.events.send(Notification::Event(event));
                 }
+            }
+        }
+        self.told = told;
+    }
+
+    /// When the session is to be stored, if it is not.
+    fn save_due(&self) -> Option<Instant> {
+        let saving = self.saving.as_ref()?;
+        saving.due(self.engine.session())
+    }
+
+    /// Stores the session if it is not.
+    async fn save(&mut self) {
+        let session = self.engine.session();
+        let unsaved = |saving: &&mut Saving| saving.due(session).is_some();
+        let Some(saving) = self.saving.as_mut().filter(unsaved) else {
+            return;
+        };
+        match saving.save(&self.clock, session).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::debug!(event = "stored_again");
+                self.events.send(Notification::StoredAgain);
+            }
+            Err(error) => {
+                tracing::warn!(event = "not_stored", %error);
+                self.events.send(Notification::NotStored(error));
             }
         }
     }
 
-    fn answer(&mut self, request: RequestId, outcome: Outcome) {
-        let position = self.answers.binary_search_by_key(&request, |(id, _)| *id);
+    /// What waits for the end of a request: several may, as reports that leave together are one.
+    fn ending(&mut self, request: RequestId) -> Ending {
+        let place = self.endings.partition_point(|(id, _)| *id < request);
+        match self.endings.get(place) {
+            Some((id, ender)) if *id == request => ender.ending(),
+            _ => {
+                let ender = Ender::new();
+                let ending = ender.ending();
+                self.endings.insert(place, (request, ender));
+                ending
+            }
+        }
+    }
+
+    fn end(&mut self, request: RequestId, outcome: Outcome) {
+        let position = self.endings.binary_search_by_key(&request, |(id, _)| *id);
         if let Ok(position) = position {
-            let (_, answer) = self.answers.remove(position);
-            drop(answer.try_send(Ok(outcome)));
+            let (_, ender) = self.endings.remove(position);
+            ender.end(outcome);
         }
     }
 

@@ -7,6 +7,8 @@ use async_channel::{Receiver, Sender};
 use futures_lite::Stream;
 use shadow_core::Event;
 
+use crate::store::StoreError;
+
 /// An item of [`Events`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notification {
@@ -17,6 +19,11 @@ pub enum Notification {
         /// How many; at least 1.
         missed: u64,
     },
+    /// The session could not be stored. The link goes on, and the driver tries again: but what
+    /// changes now, a power cut takes. Told for each try, also after [`Event::Closed`].
+    NotStored(StoreError),
+    /// The session is stored, after [`Notification::NotStored`].
+    StoredAgain,
 }
 
 /// The stream of deltas, connection states, messages and whatever else an engine tells.
@@ -30,12 +37,12 @@ pub struct Events {
     numbered: Pin<Box<Receiver<Numbered>>>,
     /// The number of the event that comes next if none was dropped.
     next: u64,
-    /// An event whose gap before it was just told.
-    held: Option<Event>,
+    /// One whose gap before it was just told.
+    held: Option<Notification>,
 }
 
-/// An event and its number, counted from 0.
-type Numbered = (u64, Event);
+/// A notification and its number, counted from 0.
+type Numbered = (u64, Notification);
 
 /// The driver's end of [`Events`].
 #[derive(Debug)]
@@ -60,10 +67,10 @@ pub(crate) fn channel(capacity: usize) -> (EventSender, Events) {
 }
 
 impl EventSender {
-    /// Adds an event, in place of the oldest if there is no room.
-    pub(crate) fn send(&mut self, event: Event) {
+    /// Adds one, in place of the oldest if there is no room.
+    pub(crate) fn send(&mut self, notification: Notification) {
         // Fails only when the application has dropped the stream: it wants no events.
-        drop(self.numbered.force_send((self.next, event)));
+        drop(self.numbered.force_send((self.next, notification)));
         self.next += 1;
     }
 }
@@ -72,19 +79,19 @@ impl Stream for Events {
     type Item = Notification;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notification>> {
-        if let Some(event) = self.held.take() {
-            return Poll::Ready(Some(Notification::Event(event)));
+        if let Some(notification) = self.held.take() {
+            return Poll::Ready(Some(notification));
         }
-        let Some((number, event)) = ready!(self.numbered.as_mut().poll_next(cx)) else {
+        let Some((number, notification)) = ready!(self.numbered.as_mut().poll_next(cx)) else {
             return Poll::Ready(None);
         };
         let missed = number.saturating_sub(self.next);
         self.next = number.saturating_add(1);
         if missed > 0 {
-            self.held = Some(event);
+            self.held = Some(notification);
             return Poll::Ready(Some(Notification::Lagged { missed }));
         }
-        Poll::Ready(Some(Notification::Event(event)))
+        Poll::Ready(Some(notification))
     }
 }
 
@@ -97,17 +104,17 @@ mod tests {
 
     use super::*;
 
-    fn event(number: u64) -> Event {
-        Event::Disconnected {
+    fn event(number: u64) -> Notification {
+        Notification::Event(Event::Disconnected {
             cause: DisconnectCause::PingTimedOut,
             retry_in: Duration::from_secs(number),
-        }
+        })
     }
 
     #[test]
     fn the_oldest_are_dropped_and_counted_in_their_place() {
         let (mut sender, mut events) = channel(2);
-        let kept = |number| Some(Notification::Event(event(number)));
+        let kept = |number| Some(event(number));
         let lagged = |missed| Some(Notification::Lagged { missed });
         sender.send(event(0));
         assert_eq!(future::block_on(events.next()), kept(0));

@@ -32,8 +32,11 @@
 //!     transport_tcp::client(Config::new(&device), Session::new(), seed, connector, clock);
 //! let driver = smol::spawn(driver.run());
 //!
-//! // Ask. Requests wait for the connection themselves.
+//! // Report. What the cloud has not got goes out as soon as it can.
 //! let lamp = client.own_shadow().ok_or("the configuration names one")?;
+//! let receipt = lamp.report(&Lamp { power: false }).await?;
+//!
+//! // Ask. Requests wait for the connection themselves.
 //! let document = lamp.get().await?;
 //! assert_eq!(document.desired(), Some(r#"{"power":true}"#));
 //!
@@ -42,12 +45,15 @@
 //!     match notification {
 //!         Notification::Event(Event::Delta(delta)) => {
 //!             println!("to do: {}", delta.state);
-//!             lamp.report(&Lamp { power: true }).await?;
-//!             lamp.clear_desired().await?;
+//!             // Done: the cloud learns it, now or on a later link.
+//!             lamp.accept(&delta).await?.acknowledged().await?;
 //!             break;
 //!         }
 //!         Notification::Event(event) => println!("{event:?}"),
 //!         Notification::Lagged { missed } => println!("{missed} events were dropped"),
+//!         // Only where the driver was given a store.
+//!         Notification::NotStored(error) => println!("{error}"),
+//!         Notification::StoredAgain => println!("stored again"),
 //!     }
 //! }
 //!
@@ -119,6 +125,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! So that a restart or a power cut forgets nothing, give the driver a [`store`].
+//!
 //! For TLS, [`NetworkConnector::tls`] takes a CA file, and the certificate and key of a device that
 //! has them. For anything else, implement [`Connector`]: the same driver runs over every stream.
 //!
@@ -128,7 +136,8 @@
 //! `connected`, `disconnected` (with `cause` and `retry_in`), `closing`, `closed` and
 //! `close_failed` at level debug; `wall_time_needed` and `events_lost` at warn, and `disconnected`
 //! too where waiting alone does not help (a contested client id, an exceeded limit); `sending`
-//! (with `kind` and `len`) and `received` (with `len`) at trace. No payload and no secret is ever
+//! (with `kind` and `len`) and `received` (with `len`) at trace; `not_stored` (with `error`) at
+//! warn and `stored_again` at debug. No payload and no secret is ever
 //! written.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -141,20 +150,18 @@ mod error;
 mod events;
 mod link;
 mod network;
-#[expect(dead_code, reason = "the session file itself follows")]
-mod store;
+pub mod store;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use client::{Client, Shadow, client};
+pub use client::{Client, Receipt, Shadow, client};
 pub use clock::{Clock, SystemClock};
 pub use connector::{Connector, UntrustedPeer};
 pub use driver::Driver;
 pub use error::ClientError;
 pub use events::{Events, Notification};
 pub use network::{NetworkConnector, NetworkStream};
-pub use store::StoreError;
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{ClientCertificate, TlsConnector, TlsError, TlsOptions};

@@ -107,7 +107,7 @@ With --output json, as for `report`.";
 pub(super) const WATCH: &str = "\
 Print deltas and connection states until Ctrl-C
 
-Stays logged in as the device. A delta is \"pushed\" when desired changes meanwhile, and \"fetched\" \
+Stays logged in as the device. With --accept it is a device that applies whatever it is asked: each delta is answered, over as many connections as that takes. A delta is \"pushed\" when desired changes meanwhile, and \"fetched\" \
 when it changed while nobody was there to see. The connection is made again whenever it is lost, \
 for ever; --timeout does not count here.
 
@@ -116,12 +116,15 @@ The server lets one client in for each device: the device itself, if it is conne
 pub(super) const WATCH_EXAMPLES: &str = "\
 Examples:
   shadowctl watch --host 127.0.0.1
+  shadowctl watch --accept --session lamp.session --host 127.0.0.1
+                                             a device that forgets nothing over a restart
   shadowctl watch --host 127.0.0.1 --output json | jq 'select(.event == \"delta\").state'
 
 With --output json, one object a line with \"time\" (ms since 1970) and \"event\": \"connected\" \
 (session_present), \"disconnected\" (cause, retry_in_ms), \"subscribed\", \"subscription_refused\", \
-\"ready\" (document, version), \"get_rejected\" (code), \"delta\" (origin, version, state), \
-\"missed\" (count), \"other\" (text).";
+\"ready\" (document, version), \"get_rejected\" (code), \"delta\" (origin, redelivered, version, \
+state), \"accepted\" (state) once the cloud has the answer, \"not_accepted\" (why), \"not_stored\" \
+(why) and \"stored_again\" of the session, \"missed\" (count), \"other\" (text).";
 
 pub(super) const REPLAY: &str = "\
 Replay logs of the vendor's Python SDK and account for every line

@@ -12,9 +12,12 @@ use crate::output::Output;
 ///
 /// Those of [`ask`] and [`finish`].
 pub fn desired(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
-    let (_, result) = ask(&arguments.server, output, async |shadow| {
-        shadow.clear_desired().await
-    })?;
+    let (_, result) = ask(
+        &arguments.server,
+        &arguments.session,
+        output,
+        async |shadow| shadow.clear_desired().await,
+    )?;
     let document = finish(result, output)?;
     output.result(&UpdateReport {
         done: "cleared desired",
@@ -28,9 +31,12 @@ pub fn desired(arguments: &DeviceArguments, output: &mut Output) -> Result<(), F
 ///
 /// Those of [`ask`] and [`finish`].
 pub fn reported(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
-    let (_, result) = ask(&arguments.server, output, async |shadow| {
-        shadow.clear_reported().await
-    })?;
+    let (_, result) = ask(
+        &arguments.server,
+        &arguments.session,
+        output,
+        async |shadow| shadow.clear_reported().await,
+    )?;
     let document = finish(result, output)?;
     output.result(&UpdateReport {
         done: "cleared reported",

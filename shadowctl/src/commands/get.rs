@@ -12,7 +12,12 @@ use crate::output::Output;
 ///
 /// Those of [`ask`] and [`finish`].
 pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
-    let (server, result) = ask(&arguments.server, output, async |shadow| shadow.get().await)?;
+    let (server, result) = ask(
+        &arguments.server,
+        &arguments.session,
+        output,
+        async |shadow| shadow.get().await,
+    )?;
     let document = finish(result, output)?;
     output.result(&ShadowReport {
         name: &server.device.name,

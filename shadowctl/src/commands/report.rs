@@ -1,5 +1,7 @@
 //! `report`.
 
+use shadow_core::tencent::Update;
+
 use crate::arguments::ReportArguments;
 use crate::device::ask;
 use crate::document::{UpdateReport, finish};
@@ -14,9 +16,12 @@ use crate::output::Output;
 /// [`finish`].
 pub fn run(arguments: &ReportArguments, output: &mut Output) -> Result<(), Failure> {
     let state = arguments.state.to_json(output)?;
-    let (_, result) = ask(&arguments.server, output, async |shadow| {
-        shadow.report(&state).await
-    })?;
+    let (_, result) = ask(
+        &arguments.server,
+        &arguments.session,
+        output,
+        async |shadow| shadow.update(Update::new().reported(&state)).await,
+    )?;
     let document = finish(result, output)?;
     output.result(&UpdateReport {
         done: "reported",

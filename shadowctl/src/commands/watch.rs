@@ -4,12 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 use shadow_core::event::{DeltaOrigin, UnmatchedReason};
-use shadow_core::{DisconnectCause, Event, Session, TransportFailure};
+use shadow_core::{Delta, DisconnectCause, Event, TransportFailure};
+use smol::channel::{Sender, unbounded};
 use smol::future::or;
 use smol::stream::StreamExt;
-use transport_tcp::{Clock, Notification, client};
+use transport_tcp::{Client, ClientError, Clock, Notification, client};
 
-use crate::arguments::DeviceArguments;
+use crate::arguments::WatchArguments;
 use crate::destination::Destination;
 use crate::document::{Compact, Printable, UtcTime};
 use crate::failure::Failure;
@@ -17,6 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::output::{ERROR, FAINT, GOOD, Output, RECEIVED};
 use crate::runtime::block_on;
 use crate::seed::random_seed;
+use crate::session::KeptSession;
 
 /// How many characters of a topic that is not ours are printed.
 const MAXIMUM_TOPIC: usize = 128;
@@ -25,11 +27,15 @@ const MAXIMUM_TOPIC: usize = 128;
 ///
 /// It keeps trying to connect for ever, also after a refused login, and tells each try.
 ///
+/// With `--accept` it answers each delta as a device that has applied it.
+///
 /// # Errors
 ///
-/// Those of [`Destination::find_aloud`] and [`Interrupt::new`]; a configuration that the server
-/// would refuse; results that cannot be written.
-pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
+/// Those of [`SessionOptions::load`](crate::session::SessionOptions::load),
+/// [`Destination::find_aloud`] and [`Interrupt::new`]; a configuration that the server would
+/// refuse; results that cannot be written.
+pub fn run(arguments: &WatchArguments, output: &mut Output) -> Result<(), Failure> {
+    let KeptSession { session, store } = arguments.session.load()?;
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
         let destination = Destination::find_aloud(runtime, &arguments.server, output).await?;
@@ -38,29 +44,39 @@ pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failu
         let clock = runtime.clock;
         let (client, mut events, driver) = client(
             config,
-            Session::new(),
+            session,
             random_seed(),
             destination.connector,
             *clock,
         );
-        let driver = runtime.executor.spawn(driver.run());
+        let driver = runtime.executor.spawn(store.keep(driver).run());
         output.remark(format_args!(
             "watching {} at {}; Ctrl-C ends it",
             destination.server.device.name, destination.patience.server
         ));
         let mut rivalry = Rivalry::default();
+        let (answered, answers) = unbounded();
         loop {
             let interrupted = async {
                 interrupt.wait().await;
                 None
             };
-            let Some(notification) = or(interrupted, events.next()).await else {
+            let notified = async { events.next().await.map(Seen::Notification) };
+            let answer = async { answers.recv().await.ok().map(Seen::Answer) };
+            let Some(seen) = or(interrupted, or(notified, answer)).await else {
                 break;
             };
-            let rival = rivalry.shows(&notification);
+            let rival = matches!(&seen, Seen::Notification(told) if rivalry.shows(told));
+            if let Seen::Notification(Notification::Event(Event::Delta(delta))) = &seen
+                && arguments.accept
+            {
+                // Beside the loop: the answer may need another link.
+                let accepting = accept(client.clone(), delta.clone(), answered.clone());
+                runtime.executor.spawn(accepting).detach();
+            }
             let sight = Sight {
                 time: clock.wall_time().map_or(0, |time| time.as_unix_millis()),
-                what: What::of(notification),
+                what: seen.into(),
             };
             output.result(&sight)?;
             if rival {
@@ -74,6 +90,24 @@ pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failu
         driver.await;
         Ok(())
     })
+}
+
+/// What the loop waits for.
+enum Seen {
+    Notification(Notification),
+    /// How the answer to a delta ended.
+    Answer(Result<Delta, ClientError>),
+}
+
+/// Answers a delta, and tells how that ended.
+async fn accept(client: Client, delta: Delta, answered: Sender<Result<Delta, ClientError>>) {
+    let accepted = async {
+        let receipt = client.shadow(delta.shadow).accept(&delta).await?;
+        receipt.acknowledged().await
+    };
+    let accepted = accepted.await.map(|()| delta);
+    // Nobody listens any more when the command ends.
+    drop(answered.send(accepted).await);
 }
 
 /// Whether another client may be logged in as the same device: the server then closes the
@@ -136,9 +170,20 @@ enum What {
     },
     Delta {
         origin: &'static str,
+        redelivered: bool,
         version: Option<u64>,
         state: Compact,
     },
+    Accepted {
+        state: Compact,
+    },
+    NotAccepted {
+        why: String,
+    },
+    NotStored {
+        why: String,
+    },
+    StoredAgain,
     Missed {
         count: u64,
     },
@@ -147,11 +192,30 @@ enum What {
     },
 }
 
+impl From<Seen> for What {
+    fn from(seen: Seen) -> What {
+        match seen {
+            Seen::Notification(notification) => What::of(notification),
+            Seen::Answer(Ok(delta)) => What::Accepted {
+                state: Compact::from_text(delta.state.as_str()),
+            },
+            Seen::Answer(Err(error)) => What::NotAccepted {
+                why: error.to_string(),
+            },
+        }
+    }
+}
+
 impl What {
     fn of(notification: Notification) -> What {
         let event = match notification {
             Notification::Event(event) => event,
             Notification::Lagged { missed } => return What::Missed { count: missed },
+            Notification::NotStored(error) => {
+                let why = error.to_string();
+                return What::NotStored { why };
+            }
+            Notification::StoredAgain => return What::StoredAgain,
         };
         match event {
             Event::Connected { session_present } => What::Connected { session_present },
@@ -171,6 +235,7 @@ impl What {
                     DeltaOrigin::Pushed => "pushed",
                     DeltaOrigin::Fetched => "fetched",
                 },
+                redelivered: delta.redelivered,
                 version: delta.version,
                 state: Compact::from_text(delta.state.as_str()),
             },
@@ -237,13 +302,25 @@ impl fmt::Display for Sight {
             }
             What::Delta {
                 origin,
+                redelivered,
                 version,
                 state,
             } => {
-                write!(f, "{RECEIVED}delta{RECEIVED:#} ({origin})  ")?;
+                let again = if *redelivered { ", again" } else { "" };
+                write!(f, "{RECEIVED}delta{RECEIVED:#} ({origin}{again})  ")?;
                 at(f, *version)?;
                 write!(f, "{}", Printable(state.as_str()))
             }
+            What::Accepted { state } => {
+                write!(f, "{GOOD}accepted{GOOD:#}  {}", Printable(state.as_str()))
+            }
+            What::NotAccepted { why } => {
+                write!(f, "{ERROR}not accepted{ERROR:#}  {}", Printable(why))
+            }
+            What::NotStored { why } => {
+                write!(f, "{ERROR}session not stored{ERROR:#}  {}", Printable(why))
+            }
+            What::StoredAgain => write!(f, "{GOOD}session stored again{GOOD:#}"),
             What::Missed { count } => write!(f, "{ERROR}missed{ERROR:#} {count} events"),
             What::Other { text } => write!(f, "{}", Printable(text)),
         }

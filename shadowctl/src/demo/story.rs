@@ -16,6 +16,7 @@ use crate::document::finish;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::runtime::{Patience, Runtime};
+use crate::session::KeptSession;
 
 /// How often the device reports.
 const PERIOD: Duration = Duration::from_secs(3);
@@ -244,7 +245,9 @@ impl<C: Connector + Clone + 'static, K: Clock> Story<'_, C, K> {
         let seed = scene.seed.wrapping_add(nth);
         let output = &mut *self.narrator.output;
         let (runtime, patience) = (self.runtime, &scene.patience);
-        let device = Device::connect(runtime, config, seed, connector, patience, output).await;
+        let session = KeptSession::default();
+        let device =
+            Device::connect(runtime, config, session, seed, connector, patience, output).await;
         self.narrator.packets()?;
         device
     }
@@ -273,7 +276,8 @@ impl<C: Connector + Clone + 'static, K: Clock> Story<'_, C, K> {
     }
 
     async fn report(&mut self, device: &Device, state: &Value) -> Result<(), Failure> {
-        let result = device.shadow.report(state).await;
+        // Once, as the document does it.
+        let result = device.shadow.update(Update::new().reported(state)).await;
         self.outcome(result).map(drop)
     }
 

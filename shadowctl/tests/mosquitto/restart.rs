@@ -21,23 +21,24 @@ pub(crate) fn in_the_middle() {
         let mut service = Running::serve(&broker).await;
         let mut device = Device::start(&broker, "restart");
         device.ready().await;
-        let first = device.shadow.report(&json!({"power": false})).await;
+        let first = Update::new().reported(json!({"power": false}));
+        let first = device.shadow.update(first).await;
         assert_eq!(first.unwrap().version(), Some(1));
 
         broker.freeze().await;
-        let report = json!({"lost": true});
-        let in_flight = device.shadow.report(&report);
+        let update = Update::new().reported(json!({"lost": true}));
+        let in_flight = device.shadow.update(update);
         let kill = async {
-            // It leaves behind the report, so the report has left when this has.
+            // It leaves behind the update, so the update has left when this has.
             let topic = format!("{PRODUCT}/restart/after");
             let after = Publication::new(&topic, b"");
             device.client.publish(&after).await.unwrap();
             device.set_reachable(false);
             broker.kill().await;
         };
-        let (reported, ()) = in_time("the request's end", zip(in_flight, kill)).await;
+        let (updated, ()) = in_time("the request's end", zip(in_flight, kill)).await;
         let maybe_applied = true;
-        assert_eq!(reported, Err(ClientError::Disconnected { maybe_applied }));
+        assert_eq!(updated, Err(ClientError::Disconnected { maybe_applied }));
         device.disconnected().await;
         service.next("offline").await;
 

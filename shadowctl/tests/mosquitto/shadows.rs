@@ -30,7 +30,8 @@ pub(crate) fn document_scenarios() {
         assert_eq!(reported(&cached), first);
 
         let modified = json!({"updateCount": 12, "updateCount12": "shadow"});
-        device.shadow.report(&modified).await.unwrap();
+        let modified = Update::new().reported(modified);
+        device.shadow.update(modified).await.unwrap();
         let document = device.shadow.get().await.unwrap();
         assert_eq!(document.version(), Some(9));
         let all = json!({"updateCount": 12, "updateCount11": "shadow", "updateCount12": "shadow"});
@@ -48,8 +49,8 @@ pub(crate) fn document_scenarios() {
                 let document = device.shadow.get().await.unwrap();
                 assert_eq!(reported(&document), first);
             }
-            let report = json!({"updateCount": count});
-            device.shadow.report(&report).await.unwrap();
+            let update = Update::new().reported(json!({"updateCount": count}));
+            device.shadow.update(update).await.unwrap();
             let document = device.shadow.get().await.unwrap();
             assert_eq!(reported(&document)["updateCount"], count);
         }
@@ -117,11 +118,9 @@ pub(crate) fn change_while_away() {
         let _service = Running::serve(&broker).await;
         let mut device = Device::start(&broker, "away");
         device.ready().await;
-        device
-            .shadow
-            .report(&json!({"power": false}))
-            .await
-            .unwrap();
+        let report = json!({"power": false});
+        let receipt = device.shadow.report(&report).await.unwrap();
+        receipt.acknowledged().await.unwrap();
         device.close().await;
 
         let info = write_device_info(broker.directory(), "away");
@@ -145,12 +144,11 @@ pub(crate) fn change_while_away() {
         assert_eq!(delta.origin, DeltaOrigin::Fetched);
         assert_eq!(delta.state.as_str(), r#"{"power":true}"#);
         device.ready().await;
-        let obeyed = Update::new()
-            .reported(json!({"power": true}))
-            .clear_desired();
-        device.shadow.update(obeyed).await.unwrap();
+        let receipt = device.shadow.accept(&delta).await.unwrap();
+        receipt.acknowledged().await.unwrap();
         let document = device.shadow.get().await.unwrap();
-        assert_eq!(document.delta(), None);
+        assert_eq!((document.desired(), document.delta()), (None, None));
+        assert_eq!(document.reported(), Some(r#"{"power":true}"#));
         device.close().await;
     });
 }
@@ -165,7 +163,8 @@ pub(crate) fn two_devices_at_once() {
             device.ready().await;
             for count in 0..25 {
                 let report = json!({"count": count, "name": name});
-                device.shadow.report(&report).await.unwrap();
+                let receipt = device.shadow.report(&report).await.unwrap();
+                receipt.acknowledged().await.unwrap();
                 let document = device.shadow.get().await.unwrap();
                 assert_eq!(reported(&document), report);
                 assert_eq!(document.version(), Some(count + 1));

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use shadow_core::SessionError;
+
 /// Why a [`SessionStore`](super::SessionStore) failed. Its text names the file, says what is wrong
 /// and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,13 @@ pub enum StoreError {
         kind: io::ErrorKind,
         /// The operating system's words.
         text: String,
+    },
+    /// The file is no session, was damaged, or comes from a later version. It was left as it is.
+    Unreadable {
+        /// The session's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SessionError,
     },
     /// The path ends in no file name.
     NoFileName {
@@ -74,8 +83,13 @@ impl fmt::Display for StoreError {
                 text,
                 ..
             } => write!(f, "cannot {operation} {}: {text}", path.display()),
+            StoreError::Unreadable { path, error } => write!(
+                f,
+                "{}: {error}; it was left as it is. Move the file away, or name another",
+                path.display()
+            ),
             StoreError::NoFileName { path } => {
-                write!(f, "{:?}: this path ends in no file name", path)
+                write!(f, "{path:?}: this path ends in no file name")
             }
             StoreError::TooLarge { path, limit } => write!(
                 f,
@@ -93,4 +107,11 @@ impl fmt::Display for StoreError {
     }
 }
 
-impl std::error::Error for StoreError {}
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StoreError::Unreadable { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

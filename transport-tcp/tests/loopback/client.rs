@@ -1,5 +1,6 @@
 //! What an application sees.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,8 +42,10 @@ fn every_request_has_its_answer() {
 
         let on = Lamp { power: true };
         let (reported, sent) = future::zip(lamp.report(&on), peer.answer("update", 0, "{}")).await;
-        assert_eq!(reported.unwrap().as_json(), "{}");
-        let start = r#"{"type":"update","state":{"reported":{"power":true}},"clientToken":""#;
+        assert_eq!(reported.unwrap().acknowledged().await, Ok(()));
+        // By default the engine's own updates are checked against the version it knows.
+        let start =
+            r#"{"type":"update","state":{"reported":{"power":true}},"version":3,"clientToken":""#;
         assert!(sent.starts_with(start), "{sent}");
 
         let update = Update::new().reported(on).clear_desired().version(9);
@@ -71,6 +74,76 @@ fn every_request_has_its_answer() {
             invalid,
             ClientError::Refused(RequestError::InvalidUpdate(_))
         ));
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn reports_that_leave_together_are_acknowledged_together() {
+    within(async {
+        let server = Server::bind().await;
+        let (client, _events, driver) = start(lamp_config(), server.connector());
+        let lamp = client.own_shadow().unwrap();
+        // Without a link.
+        let mut receipts = Vec::new();
+        for level in 1..=100 {
+            let level = BTreeMap::from([("level", level)]);
+            receipts.push(lamp.report(&level).await.unwrap());
+        }
+        receipts.push(lamp.report(&Lamp { power: true }).await.unwrap());
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        let sent = peer.answer("update", 0, "{}").await;
+        let all = r#"{"type":"update","state":{"reported":{"level":100,"power":true}}"#;
+        assert!(sent.starts_with(all), "{sent}");
+        for receipt in receipts {
+            assert_eq!(receipt.acknowledged().await, Ok(()));
+        }
+        driver.cancel().await;
+    });
+}
+
+#[test]
+fn a_delta_is_accepted_in_part_and_rejected_for_the_rest() {
+    within(async {
+        let server = Server::bind().await;
+        let (client, mut events, driver, mut peer) = server.lamp().await;
+        let lamp = client.own_shadow().unwrap();
+        peer.push_delta(4, r#"{"power":true,"level":150,"colour":"loud"}"#)
+            .await;
+        let event = event_where(&mut events, |event| matches!(event, Event::Delta(_))).await;
+        let Event::Delta(delta) = event else {
+            panic!("{event:?}");
+        };
+        let reply = r#"{"version":5}"#;
+        let power = delta.only(&["power"]);
+        let (receipt, sent) =
+            future::zip(lamp.accept(&power), peer.answer("update", 0, reply)).await;
+        assert_eq!(receipt.unwrap().acknowledged().await, Ok(()));
+        let state = r#""state":{"reported":{"power":true},"desired":{"power":null}}"#;
+        assert!(sent.contains(state), "{sent}");
+
+        let level = (delta.only(&["level"]), BTreeMap::from([("level", 100)]));
+        let reply = r#"{"version":6}"#;
+        let (receipt, sent) = future::zip(
+            lamp.accept_as(&level.0, &level.1),
+            peer.answer("update", 0, reply),
+        )
+        .await;
+        assert_eq!(receipt.unwrap().acknowledged().await, Ok(()));
+        let state = r#""state":{"reported":{"level":100},"desired":{"level":null}}"#;
+        assert!(sent.contains(state), "{sent}");
+
+        let rest = delta.without(&["power", "level"]);
+        let reply = r#"{"version":7}"#;
+        let (receipt, sent) = future::zip(
+            lamp.reject(&rest, "no such colour"),
+            peer.answer("update", 0, reply),
+        )
+        .await;
+        assert_eq!(receipt.unwrap().acknowledged().await, Ok(()));
+        // Nothing else is desired: so it is cleared, as in the vendor's document.
+        assert!(sent.contains(r#""state":{"desired":null}"#), "{sent}");
         driver.cancel().await;
     });
 }

@@ -21,5 +21,7 @@ mod peer;
 #[cfg(test)]
 mod stall;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 #[cfg(feature = "tls")]
 mod tls;

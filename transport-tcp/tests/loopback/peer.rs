@@ -246,13 +246,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             r#"{{"type":"{operation}","clientToken":{},"result":{code},"payload":{document}}}"#,
             request.token.unwrap(),
         );
+        self.tell_lamp(&reply).await;
+    }
+
+    /// Pushes a change of the lamp's `desired`.
+    pub(crate) async fn push_delta(&mut self, version: u64, state: &str) {
+        let payload = format!(r#"{{"version":{version},"state":{state}}}"#);
+        self.tell_lamp(&format!(r#"{{"type":"delta","payload":{payload}}}"#))
+            .await;
+    }
+
+    async fn tell_lamp(&mut self, message: &str) {
         let publish = Publish {
             dup: false,
             qos: QoS::AtMostOnce,
             retain: false,
             topic: "$shadow/operation/result/PRODUCT001/lamp",
             packet_id: None,
-            payload: reply.as_bytes(),
+            payload: message.as_bytes(),
         };
         self.send(|out| publish.encode(out)).await;
     }
