@@ -49,7 +49,8 @@ mod three_transports {
         let shadow = device.own_shadow().unwrap();
         let document = shadow.get().await.unwrap();
         assert_eq!(document.version(), Some(8));
-        shadow.report(&json!({"updateCount": 12})).await.unwrap();
+        let receipt = shadow.report(&json!({"updateCount": 12})).await.unwrap();
+        receipt.acknowledged().await.unwrap();
         let now = clock.now();
         let desired = r#"{"power":true}"#;
         cloud
@@ -62,10 +63,11 @@ mod three_transports {
                     break;
                 }
                 Notification::Event(_) => {}
-                Notification::Lagged { missed } => panic!("{missed}"),
+                other => panic!("{other:?}"),
             }
         }
-        shadow.report(&json!({"power": true})).await.unwrap();
+        let receipt = shadow.report(&json!({"power": true})).await.unwrap();
+        receipt.acknowledged().await.unwrap();
         shadow.clear_desired().await.unwrap();
         device.close().await;
         driving.await;

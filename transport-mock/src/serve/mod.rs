@@ -103,7 +103,8 @@ impl fmt::Debug for SharedCloud {
 /// executor.spawn(driver.run()).detach();
 /// clock.run(&executor, async {
 ///     let shadow = device.own_shadow().unwrap();
-///     shadow.report(&serde_json::json!({"updateCount": 12})).await.unwrap();
+///     let receipt = shadow.report(&serde_json::json!({"updateCount": 12})).await.unwrap();
+///     receipt.acknowledged().await.unwrap();
 /// });
 /// assert_eq!(cloud.with(|cloud| cloud.shadow(&example_name()).unwrap().version()), 9);
 /// ```

@@ -47,7 +47,10 @@ const ASKS: [Ask; 12] = [
         Box::pin(async { drop(lamp.get().await.unwrap()) })
     }),
     ("report", |_, lamp| {
-        Box::pin(async { drop(lamp.report(&json!({"a": 1})).await.unwrap()) })
+        Box::pin(async {
+            let receipt = lamp.report(&json!({"a": 1})).await.unwrap();
+            receipt.acknowledged().await.unwrap();
+        })
     }),
     ("update", |_, lamp| {
         let update = Update::new().reported(json!({"a": 2})).clear_desired();
@@ -137,7 +140,8 @@ fn a_clients_future_may_be_dropped_after_any_poll() {
                 }
 
                 // What is beside it and behind it has its own answers.
-                on_the_way.await.unwrap();
+                let receipt = on_the_way.await.unwrap();
+                assert_eq!(receipt.acknowledged().await, Ok(()), "{name}, {polls}");
                 let document = lamp.get().await.unwrap();
                 let beside = format!(r#""beside":{polls}"#);
                 if !document.as_json().contains(&beside) {

@@ -209,7 +209,8 @@ fn many_devices_on_many_threads() {
                 executor.spawn(async move {
                     let lamp = device.own_shadow().unwrap();
                     for round in 0..REPORTS {
-                        lamp.report(&json!({"round": round})).await.unwrap();
+                        let receipt = lamp.report(&json!({"round": round})).await.unwrap();
+                        receipt.acknowledged().await.unwrap();
                         let neighbour = name((number + 1) % DEVICES);
                         let desired = format!(r#"{{"round":{round}}}"#);
                         cloud
