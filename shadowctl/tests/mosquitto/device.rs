@@ -55,19 +55,27 @@ impl Device {
 
     /// This device, over TCP.
     pub(crate) fn start_as(broker: &Broker, device: &DeviceInfo) -> Device {
-        Device::start_with(broker, Config::new(device))
+        Device::start_with(broker.port, Config::new(device))
+    }
+
+    /// The device with this name at this port of this machine, configured further.
+    pub(crate) fn start_at(port: u16, name: &str, configure: impl FnOnce(&mut Config)) -> Device {
+        let device = DeviceInfo::with_key(PRODUCT, name, SECRET).unwrap();
+        let mut config = Config::new(&device);
+        configure(&mut config);
+        Device::start_with(port, config)
     }
 
     /// The device with this name, without user name and password.
     pub(crate) fn start_anonymous(broker: &Broker, name: &str) -> Device {
         let mut config = Config::plain(name);
         config.own_shadow = Some(ShadowName::new(PRODUCT, name).unwrap());
-        Device::start_with(broker, config)
+        Device::start_with(broker.port, config)
     }
 
-    fn start_with(broker: &Broker, mut config: Config) -> Device {
+    fn start_with(port: u16, mut config: Config) -> Device {
         let network = Network {
-            tcp: TcpConnector::new("127.0.0.1", broker.port),
+            tcp: TcpConnector::new("127.0.0.1", port),
             reachable: Arc::new(AtomicBool::new(true)),
         };
         // As quick as a test wants it.
@@ -108,10 +116,10 @@ impl Device {
                     Some(Notification::Event(event)) => event,
                     other => panic!("{other:?}"),
                 };
-                assert!(!is_astray(&event), "{event:?}");
                 if let Some(found) = wanted(&event) {
                     return found;
                 }
+                assert!(!is_astray(&event), "{event:?}");
             }
         })
         .await
@@ -134,6 +142,13 @@ impl Device {
         .await
     }
 
+    pub(crate) async fn connected(&mut self) {
+        self.next("a link", |event| {
+            matches!(event, Event::Connected { .. }).then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn disconnected(&mut self) {
         self.next("the loss of the link", |event| {
             matches!(event, Event::Disconnected { .. }).then_some(())
@@ -142,14 +157,20 @@ impl Device {
     }
 
     /// That nothing went astray: closes the device and looks at the events that are left.
-    pub(crate) async fn close(mut self) {
-        self.client.close().await;
-        while let Some(notification) = self.events.next().await {
-            let Notification::Event(event) = notification else {
-                panic!("{notification:?}");
-            };
+    pub(crate) async fn close(self) {
+        for event in self.end().await {
             assert!(!is_astray(&event), "{event:?}");
         }
+    }
+
+    /// Closes the device; the events that are left.
+    pub(crate) async fn end(self) -> Vec<Event> {
+        self.client.close().await;
+        let events = self.events.map(|notification| match notification {
+            Notification::Event(event) => event,
+            other => panic!("{other:?}"),
+        });
+        events.collect().await
     }
 }
 

@@ -14,7 +14,10 @@ mod authority;
 mod broker;
 mod demonstration;
 mod device;
+mod half_open;
+mod outage;
 mod program;
+mod proxy;
 mod refusals;
 mod restart;
 mod shadows;
@@ -42,6 +45,12 @@ const TESTS: &[Test] = &[
     test("shadows::two_devices_at_once", shadows::two_devices_at_once),
     test("shadows::retained_request", shadows::retained_request),
     test("restart::in_the_middle", restart::in_the_middle),
+    test("outage::of_reports", outage::of_reports),
+    test("outage::of_messages", outage::of_messages),
+    test(
+        "half_open::noticed_in_time_and_mended",
+        half_open::noticed_in_time_and_mended,
+    ),
     test("tls::every_command", tls::every_command),
     test("tls::wrong_authority", tls::wrong_authority),
     test(

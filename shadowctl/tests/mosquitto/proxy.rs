@@ -1,0 +1,109 @@
+//! A network between a device and its broker that can go quiet.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use smol::Task;
+use smol::future::{or, poll_fn};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::{TcpListener, TcpStream};
+
+/// TCP from a port of its own to the broker's. All of it ends when it is dropped.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    gate: Gate,
+    _listening: Task<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(broker: u16) -> Proxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let gate = Gate::default();
+        let _listening = smol::spawn(listen(listener, broker, gate.clone()));
+        Proxy {
+            port,
+            gate,
+            _listening,
+        }
+    }
+
+    /// From now on nothing passes, in either direction, and nobody is told: connections stay open,
+    /// and new ones are taken and lead nowhere.
+    pub(crate) fn stall(&self) {
+        self.gate.set(true);
+    }
+
+    /// What waits passes, and all that follows.
+    pub(crate) fn forward(&self) {
+        self.gate.set(false);
+    }
+}
+
+/// Whether anything passes.
+#[derive(Clone, Default)]
+struct Gate(Arc<Mutex<GateState>>);
+
+#[derive(Default)]
+struct GateState {
+    closed: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Gate {
+    fn set(&self, closed: bool) {
+        let mut state = self.0.lock().unwrap();
+        state.closed = closed;
+        state.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Waits until it is as it should be.
+    async fn until(&self, closed: bool) {
+        poll_fn(|cx| {
+            let mut state = self.0.lock().unwrap();
+            if state.closed == closed {
+                return Poll::Ready(());
+            }
+            state.waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+async fn listen(listener: TcpListener, broker: u16, gate: Gate) {
+    let mut connections = Vec::new();
+    loop {
+        let (device, _) = listener.accept().await.unwrap();
+        connections.push(smol::spawn(connection(device, broker, gate.clone())));
+        connections.retain(|connection| !connection.is_finished());
+    }
+}
+
+async fn connection(device: TcpStream, broker: u16, gate: Gate) {
+    gate.until(false).await;
+    // A broker that is not there is a connection that ends at once.
+    let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).await else {
+        return;
+    };
+    let up = carry(device.clone(), broker.clone(), &gate);
+    let down = carry(broker, device, &gate);
+    or(up, down).await;
+}
+
+/// Carries bytes one way until either end is closed.
+async fn carry(mut from: TcpStream, mut to: TcpStream, gate: &Gate) {
+    let mut buffer = [0; 4 * 1024];
+    loop {
+        let len = match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(len) => len,
+        };
+        // It may have been closed while this waited for bytes.
+        gate.until(false).await;
+        if to.write_all(&buffer[..len]).await.is_err() {
+            return;
+        }
+    }
+}
