@@ -5,11 +5,11 @@ mod server;
 
 use core::time::Duration;
 
-use shadow_core::config::Login;
+use shadow_core::config::{Login, VersionPolicy};
 use shadow_core::json::Json;
 use shadow_core::mqtt::{ProtocolVersion, QoS};
 use shadow_core::tencent::{DeviceInfo, ShadowName, Update};
-use shadow_core::{Config, Publication, TransportFailure, WallTime};
+use shadow_core::{Config, Delta, Publication, TransportFailure, WallTime};
 
 use self::driver::{Bounds, Driver};
 use crate::input::Input;
@@ -17,7 +17,7 @@ use crate::input::Input;
 /// Takes the bytes for a program: the settings of an engine, and then calls of its methods.
 ///
 /// ```text
-/// configuration (1 byte) | seed (1 byte) | steps, each a number and what it needs
+/// configuration (1 byte) | seed, version policy (2 bits) and storing (1 bit) | steps, each a number and what it needs
 /// ```
 ///
 /// # Panics
@@ -25,9 +25,14 @@ use crate::input::Input;
 pub fn engine(data: &[u8]) {
     let mut input = Input::new(data);
     let settings = input.byte();
-    let (config, bounds) = configuration(settings);
-    let seed = input.byte().into();
-    let mut driver = Driver::new(config, bounds, seed);
+    let (mut config, bounds) = configuration(settings);
+    let seed = input.byte();
+    config.version_policy = match seed & 3 {
+        0 => VersionPolicy::Strict,
+        1 => VersionPolicy::Unchecked,
+        tries => VersionPolicy::Rebase { tries },
+    };
+    let mut driver = Driver::new(config, bounds, seed.into(), seed & 4 != 0);
     if settings & 0x20 == 0 {
         driver.tell_wall_time(WALL_TIME);
     }
@@ -72,6 +77,7 @@ fn configuration(settings: u8) -> (Config, Option<Bounds>) {
         config.ping_timeout = Duration::ZERO;
         config.connect_timeout = Duration::ZERO;
         config.backoff.stable_after = Duration::ZERO;
+        config.backoff.least_interval = Duration::ZERO;
     }
     if has(0x80) {
         config.protocol_version = ProtocolVersion::V31;
@@ -138,7 +144,7 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
             if let Some(shadow) = input.choose(&driver.shadows).copied() {
                 let state = state(input);
                 let asked = driver.engine.report(now, shadow, &state);
-                driver.asked(&asked);
+                driver.reported(&asked);
             }
         }
         12 => {
@@ -154,6 +160,12 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
         }
         13 => {
             if let Some(shadow) = input.choose(&driver.shadows) {
+                assert!(
+                    driver
+                        .engine
+                        .reported(*shadow)
+                        .is_some_and(crate::json::is_json)
+                );
                 let asked = driver.engine.clear_desired(now, *shadow);
                 driver.asked(&asked);
             }
@@ -212,6 +224,25 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
         34 => driver.receive(&[0xd0, 0]),
         35 => driver.receive_again(input.byte()),
         36 => driver.receive_in_pieces(input),
+        // What the device does about a change of `desired`.
+        37 => {
+            if let Some(delta) = delta(driver, input) {
+                let asked = driver.engine.accept(now, &delta);
+                driver.reported(&asked);
+            }
+        }
+        38 => {
+            if let Some(delta) = delta(driver, input) {
+                let asked = driver.engine.accept_as(now, &delta, &state(input));
+                driver.reported(&asked);
+            }
+        }
+        39 => {
+            if let Some(delta) = delta(driver, input) {
+                let asked = driver.engine.reject(now, &delta, "out of range");
+                driver.reported(&asked);
+            }
+        }
         // What a run gets to soon, in one step.
         other => driver.login(other & 1 == 1),
     }
@@ -219,6 +250,12 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
 
 fn qos(input: &mut Input<'_>) -> QoS {
     QoS::from_number(input.byte() % 3).unwrap_or(QoS::AtMostOnce)
+}
+
+/// One of the latest changes of `desired`, newest first.
+fn delta(driver: &Driver, input: &mut Input<'_>) -> Option<Delta> {
+    let back = usize::from(input.byte()).checked_rem(driver.deltas.len())?;
+    driver.deltas.iter().rev().nth(back).cloned()
 }
 
 /// State to report or to desire, which need not be an object.

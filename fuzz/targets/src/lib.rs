@@ -11,22 +11,25 @@ mod engine;
 mod input;
 mod json;
 mod log_importer;
+mod session;
 mod shadow_messages;
 
 pub use decoder::decoder;
 pub use device_info::device_info;
 pub use engine::engine;
 pub use log_importer::log_importer;
+pub use session::session;
 pub use shadow_messages::shadow_messages;
 
 /// A target: it returns for every input, or has found a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its directory in the corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("decoder", decoder),
     ("engine", engine),
     ("shadow_messages", shadow_messages),
     ("device_info", device_info),
     ("log_importer", log_importer),
+    ("session", session),
 ];

@@ -1,12 +1,13 @@
 //! The driver of a fuzzed engine, which holds it to its promises.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
+use serde_json::Value;
 use shadow_core::mqtt::{Packet, PacketKind, ProtocolVersion};
 use shadow_core::tencent::ShadowName;
 use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, RequestId, Session, ShadowId, Transmit,
+    Config, Delta, Engine, Event, Instant, RequestError, RequestId, Session, ShadowId, Transmit,
     TransportFailure, WallTime,
 };
 
@@ -19,6 +20,7 @@ use shadow_core::{
 /// * ids of requests grow; a request ends once, and none that was not accepted;
 /// * as many requests are open as it says;
 /// * after a tick nothing is due, or after a few where a time-out is zero;
+/// * the session that was stored is the session, and changes with its revision;
 /// * no queue is longer than its configuration allows;
 /// * closing ends every request, [`Event::Closed`] comes last, and nothing is due or accepted then.
 pub(super) struct Driver {
@@ -29,6 +31,8 @@ pub(super) struct Driver {
     /// The application takes no events.
     pub(super) deaf: bool,
     pub(super) shadows: Vec<ShadowId>,
+    /// The latest changes of `desired` that were told, oldest first.
+    pub(super) deltas: VecDeque<Delta>,
     pub(super) version: ProtocolVersion,
     /// The latest packets that left, oldest first.
     pub(super) sent: Vec<Vec<u8>>,
@@ -42,6 +46,8 @@ pub(super) struct Driver {
     /// The transport broke its side of the contract, so that the order of calls shows nothing.
     rude: bool,
     closed: bool,
+    /// The session as it was last stored, and its revision then; not kept where nothing is stored.
+    stored: Option<(u64, Vec<u8>)>,
 }
 
 /// What the transport is at.
@@ -68,13 +74,15 @@ impl Bounds {
     pub(super) fn apply(config: &mut Config) -> Bounds {
         config.maximum_requests = 4;
         config.maximum_events = 4;
+        config.maximum_event_bytes = 1_024;
         config.maximum_queued_bytes = 512;
         config.limits.payload_size = 200;
         config.maximum_packet_size = 256;
         config.maximum_in_flight = 2;
         config.maximum_subscriptions = 3;
         Bounds {
-            requests: 4,
+            // A shadow keeps some reports apart, whatever else is open.
+            requests: 4 + 4 * 3,
             events: 4,
             // Twice the queue (requests and acknowledgements), and at most 300 bytes for each
             // message that is sent again, each subscription with its get, and CONNECT.
@@ -91,12 +99,16 @@ const REMEMBERED: usize = 16;
 const LAST_EVENTS: usize = 2;
 
 impl Driver {
-    pub(super) fn new(config: Config, bounds: Option<Bounds>, seed: u64) -> Driver {
+    /// With `stores`, what the revision says of the session is checked after each step.
+    pub(super) fn new(config: Config, bounds: Option<Bounds>, seed: u64, stores: bool) -> Driver {
         let now = Instant::from_secs(1_000);
         let version = config.protocol_version;
         let engine = Engine::new(config, Session::new(), seed, now);
+        let session = engine.session();
         Driver {
+            stored: stores.then(|| (session.revision(), session.to_bytes())),
             shadows: engine.own_shadow().into_iter().collect(),
+            deltas: VecDeque::new(),
             engine,
             now,
             stalled: false,
@@ -120,6 +132,7 @@ impl Driver {
 
     /// Polls what the transport and the application want to take now.
     pub(super) fn settle(&mut self) {
+        self.store();
         if !self.stalled || !self.engine.is_online() {
             self.transmit();
         }
@@ -135,6 +148,23 @@ impl Driver {
             // What left may have ended requests, and no event makes packets.
             assert!(!self.engine.has_output(), "output after all was polled");
         }
+    }
+
+    /// Stores the session if its revision says that it has changed.
+    fn store(&mut self) {
+        let Some((revision, bytes)) = &mut self.stored else {
+            return;
+        };
+        let session = self.engine.session();
+        let now = session.to_bytes();
+        if session.revision() == *revision {
+            assert_eq!(
+                needed(bytes),
+                needed(&now),
+                "the session changed, its revision did not"
+            );
+        }
+        (*revision, *bytes) = (session.revision(), now);
     }
 
     fn transmit(&mut self) {
@@ -189,6 +219,12 @@ impl Driver {
                         "{request} ended and was not open"
                     );
                 }
+                Event::Delta(delta) => {
+                    self.deltas.push_back(delta);
+                    if self.deltas.len() > REMEMBERED {
+                        self.deltas.pop_front();
+                    }
+                }
                 Event::Closed => self.closed = true,
                 _ => {}
             }
@@ -211,6 +247,13 @@ impl Driver {
         self.open.insert(request);
         if let Some(bounds) = self.bounds {
             assert!(self.open.len() <= bounds.requests, "too many are open");
+        }
+    }
+
+    /// A report was accepted or refused. It may be told with an open one.
+    pub(super) fn reported(&mut self, request: &Result<RequestId, RequestError>) {
+        if !request.as_ref().is_ok_and(|id| self.open.contains(id)) {
+            self.asked(request);
         }
     }
 
@@ -327,12 +370,21 @@ impl Driver {
         self.engine.handle_bytes(self.now, bytes);
     }
 
-    /// The device is switched off and on, and kept its session.
+    /// The device is switched off and on, and has stored its session.
     pub(super) fn restart(&mut self) {
+        let stored = self.engine.session().to_bytes();
+        let session = match Session::from_bytes(&stored) {
+            Ok(session) => session,
+            Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&stored)),
+        };
+        assert_eq!(session, *self.engine.session());
         let config = self.engine.config().clone();
-        let engine = Engine::new(config.clone(), Session::new(), self.seed, self.now);
-        let session = core::mem::replace(&mut self.engine, engine).into_session();
         self.engine = Engine::new(config, session, self.seed, self.now);
+        if let Some(stored) = &mut self.stored {
+            let session = self.engine.session();
+            *stored = (session.revision(), session.to_bytes());
+        }
+        self.deltas.clear();
         self.shadows = self.engine.own_shadow().into_iter().collect();
         self.open.clear();
         self.last = None;
@@ -367,4 +419,15 @@ impl Driver {
             "an engine that is closed is silent"
         );
     }
+}
+
+/// What of a stored session a restart must not forget: all but where its numberings are, of which
+/// a new run begins new ones.
+fn needed(stored: &[u8]) -> Option<Value> {
+    let body = stored.split(|byte| *byte == b'\n').nth(1)?;
+    let mut value: Value = serde_json::from_slice(body).ok()?;
+    let object = value.as_object_mut()?;
+    object.remove("next_token");
+    object.remove("last_packet_id");
+    Some(value)
 }
