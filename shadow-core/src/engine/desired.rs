@@ -46,7 +46,7 @@ impl Learning<'_> {
                 return;
             }
             let told = || {
-                let new = content.minus(&state.pending).minus(&state.answered);
+                let new = content.news_to(&state.pending).news_to(&state.answered);
                 new.is_empty()
             };
             if version == known && told() {
@@ -97,7 +97,7 @@ impl Learning<'_> {
         state.answered = state.answered.common(&desired);
         let delta = delta.unwrap_or_else(|| desired.minus(&reported));
         let content = delta.minus(&state.answered);
-        let known = content.minus(&state.pending).is_empty();
+        let known = content.news_to(&state.pending).is_empty();
         if content.is_empty() || (known && self.shadow.link.told) {
             state.pending = content;
             self.session.touch();

@@ -175,11 +175,7 @@ impl Engine {
             });
         }
         // A key that the device deletes without having set it may be there all the same.
-        state.acknowledged = {
-            let deleted = patch.minus(&reported).without(&reported);
-            let unknown = deleted.without(&state.acknowledged);
-            state.acknowledged.unsettled_by(&unknown)
-        };
+        state.acknowledged = state.acknowledged.unsettled_by(&patch.minus(&reported));
         state.reported = reported;
         let answered = answered.common(&state.pending);
         state.pending = state.pending.minus(&answered);

@@ -89,19 +89,24 @@ impl Object {
 
     /// This without the leaves that `other` has with the same value.
     pub(crate) fn minus(&self, other: &Object) -> Object {
-        self.filtered(other, false)
+        self.filtered(other, Filter::Other)
+    }
+
+    /// As [`Object::minus`], but an empty object is nothing new where `other` has one with members.
+    pub(crate) fn news_to(&self, other: &Object) -> Object {
+        self.filtered(other, Filter::News)
     }
 
     /// The leaves of this that `other` has with the same value.
     pub(crate) fn common(&self, other: &Object) -> Object {
-        self.filtered(other, true)
+        self.filtered(other, Filter::Same)
     }
 
-    fn filtered(&self, other: &Object, keep_same: bool) -> Object {
-        if self.is_empty() || (other.is_empty() && keep_same) {
+    fn filtered(&self, other: &Object, kept: Filter) -> Object {
+        if self.is_empty() || (other.is_empty() && kept == Filter::Same) {
             return Object::default();
         }
-        match filter(&self.node(), Some(&other.node()), keep_same) {
+        match filter(&self.node(), Some(&other.node()), kept) {
             Some(node) => Object::write(&node),
             None => Object::default(),
         }
@@ -345,13 +350,24 @@ fn member<'n, 'a>(node: Option<&'n Node<'a>>, key: &str) -> Option<&'n Node<'a>>
     }
 }
 
-fn filter<'a>(node: &Node<'a>, other: Option<&Node<'_>>, keep_same: bool) -> Option<Node<'a>> {
+/// Which leaves are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filter {
+    /// Those that the other object has with the same value.
+    Same,
+    /// All others.
+    Other,
+    /// All others, but for empty objects in the place of any object.
+    News,
+}
+
+fn filter<'a>(node: &Node<'a>, other: Option<&Node<'_>>, wanted: Filter) -> Option<Node<'a>> {
     match (node, other) {
         (Node::Members(members), other) if !members.is_empty() => {
             let kept: Members<'a> = members
                 .iter()
                 .filter_map(|(key, value)| {
-                    let kept = filter(value, member(other, key), keep_same)?;
+                    let kept = filter(value, member(other, key), wanted)?;
                     Some((key.clone(), kept))
                 })
                 .collect();
@@ -360,10 +376,12 @@ fn filter<'a>(node: &Node<'a>, other: Option<&Node<'_>>, keep_same: bool) -> Opt
         (node, other) => {
             let equal = match (node, other) {
                 (Node::Leaf(a), Some(Node::Leaf(b))) => same_value(a, b),
-                (Node::Members(_), Some(Node::Members(other))) => other.is_empty(),
+                (Node::Members(_), Some(Node::Members(other))) => {
+                    other.is_empty() || wanted == Filter::News
+                }
                 _ => false,
             };
-            (equal == keep_same).then(|| node.clone())
+            (equal == (wanted == Filter::Same)).then(|| node.clone())
         }
     }
 }

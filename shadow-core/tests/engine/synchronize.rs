@@ -154,6 +154,18 @@ fn a_cloud_that_forgot_is_told_again() {
     assert_eq!(sent.get("version"), None, "version 0 cannot be checked");
 }
 
+/// As after a start without a session: what the cloud has of it, nobody knows.
+#[test]
+fn a_nested_key_that_was_never_set_is_deleted_all_the_same() {
+    let mut device = Device::ready(config());
+    let request = report(&mut device, json!({"a": {"b": null}, "c": null}));
+    let (sent, token) = update(&mut device);
+    let expected = json!({"reported": {"a": {"b": null}, "c": null}});
+    assert_eq!(sent["state"], expected);
+    accept_update(&mut device, &token, 2);
+    assert_eq!(device.outcome(request), reported(Some(2)));
+}
+
 #[test]
 fn an_update_without_a_reply_is_followed_by_a_get() {
     let mut device = Device::ready(config());

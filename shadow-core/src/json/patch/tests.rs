@@ -109,6 +109,16 @@ fn tells_leaves_apart_by_value() {
         r#"{"a":1,"b":{"d":[1,2]},"e":{}}"#
     );
     assert!(told.minus(&told).is_empty());
+    let (empty, filled) = (object(r#"{"a":{}}"#), object(r#"{"a":{"b":1}}"#));
+    assert_eq!(
+        (empty.minus(&filled), filled.minus(&empty)),
+        (empty.clone(), filled.clone())
+    );
+    assert!(empty.news_to(&filled).is_empty());
+    assert_eq!(
+        (empty.news_to(&object("{}")), filled.news_to(&empty)),
+        (empty, filled)
+    );
     assert_eq!(
         told.deletion().as_str(),
         r#"{"a":null,"b":{"c":null,"d":null},"e":null}"#
