@@ -94,6 +94,14 @@ impl Learning<'_> {
             (desired, _) => part(desired),
         };
         state.acknowledged = reported.restricted_to(&state.reported, &state.acknowledged);
+        if !self.shadow.contested.is_empty() {
+            if self.requests.has_update_of(self.shadow.id) {
+                let contested = &self.shadow.contested;
+                state.acknowledged = state.acknowledged.unsettled_by(contested);
+            } else {
+                self.shadow.contested = Object::default();
+            }
+        }
         state.answered = state.answered.common(&desired);
         let delta = delta.unwrap_or_else(|| desired.minus(&reported));
         let content = delta.minus(&state.answered);

@@ -187,6 +187,17 @@ impl Requests {
         self.of_application as usize
     }
 
+    /// Whether a one-shot update of a shadow is open.
+    pub(super) fn has_update_of(&self, wanted: ShadowId) -> bool {
+        self.of_application > 0 && self.open.iter().any(|request| {
+            request.owner == Owner::Application
+                && matches!(
+                    request.task,
+                    Task::Shadow { shadow, operation: Operation::Update, .. } if shadow == wanted
+                )
+        })
+    }
+
     /// How many reports are open.
     pub(super) fn reports(&self) -> usize {
         self.reports as usize

@@ -19,6 +19,9 @@ pub(super) struct Shadow {
     pub(super) next_token: u64,
     /// Whether `reported` or an answer may be ahead of the cloud; false only if neither is.
     pub(super) unsynchronized: bool,
+    /// What was reported while a one-shot update was open, as nulls: that may arrive behind the get
+    /// that shows the contrary.
+    pub(super) contested: Object,
     pub(super) link: ShadowLink,
 }
 
@@ -117,6 +120,7 @@ impl Shadows {
             next_token: first_token,
             // Until a get of the first link has shown otherwise.
             unsynchronized: true,
+            contested: Object::default(),
             link: ShadowLink::default(),
         });
         id

@@ -176,6 +176,9 @@ impl Engine {
         }
         // A key that the device deletes without having set it may be there all the same.
         state.acknowledged = state.acknowledged.unsettled_by(&patch.minus(&reported));
+        if self.requests.has_update_of(id) {
+            shadow.contested = shadow.contested.unsettled_by(patch);
+        }
         state.reported = reported;
         let answered = answered.common(&state.pending);
         state.pending = state.pending.minus(&answered);
@@ -355,7 +358,8 @@ impl Engine {
         let Some(state) = self.session.shadow_mut(&shadow.name) else {
             return;
         };
-        if state.reported.is_empty() && state.acknowledged.is_empty() {
+        let parts = [&state.reported, &state.acknowledged, &shadow.contested];
+        if parts.into_iter().all(Object::is_empty) {
             return;
         }
         let Ok(request) = parse_request(&self.payload) else {
@@ -367,6 +371,10 @@ impl Engine {
             Part::Object(_) | Part::Null => None,
         };
         state.give_up(named.as_ref());
+        shadow.contested = match &named {
+            Some(named) => shadow.contested.without(named),
+            None => Object::default(),
+        };
         if let Some(update) = &mut shadow.link.update {
             update.reported = match &named {
                 Some(named) => update.reported.without(named),

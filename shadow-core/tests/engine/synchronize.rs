@@ -10,7 +10,7 @@ use shadow_core::{
     TransportFailure, VersionPolicy,
 };
 
-use crate::device::{Device, config, token};
+use crate::device::{Device, Out, config, token};
 
 fn report(device: &mut Device, patch: &Value) -> RequestId {
     let shadow = device.shadow();
@@ -194,6 +194,40 @@ fn a_one_shot_update_takes_its_keys_over() {
     accept_update(&mut device, &second, 3);
     device.events();
     device.silent();
+}
+
+/// The get that follows a subscription leaves before an update that waited, and cannot show it.
+#[test]
+fn a_report_after_a_one_shot_update_is_the_last_writer_again() {
+    let mut device = Device::new(config());
+    let shadow = device.shadow();
+    let update_first = Update::new().reported(json!({"a": 1}));
+    device
+        .engine
+        .update(device.now, shadow, &update_first)
+        .unwrap();
+    let request = report(&mut device, json!({"a": null}));
+    device.connect(false);
+    device.subscribe_own();
+    let leaving = device.poll().into_iter().map(|out| {
+        let Out::Packet(bytes) = out else {
+            panic!("{out:?}");
+        };
+        let payload = bytes.iter().position(|byte| *byte == b'{').unwrap();
+        token(core::str::from_utf8(&bytes[payload..]).unwrap())
+    });
+    let tokens: Vec<String> = leaving.collect();
+    let [get, one_shot] = &tokens[..] else {
+        panic!("{tokens:?}");
+    };
+    device.reply(get, "get", 0, r#"{"state":{"reported":{}},"version":0}"#);
+    let (sent, deletion) = update(&mut device);
+    assert_eq!(sent["state"], json!({"reported": {"a": null}}));
+    accept_update(&mut device, one_shot, 1);
+    accept_update(&mut device, &deletion, 2);
+    let outcome = reported(Some(2));
+    let last = device.events().pop();
+    assert_eq!(last, Some(Event::Ended { request, outcome }));
 }
 
 #[test]
