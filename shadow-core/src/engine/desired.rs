@@ -204,6 +204,8 @@ impl Learning<'_> {
         pending: Object,
         redelivered: bool,
     ) {
+        // A push may hold a part of what waits since an earlier link.
+        let all = pending.news_to(&content).is_empty();
         let told = self.events.push(Event::Delta(Delta {
             shadow: self.shadow.id,
             origin,
@@ -212,7 +214,7 @@ impl Learning<'_> {
             redelivered,
         }));
         if told {
-            self.shadow.link.told = true;
+            self.shadow.link.told |= all;
             if let Some(state) = self.session.shadow_mut(&self.shadow.name) {
                 state.pending = pending;
             }

@@ -287,6 +287,25 @@ fn a_part_can_be_accepted_and_the_rest_rejected_or_left() {
     assert!(again.redelivered);
 }
 
+/// As from a cloud that pushes only what has just been changed.
+#[test]
+fn a_push_of_one_change_does_not_stand_for_others_that_wait() {
+    let mut device = Device::ready(config());
+    push(&mut device, 2, r#"{"a":1}"#);
+    lose_link(&mut device);
+    device.events();
+    let get = reconnect(&mut device);
+    push(&mut device, 3, r#"{"b":2}"#);
+    let desired = r#"{"a":1,"b":2}"#;
+    let document = format!(r#"{{"state":{{"delta":{desired},"desired":{desired}}},"version":3}}"#);
+    device.reply(&get, "get", 0, &document);
+    let Some(Event::Delta(again)) = device.events().into_iter().next() else {
+        panic!("no delta")
+    };
+    assert_eq!(again.state.as_str(), desired);
+    assert!(again.redelivered);
+}
+
 /// The race that deletes a change nobody has seen: it is why answers carry a version.
 #[test]
 fn an_answer_does_not_delete_a_newer_change() {
