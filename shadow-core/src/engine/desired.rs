@@ -106,12 +106,13 @@ impl Learning<'_> {
         let delta = delta.unwrap_or_else(|| desired.minus(&reported));
         let content = delta.minus(&state.answered);
         let known = content.news_to(&state.pending).is_empty();
+        // What is desired still waits for its answer, also where the device has reported it.
+        let pending = state.pending.common(&desired).merged(&content);
         if content.is_empty() || (known && self.shadow.link.told) {
-            state.pending = content;
+            state.pending = pending;
             self.session.touch();
             return true;
         }
-        let pending = content.clone();
         self.tell(DeltaOrigin::Fetched, version, content, pending, known);
         true
     }
@@ -205,7 +206,7 @@ impl Learning<'_> {
         redelivered: bool,
     ) {
         // A push may hold a part of what waits since an earlier link.
-        let all = pending.news_to(&content).is_empty();
+        let all = origin == DeltaOrigin::Fetched || pending.news_to(&content).is_empty();
         let told = self.events.push(Event::Delta(Delta {
             shadow: self.shadow.id,
             origin,

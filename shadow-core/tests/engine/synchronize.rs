@@ -306,6 +306,23 @@ fn a_push_of_one_change_does_not_stand_for_others_that_wait() {
     assert!(again.redelivered);
 }
 
+/// Left in `desired` it would come back as a change once the device reports another value.
+#[test]
+fn a_change_that_was_reported_can_be_answered_yet() {
+    let mut device = Device::ready(config());
+    let delta = push(&mut device, 2, r#"{"on":true}"#);
+    lose_link(&mut device);
+    device.events();
+    let get = reconnect(&mut device);
+    let state = r#"{"desired":{"on":true},"reported":{"on":true}}"#;
+    let document = format!(r#"{{"state":{state},"version":3}}"#);
+    device.reply(&get, "get", 0, &document);
+    device.engine.accept(device.now, &delta).unwrap();
+    let (sent, _) = update(&mut device);
+    let expected = json!({"reported": {"on": true}, "desired": null});
+    assert_eq!(sent["state"], expected);
+}
+
 /// The race that deletes a change nobody has seen: it is why answers carry a version.
 #[test]
 fn an_answer_does_not_delete_a_newer_change() {
