@@ -39,7 +39,16 @@ pub struct Config {
     /// How long a connection may take, from [`Transmit::Connect`](crate::Transmit::Connect) to
     /// CONNACK. Default 20 s, at least 1 s; from CONNECT on never more than `keep_alive`.
     pub connect_timeout: Duration,
-    /// CONNECT's clean session flag. Default true.
+    /// CONNECT's clean session flag. Default true: the server forgets this client with the link, and
+    /// the engine subscribes and gets anew on the next. That keeps the guarantee at QoS 0.
+    ///
+    /// False makes it a *persistent session*: the server keeps subscriptions and queues messages of
+    /// QoS 1 while the device is away, and unacknowledged messages are sent again with DUP. It takes
+    /// [`shadow_qos`](Config::shadow_qos) 1 (a QoS 0 subscription misses what is sent meanwhile) and
+    /// a [`Session`](crate::Session) that is stored, since both ends have to remember. It brings
+    /// every change of `desired` on the way as a delta, also those that were superseded, where a get
+    /// shows the last state only; the engine subscribes and gets all the same, as the server may
+    /// have dropped the session.
     pub clean_session: bool,
     /// CONNECT's will. Default none: the vendor's server has no wills (vendor doc 634/46346).
     pub will: Option<Will>,

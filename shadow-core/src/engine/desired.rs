@@ -21,6 +21,8 @@ pub(super) struct Learning<'a> {
     pub(super) policy: VersionPolicy,
     /// Whether the engine keeps the shadow in step by gets of its own.
     pub(super) in_step: bool,
+    /// How many bytes of changes may wait for an answer.
+    pub(super) most: usize,
     /// After how long a delta that did not fit into the queue of events is asked for again.
     pub(super) retry: Duration,
     pub(super) session: &'a mut Session,
@@ -55,7 +57,12 @@ impl Learning<'_> {
         }
         // The application has to answer this, whatever it has answered before.
         state.answered = state.answered.without(&content);
-        let pending = state.pending.merged(&content);
+        let mut pending = state.pending.merged(&content);
+        if pending.as_str().len() > self.most {
+            // More than a document can hold: a get shows what of it is so.
+            pending = content.clone();
+            self.shadow.link.knowledge.miss();
+        }
         self.learn_version(version);
         self.tell(DeltaOrigin::Pushed, version, content, pending, false);
     }

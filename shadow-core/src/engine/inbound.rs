@@ -56,6 +56,7 @@ impl Inbound<'_> {
         let mut learning = Learning {
             now,
             policy: config.version_policy,
+            most: config.maximum_packet_size,
             in_step: config.behaviour.get_on_subscribe,
             retry: config.request_timeout.max(SHORTEST_RETRY),
             session,

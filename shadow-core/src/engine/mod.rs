@@ -44,10 +44,10 @@ use crate::time::{Instant, WallTime};
 /// # Inputs
 ///
 /// The `handle_` methods say what happened, and when; they never fail, whatever the peer does. The
-/// requests ([`get`](Engine::get), [`update`](Engine::update), [`report`](Engine::report),
-/// [`publish`](Engine::publish), …) say what the application wants. A refused request changes
-/// nothing; an accepted one ends with exactly one [`Event::Ended`]. Time that runs back is taken
-/// for the latest time seen.
+/// requests ([`report`](Engine::report), [`accept`](Engine::accept), [`get`](Engine::get),
+/// [`update`](Engine::update), [`publish`](Engine::publish), …) say what the application wants. A
+/// refused request changes nothing; an accepted one ends with exactly one [`Event::Ended`]. Time
+/// that runs back is taken for the latest time seen.
 ///
 /// # Outputs
 ///
@@ -62,13 +62,42 @@ use crate::time::{Instant, WallTime};
 /// it leaves) and moves the deadline of the keep alive. Nothing that is ready to leave waits for a
 /// deadline.
 ///
-/// # Guarantees
+/// # The guarantee
 ///
-/// Memory is bounded by [`Config`], whatever the peer and the application do. Every accepted
-/// request ends exactly once. Input is handled before deadlines: a reply that comes with the tick
-/// that would time its request out counts. Replies are matched by shadow, operation and client
-/// token, so that a late or foreign one is never taken for the answer; it is an
-/// [`Event::Unmatched`].
+/// Whatever happened before: once the link is up long enough for one exchange, and as long as the
+/// application keeps polling events,
+///
+/// 1. the cloud's `reported` equals what the device last [reported](Engine::report), key by key;
+/// 2. every change of `desired` that no newer one has superseded is told by an [`Event::Delta`] at
+///    least once, and the same version and content never twice as new
+///    ([`redelivered`](crate::Delta::redelivered) tells);
+/// 3. every accepted request ends exactly once, with the truth as far as a device can know it;
+/// 4. memory stays within the bounds of [`Config`], whatever the peer does.
+///
+/// An *exchange* is a SUBSCRIBE and a get, each answered, and as many updates as what is reported
+/// does not fit into one. Over a power cut the guarantee holds for what was stored
+/// ([`Session`]).
+///
+/// It has limits that no client can lift:
+///
+/// * A change of `desired` that was superseded while the device was away was never the device's to
+///   see. Two changes to the same value in a row may be told as one.
+/// * A link that loses a push and keeps quiet about it (QoS 0 promises nothing) is found out by the
+///   next reply or push, as versions then skip, or by the get on the next link; without any traffic
+///   it is not.
+/// * [`Outcome::Disconnected`] with `maybe_applied`, and [`Outcome::TimedOut`], are all that a device
+///   can know of a one-shot update whose reply did not come. Use [`Engine::report`] for state.
+/// * With [`VersionPolicy::Unchecked`](crate::VersionPolicy) an answer can delete a change of `desired`
+///   that is on its way, and with a server that states no versions it always can.
+/// * What another client writes under a key that the device has reported is put right on the next
+///   link, not before.
+/// * A store that has lost what it had acknowledged, as a dying flash does, takes the device back to
+///   an older session, or to none: then `reported` is what that session holds until the device
+///   reports again, and a delta may be told as new a second time.
+///
+/// Also: input is handled before deadlines, so a reply that comes with the tick that would time its
+/// request out counts. Replies are matched by shadow, operation and client token, so that a late or
+/// foreign one is never taken for the answer; it is an [`Event::Unmatched`].
 #[derive(Debug)]
 pub struct Engine {
     config: Config,

@@ -175,14 +175,25 @@ impl Engine {
             });
         }
         // A key that the device deletes without having set it may be there all the same.
-        state.acknowledged = state.acknowledged.unsettled_by(&patch.minus(&reported));
-        if self.requests.has_update_of(id) {
-            shadow.contested = shadow.contested.unsettled_by(patch);
-        }
+        let acknowledged = state.acknowledged.unsettled_by(&patch.minus(&reported));
+        let contested = match self.requests.has_update_of(id) {
+            true => shadow.contested.unsettled_by(patch),
+            false => Object::default(),
+        };
+        // One document may be there and another take its place: what is kept of deleted keys is
+        // bounded by both.
+        self.config.limits.check_deleted(acknowledged.as_str())?;
+        self.config.limits.check_deleted(contested.as_str())?;
+        state.acknowledged = acknowledged;
+        shadow.contested = contested;
         state.reported = reported;
         let answered = answered.common(&state.pending);
         state.pending = state.pending.minus(&answered);
-        state.answered = state.answered.without(&answered).merged(&answered);
+        let all = state.answered.without(&answered).merged(&answered);
+        // A cloud has no more to be answered than it can say at once. What is forgotten here comes
+        // again as not answered.
+        let fits = all.as_str().len() <= self.config.maximum_packet_size;
+        state.answered = if fits { all } else { answered };
         shadow.unsynchronized = true;
         shadow.link.paused = false;
         shadow.link.conflicts = 0;

@@ -137,6 +137,12 @@ impl Limits {
         self.check_depth(json.as_bytes(), 0)
     }
 
+    /// Whether what is kept of keys that are to be deleted is within two documents.
+    pub(crate) fn check_deleted(&self, json: &str) -> Result<(), LimitExceeded> {
+        let most = maximum(self.document_size).saturating_mul(2);
+        LimitExceeded::check(Limit::DocumentSize, json.len(), most)
+    }
+
     /// Whether JSON text, which has `enclosing` levels around its parts, is within the depth.
     pub(crate) fn check_depth(&self, json: &[u8], enclosing: usize) -> Result<(), LimitExceeded> {
         let most = maximum(self.document_depth);

@@ -296,3 +296,49 @@ fn the_send_queue_is_not_printed() {
     let digits = format!("{connect:?}");
     assert!(!printed.contains(&digits[1..40]), "{printed}");
 }
+
+/// What a session keeps of a shadow is bounded by a document and a packet, not by how often the cloud
+/// desires something else.
+#[test]
+fn a_cloud_that_desires_without_end_fills_no_memory() {
+    for answers in [false, true] {
+        let mut config = config();
+        config.maximum_packet_size = 2_000;
+        let mut device = Device::ready(config);
+        for number in 0..2_000 {
+            let (version, key) = (number + 2, format!("{number}{}", "k".repeat(50)));
+            device.result(&format!(
+                r#"{{"type":"delta","payload":{{"state":{{"{key}":1}},"version":{version}}}}}"#
+            ));
+            for event in device.events() {
+                if let (Event::Delta(delta), true) = (event, answers) {
+                    device.engine.reject(device.now, &delta, "no").ok();
+                }
+            }
+            device.poll();
+            let kept = device.engine.session().to_bytes().len();
+            assert!(kept < 2 * 2_000 + 1_000, "{kept} bytes after {number}");
+        }
+    }
+}
+
+#[test]
+fn deleting_keys_that_never_were_is_bounded() {
+    let mut config = config();
+    config.limits.document_size = 1_000;
+    let mut device = Device::ready(config);
+    let shadow = device.shadow();
+    lose(&mut device);
+    device.events();
+    let refused = (0..1_000).find_map(|number| {
+        let patch = serde_json::json!({ format!("key{number}"): null });
+        device.engine.report(device.now, shadow, &patch).err()
+    });
+    let Some(RequestError::LimitExceeded(exceeded)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(
+        (exceeded.limit, exceeded.maximum),
+        (Limit::DocumentSize, 2_000)
+    );
+}

@@ -158,7 +158,7 @@ fn a_cloud_that_forgot_is_told_again() {
 #[test]
 fn a_nested_key_that_was_never_set_is_deleted_all_the_same() {
     let mut device = Device::ready(config());
-    let request = report(&mut device, json!({"a": {"b": null}, "c": null}));
+    let request = report(&mut device, &json!({"a": {"b": null}, "c": null}));
     let (sent, token) = update(&mut device);
     let expected = json!({"reported": {"a": {"b": null}, "c": null}});
     assert_eq!(sent["state"], expected);
@@ -206,7 +206,7 @@ fn a_report_after_a_one_shot_update_is_the_last_writer_again() {
         .engine
         .update(device.now, shadow, &update_first)
         .unwrap();
-    let request = report(&mut device, json!({"a": null}));
+    let request = report(&mut device, &json!({"a": null}));
     device.connect(false);
     device.subscribe_own();
     let leaving = device.poll().into_iter().map(|out| {
