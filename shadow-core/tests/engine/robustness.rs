@@ -54,6 +54,18 @@ fn observe(bytes: &[u8], cuts: &[usize]) -> (Vec<Event>, Vec<crate::device::Out>
     (device.events(), device.poll())
 }
 
+/// Found by fuzzing: who waits for a message is not stored.
+#[test]
+fn a_session_equals_its_stored_form_while_a_message_is_under_way() {
+    let mut device = Device::ready(config());
+    let message = Publication::new("t", b"x").qos(QoS::AtLeastOnce);
+    device.engine.publish(device.now, &message).unwrap();
+    device.packet();
+    let session = device.engine.session();
+    let stored = shadow_core::Session::from_bytes(&session.to_bytes());
+    assert_eq!(stored.as_ref(), Ok(session));
+}
+
 proptest! {
     #[test]
     fn any_cutting_gives_the_same(
