@@ -7,6 +7,7 @@
 )]
 
 mod backoff;
+mod bounds;
 mod clauses;
 mod device;
 mod events;
