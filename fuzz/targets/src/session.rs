@@ -1,9 +1,10 @@
 //! Stored sessions: what is read is written the same, and nothing damaged is read.
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{Config, Engine, Instant, Session, SessionError, WallTime};
+
+use crate::json::is_json;
 
 /// Reads the bytes as a stored session: as they are, and as the body of one whose digest is right.
 ///
@@ -62,9 +63,8 @@ fn go_on(session: Session) {
     engine.handle_bytes(now, &[0x20, 2, 1, 0]);
     poll(&mut engine, now);
     if let Some(shadow) = engine.own_shadow() {
-        let reported = engine.reported(shadow).map(serde_json::from_str);
-        let reported: Option<Result<Value, _>> = reported;
-        assert!(reported.is_some_and(|value| value.is_ok_and(|value| value.is_object())));
+        let reported = engine.reported(shadow).unwrap_or_default();
+        assert!(reported.starts_with('{') && is_json(reported), "{reported}");
     }
     let again = Session::from_bytes(&engine.session().to_bytes());
     assert_eq!(again.as_ref(), Ok(engine.session()));

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shadow_core::mqtt::{Packet, PacketKind, ProtocolVersion};
 use shadow_core::tencent::ShadowName;
 use shadow_core::{
@@ -48,6 +48,8 @@ pub(super) struct Driver {
     closed: bool,
     /// The session as it was last stored, and its revision then; not kept where nothing is stored.
     stored: Option<(u64, Vec<u8>)>,
+    /// The wall time, if it is known.
+    wall: Option<WallTime>,
 }
 
 /// What the transport is at.
@@ -123,6 +125,7 @@ impl Driver {
             link: Link::Down,
             rude: false,
             closed: false,
+            wall: None,
         }
     }
 
@@ -302,7 +305,18 @@ impl Driver {
     }
 
     pub(super) fn tell_wall_time(&mut self, wall: WallTime) {
+        self.wall = Some(wall);
         self.engine.handle_wall_time(self.now, wall);
+    }
+
+    /// Lets time pass until a connection is asked for, if that is not long.
+    pub(super) fn await_wish(&mut self) {
+        for _ in 0..8 {
+            if self.link != Link::Down {
+                return;
+            }
+            self.tick_at_deadline();
+        }
     }
 
     /// The connection that was asked for came about.
@@ -384,6 +398,9 @@ impl Driver {
             let session = self.engine.session();
             *stored = (session.revision(), session.to_bytes());
         }
+        if let Some(wall) = self.wall {
+            self.engine.handle_wall_time(self.now, wall);
+        }
         self.deltas.clear();
         self.shadows = self.engine.own_shadow().into_iter().collect();
         self.open.clear();
@@ -422,12 +439,17 @@ impl Driver {
 }
 
 /// What of a stored session a restart must not forget: all but where its numberings are, of which
-/// a new run begins new ones.
+/// a new run begins new ones, and shadows of which nothing but their name is known.
 fn needed(stored: &[u8]) -> Option<Value> {
     let body = stored.split(|byte| *byte == b'\n').nth(1)?;
     let mut value: Value = serde_json::from_slice(body).ok()?;
     let object = value.as_object_mut()?;
     object.remove("next_token");
     object.remove("last_packet_id");
+    if let Some(Value::Array(shadows)) = object.get_mut("shadows") {
+        let empty = |part: &Value| part.as_object().is_some_and(Map::is_empty);
+        let parts = ["reported", "acknowledged", "pending", "answered"];
+        shadows.retain(|shadow| !parts.iter().all(|part| shadow.get(part).is_some_and(empty)));
+    }
     Some(value)
 }

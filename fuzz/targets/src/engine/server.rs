@@ -33,7 +33,7 @@ const PAYLOADS: [&str; 8] = [
 impl Driver {
     /// Connects and lets the device in.
     pub(super) fn login(&mut self, session_present: bool) {
-        self.tick_at_deadline();
+        self.await_wish();
         self.connected();
         self.settle();
         self.receive(&[0x20, 2, u8::from(session_present), 0]);
