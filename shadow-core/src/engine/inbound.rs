@@ -59,7 +59,6 @@ impl Inbound<'_> {
             most: config.maximum_packet_size,
             in_step: config.behaviour.get_on_subscribe,
             retry: config.request_timeout.max(SHORTEST_RETRY),
-            largest: config.maximum_packet_size,
             session,
             shadow,
             requests,
