@@ -153,12 +153,13 @@ impl Learning<'_> {
                 if code == VERSION_CONFLICT {
                     self.fetched(document, false);
                 }
-                self.shadow.link.paused = true;
                 let covered = |covered, _: Option<&str>| covered;
                 settle_reports(self.requests, self.events, id, covered, |_| {
                     let document = document.clone();
                     Outcome::Rejected { code, document }
                 });
+                // What was reported since is something new.
+                self.shadow.link.paused = self.requests.reports_of(id).next().is_none();
             }
         }
         self.requests.uncover(id);

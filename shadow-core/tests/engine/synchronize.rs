@@ -397,6 +397,24 @@ fn strict_tells_of_the_conflict_and_waits() {
     assert_eq!(sent["version"], 7);
 }
 
+/// The one that was refused may have been cancelled, with nobody left to be told.
+#[test]
+fn what_was_reported_behind_a_conflict_is_sent() {
+    let mut policy = config();
+    policy.version_policy = VersionPolicy::Strict;
+    let mut device = Device::ready(policy);
+    let request = report(&mut device, json!({"a": 1}));
+    let (_, token) = update(&mut device);
+    device.engine.cancel(device.now, request).unwrap();
+    let request = report(&mut device, json!({"b": 2}));
+    device.events();
+    device.reply(&token, "update", 5005, r#"{"state":{},"version":7}"#);
+    let (sent, token) = update(&mut device);
+    assert_eq!(sent["state"], json!({"reported": {"a": 1, "b": 2}}));
+    accept_update(&mut device, &token, 8);
+    assert_eq!(device.outcome(request), reported(Some(8)));
+}
+
 #[test]
 fn unchecked_carries_no_version() {
     let mut policy = config();
