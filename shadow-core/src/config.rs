@@ -178,7 +178,8 @@ pub enum VersionPolicy {
     /// With the version last seen. After a conflict the document that came with it is taken over,
     /// newer changes of `desired` are told, and the update is made anew at the new version. After
     /// `tries` conflicts in a row `reported` goes out without a version, as it is the device's
-    /// alone, and deleting from `desired` waits for a later update.
+    /// alone, and deleting from `desired` waits for a later update, at most as long as
+    /// [`Config::request_timeout`]; then it is tried again.
     Rebase {
         /// How many conflicts in a row are put up with.
         tries: u8,

@@ -181,6 +181,10 @@ impl Learning<'_> {
             return;
         }
         self.shadow.link.fetching = false;
+        if self.shadow.link.conflicts > 0 {
+            self.shadow.link.conflicts = 0;
+            self.shadow.link.paused = false;
+        }
         let current = self.fetched(&document, true);
         if current && !self.shadow.link.ready {
             let ready = self.events.push(Event::Ready { shadow, document });

@@ -296,9 +296,16 @@ impl Engine {
         let plan = Plan::of(&self.config, shadow, state, limit);
         let Some(plan) = plan else {
             let (settled, version) = (state.answered.is_empty(), state.version);
-            // What is only to be deleted waits for something new.
+            // What is only to be deleted waits for something new, or a while.
             shadow.unsynchronized = !settled;
             shadow.link.paused = !settled;
+            if !settled && shadow.link.conflicts > 0 && !shadow.link.fetching {
+                shadow.link.fetching = true;
+                let deadline = self.request_deadline(now, Owner::Engine);
+                let (task, progress) = (Task::Retry { shadow: id }, Progress::Sent);
+                self.requests
+                    .register(Owner::Engine, deadline, progress, task);
+            }
             self.settle_reports(id, version, |_, reason| settled || reason.is_none());
             return;
         };

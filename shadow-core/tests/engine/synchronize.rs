@@ -397,6 +397,28 @@ fn strict_tells_of_the_conflict_and_waits() {
     assert_eq!(sent["version"], 7);
 }
 
+#[test]
+fn an_answer_beyond_the_tries_is_tried_again_after_a_while() {
+    let mut policy = config();
+    policy.version_policy = VersionPolicy::Rebase { tries: 1 };
+    let mut device = Device::ready(policy);
+    let delta = push(&mut device, 2, r#"{"on":true}"#);
+    let rejected = device.engine.reject(device.now, &delta, "no").unwrap();
+    let (_, token_of_update) = update(&mut device);
+    let document = r#"{"state":{"desired":{"on":true},"delta":{"on":true}},"version":3}"#;
+    device.reply(&token_of_update, "update", 5005, document);
+    device.silent();
+    device.tick_until(Timer::Request);
+    let get = token(&device.published());
+    device.reply(&get, "get", 0, document);
+    let (sent, token) = update(&mut device);
+    let expected = json!({"type": "update", "state": {"desired": null}, "version": 3});
+    assert_eq!(sent, expected);
+    accept_update(&mut device, &token, 4);
+    let reason = "no".to_owned();
+    assert_eq!(device.outcome(rejected), Outcome::DeltaRejected { reason });
+}
+
 /// The one that was refused may have been cancelled, with nobody left to be told.
 #[test]
 fn what_was_reported_behind_a_conflict_is_sent() {
