@@ -55,16 +55,34 @@ impl Learning<'_> {
                 return;
             }
         }
-        // The application has to answer this, whatever it has answered before.
-        state.answered = state.answered.without(&content);
-        let mut pending = state.pending.merged(&content);
+        // A value that was answered is there still, or again; in doubt the application has to answer
+        // it again.
+        let link = &self.shadow.link;
+        let next = version.is_some() && version == state.version.and_then(|v| v.checked_add(1));
+        let still = next && link.knowledge == Knowledge::Complete && {
+            let update = link.update.as_deref();
+            update.is_none_or(|update| {
+                // Another's change has taken the only version that the update could have made.
+                update.version == state.version || update.answered.common(&content).is_empty()
+            })
+        };
+        let news = match still {
+            true => content.minus(&state.answered),
+            false => content,
+        };
+        state.answered = state.answered.without(&news);
+        let mut pending = state.pending.merged(&news);
         if pending.as_str().len() > self.most {
             // More than a document can hold: a get shows what of it is so.
-            pending = content.clone();
+            pending = news.clone();
             self.shadow.link.knowledge.miss();
         }
         self.learn_version(version);
-        self.tell(DeltaOrigin::Pushed, version, content, pending, false);
+        if news.is_empty() {
+            self.session.touch();
+        } else {
+            self.tell(DeltaOrigin::Pushed, version, news, pending, false);
+        }
     }
 
     /// The cloud showed the whole document: in reply to a get, which may be the engine's own, or
@@ -145,7 +163,9 @@ impl Learning<'_> {
                     Outcome::Reported { version }
                 });
             }
-            VERSION_CONFLICT if update.checked && self.policy != VersionPolicy::Strict => {
+            VERSION_CONFLICT
+                if update.version.is_some() && self.policy != VersionPolicy::Strict =>
+            {
                 self.shadow.link.conflicts = self.shadow.link.conflicts.saturating_add(1);
                 self.fetched(document, false);
             }

@@ -79,8 +79,8 @@ pub(super) struct UpdateUnderWay {
     pub(super) reported: Object,
     /// The answered values that it deletes from `desired`.
     pub(super) answered: Object,
-    /// Whether it carries a version.
-    pub(super) checked: bool,
+    /// The version that it carries.
+    pub(super) version: Option<u64>,
 }
 
 /// Whether replies can come.

@@ -333,7 +333,7 @@ impl Engine {
         shadow.link.update = Some(Box::new(UpdateUnderWay {
             reported: plan.reported,
             answered: plan.answered,
-            checked: plan.checked,
+            version: plan.version,
         }));
         self.session.touch();
     }
@@ -439,7 +439,7 @@ struct Plan {
     whole: bool,
     /// Whether it holds every answer.
     clears: bool,
-    checked: bool,
+    version: Option<u64>,
     update: Parts,
 }
 
@@ -507,7 +507,7 @@ impl Plan {
             reported,
             answered,
             whole,
-            checked: version.is_some(),
+            version,
             update,
         })
     }

@@ -306,6 +306,29 @@ fn a_push_of_one_change_does_not_stand_for_others_that_wait() {
     assert!(again.redelivered);
 }
 
+/// The cloud pushes all that is desired, also what is about to be deleted.
+#[test]
+fn an_answer_under_way_is_not_asked_for_again_with_the_next_change() {
+    let mut device = Device::ready(config());
+    let delta = push(&mut device, 2, r#"{"a":1}"#);
+    let rejected = device.engine.reject(device.now, &delta, "no").unwrap();
+    let (_, token) = update(&mut device);
+    // Version 3 is another's, so this update will be refused.
+    let news = push(&mut device, 3, r#"{"a":1,"b":2}"#);
+    assert_eq!(news.state.as_str(), r#"{"b":2}"#);
+    let state = r#"{"desired":{"a":1,"b":2},"delta":{"a":1,"b":2}}"#;
+    let document = format!(r#"{{"state":{state},"version":3}}"#);
+    device.reply(&token, "update", 5005, &document);
+    let (sent, token) = update(&mut device);
+    assert_eq!(sent["state"], json!({"desired": {"a": null}}));
+    // Version 4 may be this update's, and the value desired anew since.
+    let again = push(&mut device, 5, r#"{"a":1,"b":2}"#);
+    assert_eq!(again.state.as_str(), r#"{"a":1,"b":2}"#);
+    accept_update(&mut device, &token, 4);
+    let reason = "no".to_owned();
+    assert_eq!(device.outcome(rejected), Outcome::DeltaRejected { reason });
+}
+
 /// Left in `desired` it would come back as a change once the device reports another value.
 #[test]
 fn a_change_that_was_reported_can_be_answered_yet() {
