@@ -6,7 +6,7 @@ use super::SHORTEST_RETRY;
 use super::desired::Learning;
 use super::events::Events;
 use super::requests::{Fate, Owner, Request, Requests};
-use super::shadows::Shadows;
+use super::shadows::{Knowledge, Shadows};
 use super::token;
 use crate::config::Config;
 use crate::event::{Event, Message, Outcome, Unmatched, UnmatchedReason};
@@ -126,8 +126,11 @@ fn answer(learning: &mut Learning<'_>, request: &Request, reply: &Reply<'_>) {
         (Owner::Engine, Operation::Update) => learning.updated(reply.code, &document),
         (Owner::Application, operation) => {
             if learning.in_step {
+                // Before the engine's own get of this link is answered a document may be older than
+                // an update that was sent again behind the request.
+                let complete = learning.shadow.link.knowledge == Knowledge::Complete;
                 match (operation, reply.code) {
-                    (Operation::Get, 0) | (_, VERSION_CONFLICT) => {
+                    (Operation::Get, 0) | (_, VERSION_CONFLICT) if complete => {
                         learning.fetched(&document, false);
                     }
                     (Operation::Update, 0) => learning.learn_version(document.version()),

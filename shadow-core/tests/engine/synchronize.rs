@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 use shadow_core::event::DeltaOrigin;
+use shadow_core::mqtt::QoS;
 use shadow_core::tencent::Update;
 use shadow_core::{
     Delta, Event, Limit, LimitExceeded, Outcome, RequestError, RequestId, Session, Timer,
@@ -194,6 +195,37 @@ fn a_one_shot_update_takes_its_keys_over() {
     accept_update(&mut device, &second, 3);
     device.events();
     device.silent();
+}
+
+/// With QoS 1 a get of the last link is sent again in front of the update, and answered.
+#[test]
+fn a_get_of_an_earlier_link_does_not_show_what_has_arrived() {
+    let mut reliable = config();
+    reliable.shadow_qos = QoS::AtLeastOnce;
+    reliable.clean_session = false;
+    let mut device = Device::ready(reliable);
+    let shadow = device.shadow();
+    device.engine.get(device.now, shadow).unwrap();
+    let get = token(&device.published());
+    let request = report(&mut device, &json!({"a": 1}));
+    device.published();
+    report(&mut device, &json!({"a": null}));
+    lose_link(&mut device);
+    device.events();
+    device.tick_until(Timer::Reconnect);
+    device.connect(true);
+    let sent = device.poll().into_iter();
+    let subscribe = sent.filter_map(|out| match out {
+        Out::Packet(bytes) if bytes[0] == 0x82 => Some([bytes[2], bytes[3]]),
+        _ => None,
+    });
+    let [[high, low]] = subscribe.collect::<Vec<_>>()[..] else {
+        panic!("no SUBSCRIBE");
+    };
+    device.reply(&get, "get", 0, r#"{"state":{"reported":{}},"version":1}"#);
+    device.bytes(&[0x90, 3, high, low, 1]);
+    let ended = |event: Event| matches!(event, Event::Ended { request: r, .. } if r == request);
+    assert!(!device.events().into_iter().any(ended));
 }
 
 /// The get that follows a subscription leaves before an update that waited, and cannot show it.
@@ -448,10 +480,10 @@ fn what_was_reported_behind_a_conflict_is_sent() {
     let mut policy = config();
     policy.version_policy = VersionPolicy::Strict;
     let mut device = Device::ready(policy);
-    let request = report(&mut device, json!({"a": 1}));
+    let request = report(&mut device, &json!({"a": 1}));
     let (_, token) = update(&mut device);
     device.engine.cancel(device.now, request).unwrap();
-    let request = report(&mut device, json!({"b": 2}));
+    let request = report(&mut device, &json!({"b": 2}));
     device.events();
     device.reply(&token, "update", 5005, r#"{"state":{},"version":7}"#);
     let (sent, token) = update(&mut device);
