@@ -107,9 +107,10 @@ With --output json, as for `report`.";
 pub(super) const WATCH: &str = "\
 Print deltas and connection states until Ctrl-C
 
-Stays logged in as the device. With --accept it is a device that applies whatever it is asked: each delta is answered, over as many connections as that takes. A delta is \"pushed\" when desired changes meanwhile, and \"fetched\" \
-when it changed while nobody was there to see. The connection is made again whenever it is lost, \
-for ever; --timeout does not count here.
+Stays logged in as the device. A delta is \"pushed\" when desired changes meanwhile, and \"fetched\" \
+when it changed while nobody was there to see. With --accept it is a device that applies whatever \
+it is asked for: each delta is answered, over as many connections as that takes. The connection is \
+made again whenever it is lost, for ever; --timeout does not count here.
 
 The server lets one client in for each device: the device itself, if it is connected, is put out.";
 

@@ -20,7 +20,7 @@ use crate::broker::Broker;
 use crate::wait::in_time;
 
 /// Base64 of `secret of a test`.
-const SECRET: &str = "c2VjcmV0IG9mIGEgdGVzdA==";
+pub(crate) const SECRET: &str = "c2VjcmV0IG9mIGEgdGVzdA==";
 
 /// The product of the tests' devices.
 pub(crate) const PRODUCT: &str = "MOSQUITTO1";
@@ -78,9 +78,7 @@ impl Device {
             tcp: TcpConnector::new("127.0.0.1", port),
             reachable: Arc::new(AtomicBool::new(true)),
         };
-        // As quick as a test wants it.
-        config.backoff.initial = Duration::from_millis(20);
-        config.backoff.maximum = Duration::from_millis(100);
+        in_haste(&mut config);
         let seed = 1;
         let (client, events, driver) = client(
             config,
@@ -172,6 +170,15 @@ impl Device {
         });
         events.collect().await
     }
+}
+
+/// As quick as a test wants it, and without what the vendor's server asks for and this one does not.
+pub(crate) fn in_haste(config: &mut Config) {
+    config.backoff.initial = Duration::from_millis(20);
+    config.backoff.maximum = Duration::from_millis(100);
+    config.backoff.least_interval = Duration::ZERO;
+    config.limits.messages_per_second = None;
+    config.limits.keep_alive_minimum = 0;
 }
 
 /// What only comes when a message reached the wrong device, or was none.

@@ -3,6 +3,12 @@
 //! Each test starts a mosquitto of its own. Where there is none the tests are ignored, and say so,
 //! unless the environment variable `SHADOW_REQUIRE_MOSQUITTO` is `1`: then they fail. This binary
 //! brings its own harness because the usual one cannot ignore a test at run time.
+//!
+//! The soak runs when it is asked for, and for as long:
+//!
+//! ```sh
+//! SHADOW_SOAK_SECONDS=600 cargo test --release -p shadowctl --test mosquitto -- --ignored soak
+//! ```
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -21,6 +27,7 @@ mod proxy;
 mod refusals;
 mod restart;
 mod shadows;
+mod soak;
 mod tls;
 mod wait;
 
@@ -34,6 +41,8 @@ struct Test {
     run: fn(),
     /// What is missing for it, if anything.
     missing: fn() -> Option<&'static str>,
+    /// Whether it runs only when asked for: `--ignored`.
+    by_hand: bool,
 }
 
 const TESTS: &[Test] = &[
@@ -62,20 +71,35 @@ const TESTS: &[Test] = &[
         name: "refusals::subscription_of_a_device",
         run: refusals::subscription_of_a_device,
         missing: missing_plugin,
+        by_hand: false,
     },
     Test {
         name: "refusals::subscription_of_the_service",
         run: refusals::subscription_of_the_service,
         missing: missing_plugin,
+        by_hand: false,
+    },
+    // Alone, as it looks at the memory of the whole process.
+    Test {
+        name: "soak::memory_stays_flat",
+        run: soak::memory_stays_flat,
+        missing: soak::missing,
+        by_hand: true,
     },
 ];
 
 const fn test(name: &'static str, run: fn()) -> Test {
     let missing = missing_mosquitto;
-    Test { name, run, missing }
+    let by_hand = false;
+    Test {
+        name,
+        run,
+        missing,
+        by_hand,
+    }
 }
 
-fn missing_mosquitto() -> Option<&'static str> {
+pub(crate) fn missing_mosquitto() -> Option<&'static str> {
     let missing = broker::mosquitto().is_none();
     missing.then_some("mosquitto is not installed")
 }
@@ -99,6 +123,7 @@ fn main() -> ExitCode {
             }
             Some(missing) => Ok(Completion::ignored_with(missing)),
         })
+        .with_ignored_flag(test.by_hand)
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }

@@ -3,8 +3,10 @@
 use std::process::Stdio;
 
 use serde_json::Value;
-use smol::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use smol::process::{Child, ChildStdout, Command};
+use smol::Task;
+use smol::channel::{Receiver, unbounded};
+use smol::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use smol::process::{Child, Command};
 use smol::stream::StreamExt;
 
 use crate::broker::Broker;
@@ -65,15 +67,33 @@ pub(crate) async fn run(arguments: &[&str]) -> Run {
 /// A command that goes on until it is told to end, and writes JSON lines. Killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
+    _reading: Task<()>,
 }
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Running {
         let mut command = command(arguments);
         let mut child = command.args(["--output", "json"]).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Running { child, lines }
+        let (sender, lines) = unbounded();
+        let mut read = BufReader::new(child.stdout.take().unwrap()).lines();
+        // All the time: a program whose lines nobody reads would stop.
+        let _reading = smol::spawn(async move {
+            while let Some(line) = read.next().await {
+                // Nobody wants it any more.
+                drop(sender.send(line.unwrap()).await);
+            }
+        });
+        Running {
+            child,
+            lines,
+            _reading,
+        }
+    }
+
+    /// Has what it writes thrown away from now on.
+    pub(crate) fn discard(&self) {
+        self.lines.close();
     }
 
     /// `serve --broker` at this broker, once it is online.
@@ -99,9 +119,9 @@ impl Running {
     ) -> Value {
         in_time(event, async {
             loop {
-                let line = self.lines.next().await;
-                let line = line.unwrap_or_else(|| panic!("it ended before {event}"));
-                let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+                let line = self.lines.recv().await;
+                let line = line.unwrap_or_else(|_| panic!("it ended before {event}"));
+                let line: Value = serde_json::from_str(&line).unwrap();
                 if line["event"] == event && wanted(&line) {
                     return line;
                 }
@@ -123,8 +143,8 @@ impl Running {
     pub(crate) async fn end(mut self) -> Run {
         in_time("the program's end", async {
             let mut stdout = String::new();
-            while let Some(line) = self.lines.next().await {
-                stdout.push_str(&line.unwrap());
+            while let Ok(line) = self.lines.recv().await {
+                stdout.push_str(&line);
                 stdout.push('\n');
             }
             let mut stderr = String::new();

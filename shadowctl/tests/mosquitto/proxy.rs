@@ -13,6 +13,7 @@ use smol::net::{TcpListener, TcpStream};
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     gate: Gate,
+    connections: Arc<Mutex<Vec<Task<()>>>>,
     _listening: Task<()>,
 }
 
@@ -21,21 +22,29 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let gate = Gate::default();
-        let _listening = smol::spawn(listen(listener, broker, gate.clone()));
+        let connections = Arc::default();
+        let listening = listen(listener, broker, gate.clone(), Arc::clone(&connections));
+        let _listening = smol::spawn(listening);
         Proxy {
             port,
             gate,
+            connections,
             _listening,
         }
     }
 
     /// From now on nothing passes, in either direction, and nobody is told: connections stay open,
-    /// and new ones are taken and lead nowhere.
+    /// and new ones lead nowhere and never will.
     pub(crate) fn stall(&self) {
         self.gate.set(true);
     }
 
-    /// What waits passes, and all that follows.
+    /// Closes every connection, to both sides.
+    pub(crate) fn cut(&self) {
+        self.connections.lock().unwrap().clear();
+    }
+
+    /// What is under way on older connections passes, and all that follows.
     pub(crate) fn forward(&self) {
         self.gate.set(false);
     }
@@ -58,6 +67,10 @@ impl Gate {
         state.waiting.drain(..).for_each(Waker::wake);
     }
 
+    fn is_closed(&self) -> bool {
+        self.0.lock().unwrap().closed
+    }
+
     /// Waits until it is as it should be.
     async fn until(&self, closed: bool) {
         poll_fn(|cx| {
@@ -72,21 +85,35 @@ impl Gate {
     }
 }
 
-async fn listen(listener: TcpListener, broker: u16, gate: Gate) {
-    let mut connections = Vec::new();
+async fn listen(
+    listener: TcpListener,
+    broker: u16,
+    gate: Gate,
+    connections: Arc<Mutex<Vec<Task<()>>>>,
+) {
     loop {
         let (device, _) = listener.accept().await.unwrap();
-        connections.push(smol::spawn(connection(device, broker, gate.clone())));
+        let connection = smol::spawn(connection(device, broker, gate.clone()));
+        let mut connections = connections.lock().unwrap();
+        connections.push(connection);
         connections.retain(|connection| !connection.is_finished());
     }
 }
 
 async fn connection(device: TcpStream, broker: u16, gate: Gate) {
-    gate.until(false).await;
+    if gate.is_closed() {
+        // A network would have dropped the very first packet. What was written since goes with it:
+        // a CONNECT that comes late would put out the device's next connection.
+        gate.until(false).await;
+        return;
+    }
     // A broker that is not there is a connection that ends at once.
     let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).await else {
         return;
     };
+    for stream in [&device, &broker] {
+        stream.set_nodelay(true).unwrap();
+    }
     let up = carry(device.clone(), broker.clone(), &gate);
     let down = carry(broker, device, &gate);
     or(up, down).await;
