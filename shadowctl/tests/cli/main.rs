@@ -18,6 +18,10 @@ mod peer;
 mod replay;
 #[cfg(test)]
 mod requests;
+/// Beside `watch`.
+#[cfg(test)]
+#[cfg(unix)]
+mod session;
 #[cfg(test)]
 mod tls;
 /// Ctrl-C is sent as a signal.

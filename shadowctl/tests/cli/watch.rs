@@ -12,17 +12,23 @@ use crate::command::shadowctl;
 use crate::peer::TestCloud;
 
 /// A running `watch --output json`.
-struct Watch {
+pub(crate) struct Watch {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Watch {
-    fn start(port: u16) -> Watch {
+    pub(crate) fn start(port: u16) -> Watch {
+        Watch::start_with(port, &[])
+    }
+
+    /// With these arguments beside.
+    pub(crate) fn start_with(port: u16, arguments: &[&str]) -> Watch {
         let port = port.to_string();
         let mut child = shadowctl()
             .args(["watch", "--host", "127.0.0.1", "--port", &port])
             .args(["--output", "json"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -33,7 +39,7 @@ impl Watch {
 
     /// The next event of this kind.
     #[track_caller]
-    fn next(&mut self, event: &str) -> Value {
+    pub(crate) fn next(&mut self, event: &str) -> Value {
         loop {
             let line = self.lines.next().unwrap().unwrap();
             let line: Value = serde_json::from_str(&line).unwrap();
@@ -44,8 +50,14 @@ impl Watch {
         }
     }
 
+    /// Ends it without a word (SIGKILL).
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Presses Ctrl-C; the exit code and stderr.
-    fn interrupt(mut self) -> (i32, String) {
+    pub(crate) fn interrupt(mut self) -> (i32, String) {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
         assert!(killed.success());
