@@ -23,12 +23,13 @@
 //! # What it costs
 //!
 //! With [`Durability::EveryChange`] the driver saves before each batch of packets and events that a
-//! change of the session gave rise to: a report is two or three saves (it is made, it leaves, it
-//! is acknowledged), fewer where several come at once. [`SessionFile`] syncs twice a save, the file
-//! and its directory, which takes from a tenth of a millisecond on a solid-state disk to some ten
-//! on a memory card, and writes the whole session, so some kilobytes: mind how often a cheap flash
+//! change of the session gave rise to: a report is two saves (it is made and leaves, it is
+//! acknowledged), fewer where several come at once, and a link one. [`SessionFile`] syncs twice a
+//! save, the file and its directory, which takes from a fraction of a millisecond to some tens by
+//! the kind of disk, and writes the whole session, so some kilobytes: mind how often a cheap flash
 //! can be written. While it saves, the driver handles nothing else; the application's and the
-//! executor's other tasks go on.
+//! executor's other tasks go on. What came meanwhile is read before deadlines are looked at: an
+//! answer that was there in time counts however slow the disk was.
 
 mod contents;
 #[cfg(test)]

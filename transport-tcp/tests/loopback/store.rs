@@ -263,8 +263,9 @@ fn lamp(
 ) -> (Client, Events, Task<Session>, ManualClock) {
     let clock = ManualClock::default();
     let (mut config, session) = (lamp_config(), Session::new());
-    // The hours that pass are none for the server.
+    // The minutes that pass are none for the server.
     config.keep_alive = 0;
+    config.limits.keep_alive_minimum = 0;
     let (client, events, driver) =
         transport_tcp::client(config, session, 1, server.connector(), clock.clone());
     let driver = driver.with_store(store, durability);
@@ -348,18 +349,57 @@ fn holds(session: &Session, level: u8) -> bool {
     text.contains(&format!(r#""reported":{{"level":{level}}}"#))
 }
 
-/// A store that takes its time: until the test lets it go on.
+/// A store that takes its time, while it is slow: until the test lets it go on.
 struct Slow {
+    slow: Arc<AtomicBool>,
     asked: Sender<()>,
     go_on: Receiver<()>,
 }
 
 impl SessionStore for Slow {
     fn save(&mut self, _: &Session) -> Result<(), StoreError> {
-        let _ = self.asked.send_blocking(());
-        let _ = self.go_on.recv_blocking();
+        if self.slow.load(Ordering::SeqCst) {
+            let _ = self.asked.send_blocking(());
+            let _ = self.go_on.recv_blocking();
+        }
         Ok(())
     }
+}
+
+#[test]
+fn an_answer_that_came_while_it_saved_counts() {
+    within(async {
+        let server = Server::bind().await;
+        let (asked, asks) = async_channel::unbounded();
+        let (go, go_on) = async_channel::unbounded();
+        let slow = Arc::new(AtomicBool::new(false));
+        let store = Slow {
+            slow: Arc::clone(&slow),
+            asked,
+            go_on,
+        };
+        let (client, mut events, driver, clock) = lamp(&server, store, Durability::EveryChange);
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        event_where(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+        let lamp = client.own_shadow().unwrap();
+        let mut got = Box::pin(lamp.get());
+        assert!(future::poll_once(&mut got).await.is_none());
+        let Seen::Publish { payload, .. } = peer.next().await else {
+            panic!("the get does not leave");
+        };
+        slow.store(true, Ordering::SeqCst);
+        let on = BTreeMap::from([("power", true)]);
+        let mut reported = Box::pin(lamp.report(&on));
+        assert!(future::poll_once(&mut reported).await.is_none());
+        asks.recv().await.unwrap();
+        peer.reply(&payload, "get", 0, DOCUMENT).await;
+        // Past the time that the get was given.
+        clock.advance(Duration::from_secs(11));
+        drop(go);
+        assert!(got.await.is_ok());
+        driver.cancel().await;
+    });
 }
 
 /// All of it on one thread.
@@ -376,7 +416,14 @@ fn a_slow_store_keeps_only_its_driver_waiting() {
             server.connector(),
             SystemClock::new(),
         );
-        let driver = driver.with_store(Slow { asked, go_on }, Durability::EveryChange);
+        let driver = driver.with_store(
+            Slow {
+                slow: Arc::new(AtomicBool::new(true)),
+                asked,
+                go_on,
+            },
+            Durability::EveryChange,
+        );
         let test = async {
             asks.recv().await.unwrap();
             let mut accept = Box::pin(server.accept());
