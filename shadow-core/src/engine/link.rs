@@ -140,7 +140,7 @@ impl Engine {
             self.requests.uncover(shadow.id);
         }
         if !resubscribe {
-            self.session.subscriptions.clear();
+            self.session.forget_subscriptions();
         }
         for request in self.requests.iter_mut() {
             // What SUBSCRIBE and UNSUBSCRIBE ask for is asked again on the next link.

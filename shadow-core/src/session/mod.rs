@@ -175,6 +175,13 @@ impl Session {
         self.subscriptions.retain(|known| known.filter != filter);
     }
 
+    pub(crate) fn forget_subscriptions(&mut self) {
+        if !self.subscriptions.is_empty() {
+            self.touch();
+            self.subscriptions.clear();
+        }
+    }
+
     /// Draws the nonce of a new run. That of the run before goes into it, so that a device whose
     /// seed is always the same has another one each time all the same.
     pub(crate) fn begin_run(&mut self, random: &mut Random) {

@@ -66,6 +66,28 @@ fn a_session_equals_its_stored_form_while_a_message_is_under_way() {
     assert_eq!(stored.as_ref(), Ok(session));
 }
 
+/// Found by fuzzing: subscriptions that end with their link were forgotten behind the back of who
+/// stores the session.
+#[test]
+fn forgetting_subscriptions_changes_the_revision() {
+    let mut config = shadow_core::Config::plain("tool");
+    config.behaviour.resubscribe = false;
+    let mut device = Device::online(config);
+    let subscribed = device.engine.subscribe(device.now, "t", QoS::AtMostOnce);
+    subscribed.unwrap();
+    device.packet();
+    device.bytes(&[0x90, 3, 0, 1, 0]);
+    let (revision, stored) = {
+        let session = device.engine.session();
+        (session.revision(), session.to_bytes())
+    };
+    let closed = TransportFailure::ClosedByPeer;
+    device.engine.handle_disconnected(device.now, closed);
+    let session = device.engine.session();
+    assert_ne!(session.to_bytes(), stored);
+    assert_ne!(session.revision(), revision);
+}
+
 proptest! {
     #[test]
     fn any_cutting_gives_the_same(
