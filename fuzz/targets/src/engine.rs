@@ -21,7 +21,7 @@ use crate::input::Input;
 /// ```
 ///
 /// # Panics
-/// If the engine breaks a promise: see [`Driver`].
+/// If the engine breaks a promise; the `Driver` lists them.
 pub fn engine(data: &[u8]) {
     let mut input = Input::new(data);
     let settings = input.byte();
