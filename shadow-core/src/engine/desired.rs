@@ -70,7 +70,8 @@ impl Learning<'_> {
             true => content.minus(&state.answered),
             false => content,
         };
-        state.answered = state.answered.without(&news);
+        // An empty object says that a member was withdrawn, and not which.
+        state.answered = state.answered.without(&news.without_empty());
         let mut pending = state.pending.merged(&news);
         if pending.as_str().len() > self.most {
             // More than a document can hold: a get shows what of it is so.
@@ -119,6 +120,10 @@ impl Learning<'_> {
             (desired, _) => part(desired),
         };
         state.acknowledged = reported.restricted_to(&state.reported, &state.acknowledged);
+        // An update that has no reply yet was handled after this, or not at all.
+        if let Some(update) = &self.shadow.link.update {
+            state.acknowledged = state.acknowledged.unsettled_by(&update.reported);
+        }
         if !self.shadow.contested.is_empty() {
             if self.requests.has_update_of(self.shadow.id) {
                 let contested = &self.shadow.contested;
@@ -128,7 +133,7 @@ impl Learning<'_> {
             }
         }
         state.answered = state.answered.common(&desired);
-        let delta = delta.unwrap_or_else(|| desired.minus(&reported));
+        let delta = delta.unwrap_or_else(|| desired.news_to(&reported));
         let content = delta.minus(&state.answered);
         let known = content.news_to(&state.pending).is_empty();
         // What is desired still waits for its answer, also where the device has reported it.

@@ -122,6 +122,13 @@ impl Object {
         Object::write(&node)
     }
 
+    /// This without empty objects, and without objects that hold nothing else.
+    pub(crate) fn without_empty(&self) -> Object {
+        let mut node = self.node();
+        prune(&mut node);
+        Object::write(&node)
+    }
+
     /// This with null for every leaf: the patch that deletes them.
     pub(crate) fn deletion(&self) -> Object {
         let mut node = self.node();
@@ -400,6 +407,17 @@ fn remove(node: &mut Node<'_>, named: &Node<'_>) {
         };
         if emptied {
             members.remove(key.as_ref());
+        }
+    }
+}
+
+/// Whether nothing is left.
+fn prune(node: &mut Node<'_>) -> bool {
+    match node {
+        Node::Leaf(_) => false,
+        Node::Members(members) => {
+            members.retain(|_, value| !prune(value));
+            members.is_empty()
         }
     }
 }

@@ -642,3 +642,51 @@ fn reports_are_bounded() {
     }
     assert_eq!(refused, 8);
 }
+
+#[test]
+fn a_get_in_front_of_an_update_does_not_settle_it() {
+    let mut device = Device::ready(config());
+    let shadow = device.shadow();
+    device.engine.get(device.now, shadow).unwrap();
+    let get = token(&device.published());
+    report(&mut device, &json!({"a": 1}));
+    let (_, token) = update(&mut device);
+    report(&mut device, &json!({"a": null}));
+    device.reply(&get, "get", 0, r#"{"state":{"reported":{}},"version":1}"#);
+    device.silent();
+    accept_update(&mut device, &token, 2);
+    let (sent, _) = update(&mut device);
+    assert_eq!(sent["state"], json!({"reported": {"a": null}}));
+}
+
+/// What deleting the last member of an object leaves behind.
+#[test]
+fn an_empty_object_in_desired_is_no_change() {
+    let mut device = Device::ready(config());
+    lose_link(&mut device);
+    device.events();
+    let get = reconnect(&mut device);
+    let state = r#"{"desired":{"a":{}},"reported":{"a":{"b":1}}}"#;
+    let document = format!(r#"{{"state":{state},"version":3}}"#);
+    device.reply(&get, "get", 0, &document);
+    assert!(matches!(device.event(), Event::Ready { .. }));
+}
+
+/// As from a cloud that pushes only what has just been changed.
+#[test]
+fn a_withdrawn_member_leaves_the_answers_to_others() {
+    let mut device = Device::ready(config());
+    let delta = push(&mut device, 2, r#"{"a":{"b":1,"c":2}}"#);
+    device.engine.reject(device.now, &delta, "no").unwrap();
+    update(&mut device);
+    push(&mut device, 3, r#"{"a":{}}"#);
+    lose_link(&mut device);
+    device.events();
+    let get = reconnect(&mut device);
+    let state = r#"{"desired":{"a":{"b":1}},"delta":{"a":{"b":1}}}"#;
+    let document = format!(r#"{{"state":{state},"version":3}}"#);
+    device.reply(&get, "get", 0, &document);
+    assert!(matches!(device.event(), Event::Ready { .. }));
+    let (sent, _) = update(&mut device);
+    assert_eq!(sent["state"], json!({"desired": null}));
+}

@@ -115,6 +115,8 @@ fn tells_leaves_apart_by_value() {
         (empty.clone(), filled.clone())
     );
     assert!(empty.news_to(&filled).is_empty());
+    let nested = object(r#"{"a":{"b":{}},"c":{"d":1,"e":{}},"f":[{}]}"#);
+    assert_eq!(nested.without_empty().as_str(), r#"{"c":{"d":1},"f":[{}]}"#);
     assert_eq!(
         (empty.news_to(&object("{}")), filled.news_to(&empty)),
         (empty, filled)
