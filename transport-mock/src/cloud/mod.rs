@@ -19,8 +19,9 @@
 
 mod dispatch;
 mod example;
+mod replies;
 
-use shadow_core::mqtt::QoS;
+use shadow_core::mqtt::{ConnectReturnCode, QoS};
 use shadow_core::tencent::ShadowName;
 use shadow_core::{Instant, WallTime};
 
@@ -30,9 +31,12 @@ use crate::server::{
 use crate::service::{Change, ChangeError, ServiceConfig, Shadow, ShadowService};
 
 pub use dispatch::{REQUEST_FILTERS, Response, dispatch};
+use replies::Replies;
+
 pub use example::{
     EXAMPLE_DEVICE_NAME, EXAMPLE_DEVICE_SECRET, EXAMPLE_PRODUCT_ID, example_device, example_name,
 };
+pub use replies::{HandledRequest, ReplyCounts, ReplyFault};
 
 /// The settings of a [`Cloud`].
 #[derive(Clone, Debug, Default)]
@@ -61,6 +65,7 @@ pub struct CloudConfig {
 pub struct Cloud {
     server: Server,
     service: ShadowService,
+    replies: Replies,
 }
 
 impl Cloud {
@@ -71,6 +76,7 @@ impl Cloud {
         Cloud {
             server: Server::new(config.server, now, wall),
             service: ShadowService::with_config(config.service),
+            replies: Replies::default(),
         }
     }
 
@@ -91,7 +97,7 @@ impl Cloud {
             match self.server.step(now, id, &mut input) {
                 Step::Exhausted => return,
                 Step::Handled => {}
-                Step::Published(message) => self.answer(now, &message),
+                Step::Published(message) => self.answer(now, message),
             }
         }
     }
@@ -101,8 +107,11 @@ impl Cloud {
         self.server.handle_closed(now, id);
     }
 
-    /// As [`Server::handle_tick`].
+    /// As [`Server::handle_tick`]; and the replies that were held back until now are sent.
     pub fn handle_tick(&mut self, now: Instant) {
+        while let Some(reply) = self.replies.take_due(now) {
+            self.send(now, reply);
+        }
         self.server.handle_tick(now);
     }
 
@@ -133,7 +142,8 @@ impl Cloud {
     /// As [`Server::poll_deadline`].
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.server.poll_deadline()
+        let server = self.server.poll_deadline();
+        server.into_iter().chain(self.replies.deadline()).min()
     }
 
     /// As [`Server::has_output`].
@@ -157,6 +167,59 @@ impl Cloud {
     /// sessions stay.
     pub fn disconnect_all(&mut self, now: Instant) {
         self.server.disconnect_all(now);
+    }
+
+    /// Cuts off every connection as [`disconnect_all`](Self::disconnect_all), and forgets the
+    /// sessions of all clients if they are not to be kept.
+    pub fn restart(&mut self, now: Instant, keep_sessions: bool) {
+        self.server.disconnect_all(now);
+        if !keep_sessions {
+            self.server.forget_sessions();
+        }
+    }
+
+    /// As [`Server::refuse_logins`].
+    pub fn refuse_logins(&mut self, client_id: &str, code: ConnectReturnCode, count: u32) {
+        self.server.refuse_logins(client_id, code, count);
+    }
+
+    /// Something happens to the next `count` replies to requests about `name`.
+    pub fn disturb_replies(&mut self, name: &ShadowName, fault: ReplyFault, count: u32) {
+        self.replies.disturb(name, fault, count);
+    }
+
+    /// Nothing happens to the replies that follow. What is held back stays so until its time.
+    pub fn leave_replies_alone(&mut self) {
+        self.replies.leave_alone();
+    }
+
+    /// How often something happened to a reply.
+    #[must_use]
+    pub fn reply_counts(&self) -> ReplyCounts {
+        self.replies.counts()
+    }
+
+    /// Has the cloud remember the requests of devices from now on, or forget them. They are not
+    /// bounded: take them in time.
+    pub fn record_requests(&mut self, record: bool) {
+        self.replies.record(record);
+    }
+
+    /// Takes the requests that were remembered, in the order in which they were handled.
+    pub fn take_requests(&mut self) -> Vec<HandledRequest> {
+        self.replies.take_requests()
+    }
+
+    /// The shadow service with all its documents, to look at or to copy as a backup.
+    #[must_use]
+    pub fn service(&self) -> &ShadowService {
+        &self.service
+    }
+
+    /// Puts another shadow service in the place of this one, as when a backup is restored: versions
+    /// may fall. Nothing is sent.
+    pub fn replace_service(&mut self, service: ShadowService) {
+        self.service = service;
     }
 
     /// Publishes any message, as another client or service of the cloud would. False if its topic
@@ -238,9 +301,25 @@ impl Cloud {
         self.service.seed(name, state, version, last_change)
     }
 
-    fn answer(&mut self, now: Instant, message: &Message) {
+    fn answer(&mut self, now: Instant, message: Message) {
         let wall = self.server.wall_time(now);
-        for response in dispatch(&mut self.service, wall, &message.topic, &message.payload) {
+        let Message { topic, payload, .. } = message;
+        let responses = dispatch(&mut self.service, wall, &topic, &payload);
+        let device = ShadowName::from_operation_topic(&topic);
+        let mut responses = responses.into_iter();
+        if let Some(name) = device
+            && let Some(reply) = responses.next()
+        {
+            self.replies.note(&name, payload, &reply.payload);
+            for reply in self.replies.pass(now, &name, reply) {
+                self.send(now, reply);
+            }
+            for push in responses {
+                self.push(now, &name, push);
+            }
+            return;
+        }
+        for response in responses {
             self.send(now, response);
         }
     }
@@ -248,9 +327,17 @@ impl Cloud {
     fn publish_change(&mut self, now: Instant, name: &ShadowName, change: Change) -> u64 {
         if let Some(payload) = change.push {
             let topic = name.result_topic();
-            self.send(now, Response { topic, payload });
+            self.push(now, name, Response { topic, payload });
         }
         change.version
+    }
+
+    /// Sends a delta, and after it the replies that waited for one.
+    fn push(&mut self, now: Instant, name: &ShadowName, push: Response) {
+        self.send(now, push);
+        while let Some(reply) = self.replies.take_overtaken(name) {
+            self.send(now, reply);
+        }
     }
 
     fn send(&mut self, now: Instant, Response { topic, payload }: Response) {

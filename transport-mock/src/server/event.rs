@@ -140,6 +140,8 @@ pub enum Refusal {
     ForeignUserName,
     /// The expiry in the user name has passed: the device's clock may be wrong.
     Expired,
+    /// The server was told to, with this code ([`Server::refuse_logins`](super::Server)).
+    Ordered(ConnectReturnCode),
     /// The server was stopped.
     Stopped,
 }
@@ -155,6 +157,7 @@ impl Refusal {
             Refusal::Login(_) | Refusal::ForeignUserName | Refusal::Expired => {
                 Some(ConnectReturnCode::BadUserNameOrPassword)
             }
+            Refusal::Ordered(code) => Some(*code),
             Refusal::NoCredentials => Some(ConnectReturnCode::NotAuthorized),
             Refusal::TooManyConnections
             | Refusal::NoConnect
@@ -179,6 +182,7 @@ impl fmt::Display for Refusal {
             Refusal::Login(error) => write!(f, "{error}"),
             Refusal::ForeignUserName => f.write_str("the user name is another client's"),
             Refusal::Expired => f.write_str("the expiry in the user name has passed"),
+            Refusal::Ordered(code) => write!(f, "the server was told to: {code}"),
             Refusal::Stopped => f.write_str("the server was stopped"),
         }
     }

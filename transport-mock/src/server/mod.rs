@@ -49,7 +49,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use shadow_core::mqtt::{
-    Connect, Incoming, Oversized, PacketKind, ProtocolVersion, Publish, QoS, StreamDecoder, topic,
+    Connect, ConnectReturnCode, Incoming, Oversized, PacketKind, ProtocolVersion, Publish, QoS,
+    StreamDecoder, topic,
 };
 use shadow_core::{Instant, WallTime};
 
@@ -109,7 +110,16 @@ pub struct Server {
     next_connection: u64,
     /// For clients that leave their client id to the server.
     next_client: u64,
+    refusals: Vec<RefusalOrder>,
     events: Events,
+}
+
+/// Logins that are to be refused.
+#[derive(Debug)]
+struct RefusalOrder {
+    client_id: String,
+    code: ConnectReturnCode,
+    count: u32,
 }
 
 /// What came of taking one packet off the bytes of a connection.
@@ -135,6 +145,7 @@ impl Server {
             sessions: BTreeMap::new(),
             next_connection: 0,
             next_client: 0,
+            refusals: Vec::new(),
             events: Events::default(),
         }
     }
@@ -226,6 +237,25 @@ impl Server {
         let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for id in all {
             self.end(id, Departure::Stopped, Refusal::Stopped);
+        }
+    }
+
+    /// Forgets the sessions of all clients that are not connected.
+    pub fn forget_sessions(&mut self) {
+        self.sessions
+            .retain(|_, session| session.connection.is_some());
+    }
+
+    /// Refuses the next `count` logins with this client id, whatever their credentials, with a
+    /// CONNACK of this code; [`ConnectReturnCode::Accepted`] or a count of 0 takes an order back.
+    pub fn refuse_logins(&mut self, client_id: &str, code: ConnectReturnCode, count: u32) {
+        self.refusals.retain(|order| order.client_id != client_id);
+        if code != ConnectReturnCode::Accepted && count > 0 {
+            self.refusals.push(RefusalOrder {
+                client_id: client_id.to_owned(),
+                code,
+                count,
+            });
         }
     }
 
@@ -443,6 +473,21 @@ impl Server {
                 refusal,
             });
         }
+    }
+
+    /// Whether this login is refused by [`refuse_logins`](Self::refuse_logins), and how.
+    fn take_refusal(&mut self, client_id: &str) -> Option<ConnectReturnCode> {
+        let index = self
+            .refusals
+            .iter()
+            .position(|order| order.client_id == client_id)?;
+        let order = self.refusals.get_mut(index)?;
+        let code = order.code;
+        order.count -= 1;
+        if order.count == 0 {
+            self.refusals.swap_remove(index);
+        }
+        Some(code)
     }
 
     fn tell(&mut self, event: ServerEvent) {

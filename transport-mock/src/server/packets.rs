@@ -93,6 +93,9 @@ impl Server {
     }
 
     fn log_in(&mut self, now: Instant, id: ConnectionId, connect: &Connect<'_>) {
+        if let Some(code) = self.take_refusal(connect.client_id) {
+            return self.refuse(id, Some(connect), Refusal::Ordered(code));
+        }
         let role = match authorize(&self.config, self.clock.at(now), connect) {
             Ok(role) => role,
             Err(refusal) => return self.refuse(id, Some(connect), refusal),

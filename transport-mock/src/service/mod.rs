@@ -111,6 +111,12 @@ impl ShadowService {
         }
     }
 
+    /// How it was configured.
+    #[must_use]
+    pub fn config(&self) -> &ServiceConfig {
+        &self.config
+    }
+
     /// Answers one payload that device `name` published on its operation topic.
     ///
     /// Returns the payloads for its result topic, in order: always one reply, then a delta push if

@@ -29,19 +29,31 @@
 //! assert_eq!(first, "    0.000000 device connects");
 //! ```
 
+mod carry;
+mod device;
+pub mod fault;
+mod inject;
+mod model;
 mod network;
+mod play;
+mod random;
+pub mod script;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use shadow_core::tencent::ShadowName;
-use shadow_core::{Config, Engine, Event, Instant, Session, Transmit, TransportFailure, WallTime};
+use shadow_core::{Config, Engine, Event, Instant, Session, TransportFailure, WallTime};
 
 use crate::cloud::Cloud;
-use crate::server::{ConnectionId, ServerTransmit};
-use crate::service::ChangeError;
-use crate::trace::{Trace, describe};
-use network::{Delivery, Network};
+use crate::service::{ChangeError, ShadowService};
+use crate::trace::Trace;
+use device::{Device, Ills, Power};
+use fault::{Direction, FaultCounts, FaultKind};
+use network::Network;
+
+pub use model::{Checks, Invariant, Violation};
+pub use play::{Failure, Tally, play};
 
 /// Names a device of a [`Simulation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +76,15 @@ impl Latency {
     };
 }
 
+/// A device has begun again after its power was cut, once or several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// The earliest of its [`stores`](Simulation::stores) that it went back to; 0 if to none.
+    pub store: u64,
+    /// Whether it had stored others since.
+    pub forgotten: bool,
+}
+
 /// How a device is connected to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Reachability {
@@ -83,30 +104,33 @@ pub enum Reachability {
 /// Inputs are handled in the order in which they were sent; of two that are due at one instant, the
 /// one that was caused first comes first, and inputs come before deadlines. The same calls give the
 /// same trace.
+///
+/// # Faults
+///
+/// [`inject`](Self::inject) has a [`Fault`](fault::Fault) happen, [`lift`](Self::lift) ends all that
+/// last. A connection carries a stream of bytes each way; as long as no fault concerns it, each
+/// packet arrives in one piece.
 #[derive(Debug)]
 pub struct Simulation {
     cloud: Cloud,
     now: Instant,
-    latency: Latency,
     devices: Vec<Device>,
     network: Network,
-    trace: Trace,
+    server: ServerIlls,
+    /// `None` where nobody wants one.
+    trace: Option<Trace>,
     buffer: Vec<u8>,
     /// How often something happened since time last passed.
     rounds: usize,
 }
 
-#[derive(Debug)]
-struct Device {
-    label: String,
-    engine: Engine,
-    events: VecDeque<Event>,
-    reachability: Reachability,
-    /// Counts the connections that it asked for. What belongs to an earlier one is dropped.
-    attempt: u64,
-    connection: Option<ConnectionId>,
-    /// Connections on which something was lost, so that nothing arrives any more.
-    silenced: BTreeSet<ConnectionId>,
+/// What is wrong with the cloud, and until when.
+#[derive(Debug, Default)]
+struct ServerIlls {
+    down_until: Instant,
+    slow: Duration,
+    slow_until: Instant,
+    backup: Option<ShadowService>,
 }
 
 /// How many times something may happen at one instant before it counts as an endless loop.
@@ -119,13 +143,18 @@ impl Simulation {
         Simulation {
             cloud: cloud(now),
             now,
-            latency,
             devices: Vec::new(),
-            network: Network::default(),
-            trace: Trace::new(now),
+            network: Network::new(latency),
+            server: ServerIlls::default(),
+            trace: Some(Trace::new(now)),
             buffer: Vec::new(),
             rounds: 0,
         }
+    }
+
+    /// Writes a trace from now on, or none, which is faster. By default one is written.
+    pub fn set_tracing(&mut self, on: bool) {
+        self.trace = on.then(|| Trace::new(Instant::ZERO));
     }
 
     /// Adds a device whose wall clock shows the same as the cloud's. `label` names it in the trace.
@@ -136,12 +165,11 @@ impl Simulation {
         session: Session,
         seed: u64,
     ) -> DeviceId {
-        let mut engine = Engine::new(config, session, seed, self.now);
-        engine.handle_wall_time(self.now, self.wall_time());
-        // Made without a wall time, it had asked for one; that is not what a device would see.
-        let first = engine.poll_event();
+        let wall = self.wall_time();
+        let (engine, first) = begin(config, session, seed, self.now, wall);
         let device = self.add_engine(label, engine);
-        if let Some(event) = first.filter(|event| *event != Event::WallTimeNeeded) {
+        self.device_mut(device).power.seed = seed;
+        if let Some(event) = first {
             self.tell(device, event);
         }
         device
@@ -156,9 +184,15 @@ impl Simulation {
             reachability: Reachability::Up,
             attempt: 0,
             connection: None,
-            silenced: BTreeSet::new(),
+            ills: Ills::default(),
+            power: Power::default(),
         });
         DeviceId(self.devices.len() - 1)
+    }
+
+    /// The devices, in the order in which they were added.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceId> + use<> {
+        (0..self.devices.len()).map(DeviceId)
     }
 
     /// The time.
@@ -184,7 +218,7 @@ impl Simulation {
         work(&mut self.cloud, self.now)
     }
 
-    /// A device's engine, to look at.
+    /// A device's engine, to look at. That of a device without power is as it was.
     ///
     /// # Panics
     /// When `device` is another simulation's. The same holds for every method that takes one.
@@ -194,10 +228,13 @@ impl Simulation {
     }
 
     /// Does something with a device's engine, as a request; what comes of it happens when the
-    /// simulation runs on.
+    /// simulation runs on. The session is stored before, where it is stored.
     pub fn with<T>(&mut self, device: DeviceId, work: impl FnOnce(&mut Engine, Instant) -> T) -> T {
         let now = self.now;
-        work(&mut self.device_mut(device).engine, now)
+        let this = self.device_mut(device);
+        let result = work(&mut this.engine, now);
+        this.power.store(this.engine.session());
+        result
     }
 
     /// The application changes what it desires, as [`Cloud::set_desired`], and the trace says so.
@@ -206,44 +243,56 @@ impl Simulation {
     /// As [`Cloud::set_desired`].
     pub fn set_desired(&mut self, name: &ShadowName, patch: &str) -> Result<u64, ChangeError> {
         let changed = self.cloud.set_desired(self.now, name, patch, None);
-        let result = match &changed {
-            Ok(version) => format!("version {version}"),
-            Err(error) => error.to_string(),
-        };
-        self.note(&format!("app desires {patch} of {name}: {result}"));
+        if self.trace.is_some() {
+            let result = match &changed {
+                Ok(version) => format!("version {version}"),
+                Err(error) => error.to_string(),
+            };
+            self.note(&format!("app desires {patch} of {name}: {result}"));
+        }
         changed
     }
 
     /// Adds a line of the test's own to the trace.
     pub fn note(&mut self, text: &str) {
-        self.trace.push(self.now, text);
+        if let Some(trace) = &mut self.trace {
+            trace.push(self.now, text);
+        }
     }
 
     /// Changes how a device is connected to the world.
     pub fn set_reachability(&mut self, device: DeviceId, reachability: Reachability) {
         self.device_mut(device).reachability = reachability;
-        let label = self.device(device).label.clone();
-        self.note(&format!("{label} is now {reachability:?}"));
+        self.note_of(device, |label| format!("{label} is now {reachability:?}"));
     }
 
     /// Breaks a device's connection, if it has one; both ends learn it at once.
     pub fn cut(&mut self, device: DeviceId) {
         let now = self.now;
-        let broken = TransportFailure::Broken("cut".to_owned());
         let this = self.device_mut(device);
         this.attempt += 1;
         let connection = this.connection.take();
-        this.engine.handle_disconnected(now, broken);
-        let text = format!("{} is cut off", this.label);
+        if !this.is_dark() {
+            let broken = TransportFailure::Broken("cut".to_owned());
+            this.engine.handle_disconnected(now, broken);
+            self.stepped(device);
+        }
         if let Some(connection) = connection {
             self.cloud.handle_closed(now, connection);
+            self.network.release(connection, Direction::ToCloud);
+            self.network.release(connection, Direction::ToDevice);
         }
-        self.note(&text);
+        self.note_of(device, |label| format!("{label} is cut off"));
     }
 
     /// The events of a device that were not taken yet, in order.
     pub fn take_events(&mut self, device: DeviceId) -> Vec<Event> {
         self.device_mut(device).events.drain(..).collect()
+    }
+
+    /// The oldest event of a device that was not taken yet.
+    pub fn take_event(&mut self, device: DeviceId) -> Option<Event> {
+        self.device_mut(device).events.pop_front()
     }
 
     /// The trace so far. Each line begins with the seconds since the start, `{:>5}.{:06}`; then
@@ -252,17 +301,72 @@ impl Simulation {
     /// * `{label} connects`, `{label} closes`, `cloud closes {label}`: the transport;
     /// * `{label} > {packet}`: the device sends; `{label} < {packet}`: the cloud sends to it;
     /// * `{label} >> {kind}` and `{label} << {kind}`: the same arrives, where that is later;
+    ///   `{n} bytes` in place of a kind where the packet was cut in pieces;
     /// * `{label} ! {event}`: the engine tells its application;
     /// * `cloud ! {event}`: the server tells, but for messages published, which are seen above;
-    /// * what the test did: a line of [`note`](Self::note), `app desires ..`, `{label} is ..`.
+    /// * what the test did: a line of [`note`](Self::note), `app desires ..`, `{label} is ..`;
+    /// * `fault: ..`: a fault was injected; `{label} has power`, `{label} loses power`.
     #[must_use]
     pub fn trace(&self) -> &[String] {
-        self.trace.lines()
+        self.trace.as_ref().map_or(&[], Trace::lines)
     }
 
     /// Takes the trace; it begins anew.
     pub fn take_trace(&mut self) -> Vec<String> {
-        self.trace.take()
+        self.trace.as_mut().map(Trace::take).unwrap_or_default()
+    }
+
+    /// How often the faults that were injected took effect.
+    #[must_use]
+    pub fn fault_counts(&self) -> FaultCounts {
+        let mut counts = self.network.counts;
+        let replies = self.cloud.reply_counts();
+        for (kind, times) in [
+            (FaultKind::ReplyLost, replies.lost),
+            (FaultKind::ReplyLate, replies.late),
+            (FaultKind::ReplyTwice, replies.twice),
+            (FaultKind::ReplyAfterPush, replies.after_push),
+        ] {
+            counts.count_times(kind, times);
+        }
+        counts
+    }
+
+    /// How many steps a device has taken: inputs that its engine handled, and outputs (what to do
+    /// on the transport, events) that it handed out. Between any two of them its power can be cut.
+    #[must_use]
+    pub fn steps(&self, device: DeviceId) -> u64 {
+        self.device(device).power.steps
+    }
+
+    /// Has a device store its session whenever it has changed, before its engine hands out
+    /// anything. Without that, a device whose power is cut begins with an empty one.
+    pub fn store_sessions(&mut self, device: DeviceId) {
+        let this = self.device_mut(device);
+        this.power.stores = true;
+        this.power.store(this.engine.session());
+    }
+
+    /// How often a device has stored its session.
+    #[must_use]
+    pub fn stores(&self, device: DeviceId) -> u64 {
+        self.device(device).power.stores_made
+    }
+
+    /// Whether a device has begun again since this was last asked, and with what.
+    pub fn take_boot(&mut self, device: DeviceId) -> Option<Boot> {
+        self.device_mut(device).power.boot.take()
+    }
+
+    /// Whether a device is without power.
+    #[must_use]
+    pub fn is_dark(&self, device: DeviceId) -> bool {
+        self.device(device).is_dark()
+    }
+
+    /// Keeps a copy of all shadow documents for [`Documents::Older`](fault::Documents).
+    pub fn back_up(&mut self) {
+        self.server.backup = Some(self.cloud.service().clone());
     }
 
     /// Runs until everything has happened that happens by `at`.
@@ -270,16 +374,24 @@ impl Simulation {
     /// # Panics
     /// When things happen without end and no time passes.
     pub fn run_until(&mut self, at: Instant) {
-        self.settle();
-        while let Some(next) = self.next_instant().filter(|next| *next <= at) {
-            self.move_to(next);
-        }
-        self.pass_to(at);
+        while self.advance(at) {}
     }
 
     /// Runs for a while: [`run_until`](Self::run_until) as long after now.
     pub fn run_for(&mut self, time: Duration) {
         self.run_until(self.now + time);
+    }
+
+    /// Lets happen what is due now and then, if it is due by `at`, what is due next. False when
+    /// nothing was; then it is `at`.
+    pub fn advance(&mut self, at: Instant) -> bool {
+        self.settle();
+        let next = self.next_instant().filter(|next| *next <= at);
+        match next {
+            Some(next) => self.move_to(next),
+            None => self.pass_to(at),
+        }
+        next.is_some()
     }
 
     /// Runs until a device has an event that `wanted` is true of, at most until `limit` from now;
@@ -297,196 +409,21 @@ impl Simulation {
             if let Some(position) = events.iter().position(&wanted) {
                 return events.drain(..=position).next_back();
             }
-            let next = self.next_instant().filter(|next| *next <= end);
-            let Some(next) = next else {
-                self.pass_to(end);
+            if !self.advance(end) {
                 return None;
-            };
-            self.move_to(next);
+            }
         }
     }
 
     /// When the next thing happens.
     #[must_use]
     pub fn next_instant(&self) -> Option<Instant> {
-        let engines = self.devices.iter().filter_map(|device| {
-            let deadline = device.engine.poll_deadline();
-            deadline.map(|deadline| deadline.at)
-        });
-        engines
+        let devices = self.devices.iter().filter_map(Device::next_instant);
+        devices
             .chain(self.cloud.poll_deadline())
             .chain(self.network.next())
             .min()
-    }
-
-    /// Moves the clock and lets happen what is due.
-    fn move_to(&mut self, at: Instant) {
-        assert!(
-            self.devices.iter().all(|d| !d.engine.has_output()) && !self.cloud.has_output(),
-            "nothing that is queued may wait for a deadline"
-        );
-        self.pass_to(at);
-        self.settle();
-        // Only what no input has changed is due by now.
-        let now = self.now;
-        for device in &mut self.devices {
-            let deadline = device.engine.poll_deadline();
-            if deadline.is_some_and(|deadline| deadline.at <= now) {
-                device.engine.handle_tick(now);
-            }
-        }
-        if self.cloud.poll_deadline().is_some_and(|at| at <= now) {
-            self.cloud.handle_tick(now);
-        }
-        self.settle();
-    }
-
-    fn pass_to(&mut self, at: Instant) {
-        if at > self.now {
-            self.now = at;
-            self.rounds = 0;
-        }
-    }
-
-    /// Carries everything that is due, until nothing is.
-    fn settle(&mut self) {
-        loop {
-            self.rounds += 1;
-            assert!(
-                self.rounds < MAXIMUM_ROUNDS,
-                "the simulation stands at {}: things happen without end",
-                self.now
-            );
-            self.drain();
-            match self.network.pop_due(self.now) {
-                Some(delivery) => self.deliver(delivery),
-                None => return,
-            }
-        }
-    }
-
-    /// Takes all output of the engines and the cloud.
-    fn drain(&mut self) {
-        for index in 0..self.devices.len() {
-            self.drain_device(DeviceId(index));
-        }
-        let now = self.now;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        while let Some((connection, transmit)) = self.cloud.poll_transmit(now, &mut buffer) {
-            self.carry_to_device(connection, transmit, &buffer);
-            buffer.clear();
-        }
-        self.buffer = buffer;
-        while let Some(event) = self.cloud.poll_event() {
-            if !matches!(event, crate::server::ServerEvent::Published { .. }) {
-                self.note(&format!("cloud ! {event:?}"));
-            }
-        }
-    }
-
-    fn drain_device(&mut self, id: DeviceId) {
-        let now = self.now;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        while let Some(transmit) = self.device_mut(id).engine.poll_transmit(now, &mut buffer) {
-            self.carry_to_cloud(id, &transmit, &buffer);
-            buffer.clear();
-        }
-        self.buffer = buffer;
-        while let Some(event) = self.device_mut(id).engine.poll_event() {
-            self.tell(id, event);
-        }
-    }
-
-    fn tell(&mut self, id: DeviceId, event: Event) {
-        let text = format!("{} ! {event:?}", self.device(id).label);
-        self.note(&text);
-        self.device_mut(id).events.push_back(event);
-    }
-
-    fn carry_to_cloud(&mut self, id: DeviceId, transmit: &Transmit, packet: &[u8]) {
-        let version = self.device(id).engine.config().protocol_version;
-        let label = self.device(id).label.clone();
-        let arrival = self.now + self.latency.to_cloud;
-        let device = self.device_mut(id);
-        match transmit {
-            Transmit::Connect => {
-                device.attempt += 1;
-                device.connection = None;
-                let attempt = device.attempt;
-                self.note(&format!("{label} connects"));
-                self.network.send(
-                    arrival,
-                    Delivery::Connect {
-                        device: id,
-                        attempt,
-                    },
-                );
-            }
-            Transmit::Packet { .. } => {
-                let connection = device.connection;
-                self.note(&format!("{label} > {}", describe(packet, version)));
-                if let Some(connection) = connection {
-                    let bytes = packet.to_vec();
-                    let delivery = Delivery::ToCloud {
-                        device: id,
-                        connection,
-                        bytes,
-                    };
-                    self.network.send(arrival, delivery);
-                }
-            }
-            Transmit::Close => {
-                device.attempt += 1;
-                let connection = device.connection.take();
-                self.note(&format!("{label} closes"));
-                if let Some(connection) = connection {
-                    let delivery = Delivery::CloseAtCloud {
-                        device: id,
-                        connection,
-                    };
-                    self.network.send(arrival, delivery);
-                }
-            }
-        }
-    }
-
-    fn carry_to_device(
-        &mut self,
-        connection: ConnectionId,
-        transmit: ServerTransmit,
-        packet: &[u8],
-    ) {
-        // The cloud may still close a connection that the device has given up.
-        let holder = self
-            .devices
-            .iter()
-            .position(|d| d.connection == Some(connection));
-        let Some(device) = holder.or(self.network.dialing(connection)).map(DeviceId) else {
-            return;
-        };
-        let (label, version) = {
-            let device = self.device(device);
-            let version = device.engine.config().protocol_version;
-            (device.label.clone(), version)
-        };
-        let delivery = match transmit {
-            ServerTransmit::Packet { .. } => {
-                self.note(&format!("{label} < {}", describe(packet, version)));
-                Delivery::ToDevice {
-                    device,
-                    connection,
-                    bytes: packet.to_vec(),
-                }
-            }
-            ServerTransmit::Close => {
-                self.note(&format!("cloud closes {label}"));
-                Delivery::CloseAtDevice { device, connection }
-            }
-        };
-        self.network
-            .send(self.now + self.latency.to_device, delivery);
+            .map(|at| at.max(self.now))
     }
 
     fn device(&self, id: DeviceId) -> &Device {
@@ -498,4 +435,22 @@ impl Simulation {
             .get_mut(id.0)
             .expect("a device of this simulation")
     }
+}
+
+/// An engine that knows the wall time from the start, and its first event.
+fn begin(
+    config: Config,
+    session: Session,
+    seed: u64,
+    now: Instant,
+    wall: WallTime,
+) -> (Engine, Option<Event>) {
+    let mut engine = Engine::new(config, session, seed, now);
+    engine.handle_wall_time(now, wall);
+    // Made without a wall time, it had asked for one; that is not what a device would see.
+    let first = engine.poll_event();
+    (
+        engine,
+        first.filter(|event| *event != Event::WallTimeNeeded),
+    )
 }

@@ -1,0 +1,595 @@
+//! What must hold, in terms of a document's leaves.
+//!
+//! A [`Model`] stands beside one device. It knows what the device last said of each leaf, what the
+//! application desires of it, and which requests are open; nothing of MQTT, tokens, versions or
+//! retries. Each method is told what happened and says whether it may be so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shadow_core::{Delta, Outcome, RequestId};
+
+use super::script::{KEYS, Key, Policy};
+
+/// Of each leaf its value, if it is there.
+pub(super) type Leaves = [Option<u64>; KEYS];
+
+/// Something that must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Invariant {
+    /// At rest the cloud's `reported` is what the device last reported, key by key.
+    Reported,
+    /// The engine's copy of `reported` is what the device last reported.
+    Copy,
+    /// At rest every value that is desired was told.
+    Told,
+    /// One version with one content is told once as new, and only what was told is told again.
+    ToldOnce,
+    /// The device deletes nothing of `desired` but what it has answered, and at rest all of that.
+    Answered,
+    /// Each request ends exactly once.
+    EndsOnce,
+    /// It ends as what is true.
+    Truth,
+    /// Everything stays within the configured bounds.
+    Bounds,
+    /// Once nothing is wrong any more, everything comes to rest.
+    Rest,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Invariant; 9] = [
+        Invariant::Reported,
+        Invariant::Copy,
+        Invariant::Told,
+        Invariant::ToldOnce,
+        Invariant::Answered,
+        Invariant::EndsOnce,
+        Invariant::Truth,
+        Invariant::Bounds,
+        Invariant::Rest,
+    ];
+
+    /// What it is called in a table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Invariant::Reported => "reported in step at rest",
+            Invariant::Copy => "the engine's copy of reported",
+            Invariant::Told => "every desired value told",
+            Invariant::ToldOnce => "told once as new",
+            Invariant::Answered => "only answers delete, and all do",
+            Invariant::EndsOnce => "requests end once",
+            Invariant::Truth => "requests end truthfully",
+            Invariant::Bounds => "within bounds",
+            Invariant::Rest => "comes to rest",
+        }
+    }
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// What was wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant.name(), self.what)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// How often each invariant was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    counts: [u64; Invariant::ALL.len()],
+}
+
+impl Checks {
+    /// How often this one was.
+    #[must_use]
+    pub fn of(&self, invariant: Invariant) -> u64 {
+        self.counts.get(invariant as usize).copied().unwrap_or(0)
+    }
+
+    /// Each with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Invariant, u64)> + '_ {
+        Invariant::ALL.into_iter().map(|one| (one, self.of(one)))
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Checks) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+    }
+
+    pub(super) fn that(
+        &mut self,
+        invariant: Invariant,
+        holds: bool,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), Violation> {
+        if let Some(count) = self.counts.get_mut(invariant as usize) {
+            *count += 1;
+        }
+        match holds {
+            true => Ok(()),
+            false => Err(Violation {
+                invariant,
+                what: what(),
+            }),
+        }
+    }
+}
+
+/// What an open request is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Get,
+    /// A one-shot update that writes a value.
+    Update(u64),
+    /// Leaves that were reported.
+    Report(Vec<(Key, usize)>),
+    /// Values that were rejected.
+    Reject(Leaves),
+    Publish { qos: u8 },
+}
+
+/// Who wrote a leaf of `reported` last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Writer {
+    #[default]
+    Nobody,
+    /// The engine keeps it.
+    Report,
+    /// A one-shot update; whether it is known to be in the cloud.
+    Update { settled: bool },
+}
+
+#[derive(Clone, Debug, Default)]
+struct Leaf {
+    writer: Writer,
+    /// All that the device ever said of it.
+    said: Vec<Option<u64>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    policy: Policy,
+    reported: [Leaf; KEYS],
+    /// What the cloud's `desired` is.
+    desired: Leaves,
+    told: BTreeSet<u64>,
+    /// With the number of the store in which the device remembers that it was told.
+    told_as_new: Vec<(u64, Option<u64>, String)>,
+    answered: [BTreeSet<u64>; KEYS],
+    /// Those that were answered and not told again since.
+    done: BTreeSet<u64>,
+    has_answered: bool,
+    pub(super) open: BTreeMap<RequestId, Asked>,
+    /// The values of one-shot updates that the cloud has got, and whether it took them.
+    arrived: BTreeMap<u64, bool>,
+    /// Those that can never arrive.
+    never: BTreeSet<u64>,
+    /// How often the cloud's documents were lost since all was at rest.
+    losses_since_rest: u64,
+    /// Whether the device has lost its power, and so may have told what its application forgot.
+    pub(super) forgetful: bool,
+}
+
+impl Model {
+    pub(super) fn new(policy: Policy) -> Model {
+        Model {
+            policy,
+            reported: Default::default(),
+            desired: Leaves::default(),
+            told: BTreeSet::new(),
+            told_as_new: Vec::new(),
+            answered: Default::default(),
+            done: BTreeSet::new(),
+            has_answered: false,
+            open: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            never: BTreeSet::new(),
+            losses_since_rest: 0,
+            forgetful: false,
+        }
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.policy == Policy::Strict
+    }
+
+    /// The application desires this.
+    pub(super) fn desired(&mut self, key: Key, value: Option<u64>) {
+        if let Some(desired) = self.desired.get_mut(key as usize) {
+            *desired = value;
+        }
+    }
+
+    /// The device says this of a leaf; by a one-shot update, or for the engine to keep.
+    pub(super) fn said(&mut self, key: Key, value: Option<u64>, once: bool) -> usize {
+        let Some(leaf) = self.reported.get_mut(key as usize) else {
+            return 0;
+        };
+        leaf.said.push(value);
+        leaf.writer = match once {
+            true => Writer::Update { settled: false },
+            false => Writer::Report,
+        };
+        leaf.said.len() - 1
+    }
+
+    /// The leaves that the engine keeps, as the device last reported them.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (Key, Option<u64>)> + '_ {
+        Key::ALL.into_iter().zip(&self.reported).filter_map(|(key, leaf)| {
+            let kept = leaf.writer == Writer::Report;
+            kept.then(|| (key, leaf.said.last().copied().flatten()))
+        })
+    }
+
+    /// A request was accepted by the engine.
+    pub(super) fn asked(
+        &mut self,
+        checks: &mut Checks,
+        request: RequestId,
+        asked: Asked,
+    ) -> Result<(), Violation> {
+        let old = self.open.remove(&request);
+        let (asked, fits) = match (old, asked) {
+            (None, asked) => (asked, true),
+            // Reports that leave together are one request.
+            (Some(Asked::Report(mut leaves)), Asked::Report(more)) => {
+                leaves.extend(more);
+                (Asked::Report(leaves), true)
+            }
+            (Some(_), asked) => (asked, false),
+        };
+        checks.that(Invariant::EndsOnce, fits, || {
+            format!("{request} names two requests")
+        })?;
+        self.open.insert(request, asked);
+        Ok(())
+    }
+
+    /// How many reports and answers are open, and how many other requests.
+    pub(super) fn open_by_kind(&self) -> (usize, usize) {
+        let report = |asked: &&Asked| matches!(asked, Asked::Report(..) | Asked::Reject(..));
+        let reports = self.open.values().filter(report).count();
+        (reports, self.open.len() - reports)
+    }
+
+    /// The device was told of a change of `desired`.
+    pub(super) fn told(
+        &mut self,
+        checks: &mut Checks,
+        delta: &Delta,
+        store: u64,
+    ) -> Result<Leaves, Violation> {
+        let text = delta.state.as_str();
+        let values = leaves(text);
+        let known = |value: &Option<u64>| value.is_none_or(|value| self.told.contains(&value));
+        if delta.redelivered {
+            let holds = self.forgetful || values.iter().all(known);
+            checks.that(Invariant::ToldOnce, holds, || {
+                format!("{text} is told again, and never was before")
+            })?;
+        } else if delta.version.is_some() {
+            let (version, state) = (delta.version, text.to_owned());
+            let same = |(_, other, text): &&(u64, Option<u64>, String)| {
+                *other == version && *text == state
+            };
+            let before = self.told_as_new.iter().filter(same).count() as u64;
+            checks.that(Invariant::ToldOnce, before <= self.losses_since_rest, || {
+                format!("version {version:?} with {state} is told twice as new")
+            })?;
+            self.told_as_new.push((store, version, state));
+        }
+        self.told.extend(values.iter().flatten());
+        // An answer to what is told again is void: it has to be answered anew.
+        self.done.retain(|value| !values.contains(&Some(*value)));
+        for asked in self.open.values_mut() {
+            if let Asked::Reject(rejected) = asked {
+                for (rejected, told) in rejected.iter_mut().zip(&values) {
+                    *rejected = rejected.filter(|value| Some(*value) != *told);
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// The device answers these values: whatever happens, they may be deleted from now on.
+    pub(super) fn answered(&mut self, values: &Leaves) {
+        self.has_answered = true;
+        for (answered, value) in self.answered.iter_mut().zip(values) {
+            answered.extend(value);
+            self.done.extend(value);
+        }
+    }
+
+    /// The cloud has handled an update with these values of `reported`.
+    pub(super) fn arrived(
+        &mut self,
+        checks: &mut Checks,
+        values: &Leaves,
+        accepted: bool,
+    ) -> Result<(), Violation> {
+        for value in values.iter().flatten() {
+            checks.that(Invariant::Truth, !self.never.contains(value), || {
+                format!("{value} arrives, although it was said never to have left")
+            })?;
+            *self.arrived.entry(*value).or_default() |= accepted;
+        }
+        Ok(())
+    }
+
+    /// A request has ended; `reported` and `desired` are what the cloud has now.
+    pub(super) fn ended(
+        &mut self,
+        checks: &mut Checks,
+        request: RequestId,
+        outcome: &Outcome,
+        reported: &Leaves,
+        desired: &Leaves,
+    ) -> Result<Asked, Violation> {
+        let asked = self.open.remove(&request);
+        checks.that(Invariant::EndsOnce, asked.is_some(), || {
+            format!("{request} ended though it was not open: {outcome:?}")
+        })?;
+        let Some(asked) = asked else {
+            return Ok(Asked::Get);
+        };
+        let holds = match (&asked, outcome) {
+            (_, Outcome::Cancelled) => true,
+            (Asked::Get, Outcome::Accepted(_) | Outcome::TimedOut) => true,
+            (Asked::Update(value), Outcome::Accepted(_)) => {
+                if self.losses_since_rest == 0 {
+                    self.settle(*value);
+                }
+                self.arrived.get(value) == Some(&true)
+            }
+            (Asked::Update(value), Outcome::Rejected { .. }) => {
+                self.arrived.get(value) == Some(&false)
+            }
+            (Asked::Update(..), Outcome::TimedOut) => true,
+            (Asked::Update(value), Outcome::Disconnected { maybe_applied }) => {
+                if !maybe_applied {
+                    self.never.insert(*value);
+                }
+                *maybe_applied || !self.arrived.contains_key(value)
+            }
+            // Whether the cloud has lost it again meanwhile, a device cannot know.
+            (Asked::Report(said), Outcome::Reported { .. }) => {
+                self.losses_since_rest > 0 || said.iter().all(|(key, at)| self.has(*key, *at, reported))
+            }
+            (Asked::Report(..) | Asked::Reject(..), Outcome::Rejected { code, .. }) => {
+                *code == 5005 && self.policy == Policy::Strict
+            }
+            (Asked::Reject(values), Outcome::DeltaRejected { .. }) => {
+                let gone = |(value, desired): (&Option<u64>, &Option<u64>)| {
+                    value.is_none() || value != desired
+                };
+                self.losses_since_rest > 0 || values.iter().zip(desired).all(gone)
+            }
+            (Asked::Publish { .. }, Outcome::Published | Outcome::TimedOut) => true,
+            (Asked::Publish { qos }, Outcome::Disconnected { .. }) => *qos == 0,
+            _ => false,
+        };
+        checks.that(Invariant::Truth, holds, || {
+            format!("{asked:?} ended as {outcome:?}; the cloud has {reported:?}, {desired:?}")
+        })?;
+        Ok(asked)
+    }
+
+    /// Whether the cloud has what was said then, or something that was said later.
+    fn has(&self, key: Key, at: usize, reported: &Leaves) -> bool {
+        let (Some(leaf), Some(value)) = (
+            self.reported.get(key as usize),
+            reported.get(key as usize),
+        ) else {
+            return false;
+        };
+        let later = leaf.said.get(at..).unwrap_or_default();
+        later.contains(value) || matches!(leaf.writer, Writer::Update { .. })
+    }
+
+    fn settle(&mut self, value: u64) {
+        for leaf in &mut self.reported {
+            if leaf.said.last() == Some(&Some(value)) {
+                leaf.writer = Writer::Update { settled: true };
+            }
+        }
+    }
+
+    /// The cloud's `desired` is this now, with or without the application's doing.
+    pub(super) fn desired_is(
+        &mut self,
+        checks: &mut Checks,
+        desired: &Leaves,
+    ) -> Result<(), Violation> {
+        let unchecked = self.policy == Policy::Unchecked && self.has_answered;
+        let begun_again = self.losses_since_rest > 0;
+        for ((key, now), (model, answered)) in Key::ALL
+            .into_iter()
+            .zip(desired)
+            .zip(self.desired.iter_mut().zip(&self.answered))
+        {
+            let before = *model;
+            *model = *now;
+            // Without a check of the version an answer may meet a newer value; and so it may where
+            // versions begin again, if it was under way by then.
+            let deleted = now.is_none()
+                && before.is_some_and(|value| {
+                    answered.contains(&value) || unchecked || begun_again
+                });
+            checks.that(Invariant::Answered, before == *now || deleted, || {
+                format!("desired {key:?} went from {before:?} to {now:?}, which nobody answered")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The cloud has lost its documents, or has others; `desired` is what it has now.
+    pub(super) fn documents_replaced(&mut self, desired: &Leaves) {
+        self.desired = *desired;
+        // A version can stand for something else now, and for the same once more.
+        self.losses_since_rest += 1;
+        self.unsettle();
+        // Of a deletion that the cloud had acknowledged, nobody remembers anything.
+        for leaf in &mut self.reported {
+            if leaf.said.last() == Some(&None) {
+                leaf.writer = Writer::Nobody;
+            }
+        }
+    }
+
+    /// The device has begun again, from what it had stored by then: `None` if all was there.
+    pub(super) fn booted(&mut self, forgotten_after: Option<u64>) {
+        self.open.clear();
+        self.forgetful = true;
+        if let Some(kept) = forgotten_after {
+            self.told_as_new.retain(|(store, ..)| *store <= kept);
+            self.done.clear();
+            self.unsettle();
+        }
+    }
+
+    fn unsettle(&mut self) {
+        for leaf in &mut self.reported {
+            if leaf.writer == (Writer::Update { settled: true }) {
+                leaf.writer = Writer::Update { settled: false };
+            }
+        }
+    }
+
+    /// The engine's copy of `reported` is this.
+    pub(super) fn copy_is(&self, checks: &mut Checks, copy: &Leaves) -> Result<(), Violation> {
+        for (key, kept) in self.kept() {
+            let has = copy.get(key as usize).copied().flatten();
+            checks.that(Invariant::Copy, has == kept, || {
+                format!("{key:?} is {has:?} in the engine's copy, and was reported as {kept:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Everything is at rest, and this is what the cloud has.
+    pub(super) fn rests(
+        &mut self,
+        checks: &mut Checks,
+        reported: &Leaves,
+        desired: &Leaves,
+    ) -> Result<(), Violation> {
+        self.desired_is(checks, desired)?;
+        for ((key, leaf), cloud) in Key::ALL.into_iter().zip(&self.reported).zip(reported) {
+            let last = leaf.said.last().copied().flatten();
+            let holds = match leaf.writer {
+                Writer::Report | Writer::Update { settled: true } => last == *cloud,
+                Writer::Nobody | Writer::Update { settled: false } => true,
+            };
+            checks.that(Invariant::Reported, holds, || {
+                format!("{key:?} is {cloud:?} in the cloud, and the device last said {last:?}")
+            })?;
+        }
+        let parts = desired.iter().zip(reported);
+        for (key, (desired, reported)) in Key::ALL.into_iter().zip(parts) {
+            let Some(value) = desired else { continue };
+            let told = self.told.contains(value) || desired == reported;
+            checks.that(Invariant::Told, told, || {
+                format!("{value} is desired of {key:?}, and the device was never told")
+            })?;
+            let left = self.done.contains(value) && matches!(self.policy, Policy::Rebase { .. });
+            checks.that(Invariant::Answered, !left, || {
+                format!("{value} of {key:?} was answered and is desired still")
+            })?;
+        }
+        self.forget();
+        Ok(())
+    }
+
+    /// Forgets what no longer matters once all is at rest.
+    fn forget(&mut self) {
+        for leaf in &mut self.reported {
+            let old = leaf.said.len().saturating_sub(1);
+            if self.open.is_empty() {
+                leaf.said.drain(..old);
+            }
+        }
+        let desired: BTreeSet<u64> = self.desired.iter().flatten().copied().collect();
+        self.told.retain(|value| desired.contains(value));
+        for answered in &mut self.answered {
+            answered.retain(|value| desired.contains(value));
+        }
+        self.done.retain(|value| desired.contains(value));
+        self.arrived.clear();
+        if std::mem::take(&mut self.losses_since_rest) > 0 {
+            self.told_as_new.clear();
+        }
+        let old = self.told_as_new.len().saturating_sub(64);
+        self.told_as_new.drain(..old);
+    }
+}
+
+/// The leaves of a JSON object; what is none of the keys is not looked at.
+pub(super) fn leaves(object: &str) -> Leaves {
+    let mut leaves = Leaves::default();
+    if object.len() <= 2 {
+        return leaves;
+    }
+    if let Ok(value) = serde_json::from_str::<Value>(object) {
+        read_leaves(&value, &mut leaves);
+    }
+    leaves
+}
+
+/// The leaves of the `reported` part of an update request.
+pub(super) fn requested(payload: &[u8]) -> Leaves {
+    let mut leaves = Leaves::default();
+    if let Ok(request) = serde_json::from_slice::<Value>(payload)
+        && let Some(reported) = request.pointer("/state/reported")
+    {
+        read_leaves(reported, &mut leaves);
+    }
+    leaves
+}
+
+fn read_leaves(value: &Value, leaves: &mut Leaves) {
+    for (key, leaf) in Key::ALL.into_iter().zip(leaves) {
+        let (outer, inner) = key.path();
+        let member = value.get(outer);
+        let member = inner.map_or(member, |inner| member?.get(inner));
+        *leaf = member.and_then(Value::as_u64);
+    }
+}
+
+/// A patch of these leaves.
+pub(super) fn patch(leaves: impl IntoIterator<Item = (Key, Option<u64>)>) -> Value {
+    let mut patch = serde_json::Map::new();
+    for (key, value) in leaves {
+        let value = value.map_or(Value::Null, Value::from);
+        match key.path() {
+            (outer, None) => {
+                patch.insert(outer.to_owned(), value);
+            }
+            (outer, Some(inner)) => {
+                let object = patch
+                    .entry(outer)
+                    .or_insert_with(|| Value::Object(serde_json::Map::new()));
+                if let Value::Object(members) = object {
+                    members.insert(inner.to_owned(), value);
+                }
+            }
+        }
+    }
+    Value::Object(patch)
+}
