@@ -37,7 +37,8 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// Those of [`Inbox::find`], and [`FailureKind::Operation`](crate::failure::FailureKind) when
+    /// Those of [`Inbox::find`] and [`KeptSession::check`], and
+    /// [`FailureKind::Operation`](crate::failure::FailureKind) when
     /// the server refuses the subscription or the get, or would refuse the configuration.
     pub async fn connect<C: Connector + 'static, K: Clock>(
         runtime: Runtime<'_, K>,
@@ -53,6 +54,9 @@ impl Device {
         let gets = config.behaviour.get_on_subscribe;
         let topic = config.own_shadow.as_ref().map(|name| name.result_topic());
         let clock = runtime.clock.clone();
+        if let Some(name) = &config.own_shadow {
+            session.check(name)?;
+        }
         let KeptSession { session, store } = session;
         let (client, events, driver) = client(config, session, seed, connector, clock);
         let driver = store.keep(driver);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use shadow_core::Session;
+use shadow_core::tencent::ShadowName;
 use transport_tcp::Driver;
 use transport_tcp::store::{Durability, SessionFile, StoreError};
 
@@ -48,6 +49,31 @@ impl SessionOptions {
             session: session.unwrap_or_default(),
             store: SessionKeeper(Some(file)),
         })
+    }
+}
+
+impl KeptSession {
+    /// Whether it is new or this device's.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::InputFile`], naming the file and whose it is.
+    pub fn check(&self, device: &ShadowName) -> Result<(), Failure> {
+        let mut names = self.session.shadows();
+        let Some(first) = names.next() else {
+            return Ok(());
+        };
+        if first == device || names.any(|name| name == device) {
+            return Ok(());
+        }
+        let path = self.store.0.as_ref().map(|file| file.path().display());
+        let path = path.map_or_else(String::new, |path| path.to_string());
+        Err(Failure::new(
+            FailureKind::InputFile,
+            format!(
+                "{path}: the session of {first}, not of {device}: give each device a file of its own"
+            ),
+        ))
     }
 }
 

@@ -116,6 +116,22 @@ impl Session {
         u64::from(self.revision) + self.mqtt.revision()
     }
 
+    /// The shadows of which something is kept, to tell whose session it is: that of another device
+    /// is of no use to this one, and its unacknowledged messages would leave under a wrong name.
+    ///
+    /// ```
+    /// use shadow_core::tencent::{DeviceInfo, ShadowName};
+    /// use shadow_core::{Config, Engine, Instant, Session};
+    ///
+    /// let lamp = DeviceInfo::with_key("PRODUCT001", "lamp", "c2VjcmV0").unwrap();
+    /// let engine = Engine::new(Config::new(&lamp), Session::new(), 1, Instant::ZERO);
+    /// let names: Vec<&ShadowName> = engine.session().shadows().collect();
+    /// assert_eq!(names, [&lamp.name]);
+    /// ```
+    pub fn shadows(&self) -> impl Iterator<Item = &ShadowName> {
+        self.shadows.iter().map(|state| &state.name)
+    }
+
     /// What is kept of a shadow; an empty state if it is new.
     pub(crate) fn shadow_mut(&mut self, name: &ShadowName) -> Option<&mut ShadowState> {
         self.shadows.iter_mut().find(|state| state.name == *name)

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
+use shadow_core::tencent::DeviceInfo;
+use shadow_core::{Config, Engine, Instant, Session};
 use transport_mock::cloud::{Cloud, example_name};
 use transport_tcp::Clock;
 
@@ -85,6 +87,19 @@ fn a_file_that_is_no_session_is_left_alone() {
     let run = run(["report", "a=1", "--session", text(&file)]);
     run.assert_failed(4, &[text(&name)]);
     assert_eq!(fs::read(&file).unwrap(), b"my only copy");
+}
+
+#[test]
+fn the_session_of_another_device_is_refused() {
+    let lamp = DeviceInfo::with_key("PRODUCT001", "lamp", "c2VjcmV0").unwrap();
+    let engine = Engine::new(Config::new(&lamp), Session::new(), 1, Instant::ZERO);
+    let stored = engine.session().to_bytes();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lamp.session");
+    fs::write(&file, &stored).unwrap();
+    let run = run(["get", "--session", text(&file)]);
+    run.assert_failed(4, &[text(&file), "PRODUCT001/lamp", "EXAMPLE001/test01"]);
+    assert_eq!(fs::read(&file).unwrap(), stored);
 }
 
 #[test]
