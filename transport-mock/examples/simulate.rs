@@ -21,7 +21,6 @@ use transport_mock::simulation::fault::FaultKind;
 use transport_mock::simulation::script::Script;
 
 #[path = "../tests/simulation/strategy.rs"]
-#[allow(dead_code, reason = "shared with the tests")]
 mod strategy;
 
 use strategy::{attempt, script, shrink};
@@ -51,11 +50,15 @@ fn main() -> ExitCode {
         return replay(&path);
     }
     std::panic::set_hook(Box::new(|_| {}));
-    let begin = Instant::now();
+    let begin = clock();
     let (tally, failed) = run(&arguments);
     println!("{:<34}{:>14}", "seed of the first", arguments.seed);
     print!("{tally}");
-    println!("{:<34}{:>14.1}", "wall seconds", begin.elapsed().as_secs_f64());
+    println!(
+        "{:<34}{:>14.1}",
+        "wall seconds",
+        begin.elapsed().as_secs_f64()
+    );
     if let Some((script, why)) = failed {
         return fail(script, &why);
     }
@@ -72,6 +75,14 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it all took is told, and decides nothing but when to stop"
+)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
 fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments {
         schedules: 10_000,
@@ -82,7 +93,11 @@ fn arguments() -> Result<Arguments, String> {
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let value = given.next().ok_or(format!("{name} wants a value"))?;
-        let number = || value.parse::<u64>().map_err(|error| format!("{name}: {error}"));
+        let number = || {
+            value
+                .parse::<u64>()
+                .map_err(|error| format!("{name}: {error}"))
+        };
         match name.as_str() {
             "--schedules" => arguments.schedules = number()?,
             "--seed" => arguments.seed = number()?,
@@ -98,7 +113,7 @@ fn arguments() -> Result<Arguments, String> {
 fn run(arguments: &Arguments) -> (Tally, Option<(Script, String)>) {
     let end = arguments
         .minutes
-        .map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+        .map(|minutes| clock() + Duration::from_secs(minutes * 60));
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let results = Mutex::new((Tally::default(), None));
@@ -108,7 +123,7 @@ fn run(arguments: &Arguments) -> (Tally, Option<(Script, String)>) {
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let over = match end {
-                Some(end) => Instant::now() >= end,
+                Some(end) => clock() >= end,
                 None => number >= arguments.schedules,
             };
             if over {
@@ -140,7 +155,7 @@ fn run(arguments: &Arguments) -> (Tally, Option<(Script, String)>) {
 fn fail(script: Script, why: &str) -> ExitCode {
     let seed = script.seed;
     println!("\nseed {seed} fails: {why}\n{}", json(&script));
-    let (smallest, why) = shrink(script);
+    let (smallest, why) = shrink(script, |script| attempt(script, false).map(drop));
     let traced = attempt(&smallest, true).err().unwrap_or(why);
     println!("\nmade small:\n{}\n{traced}", json(&smallest));
     let path = format!("simulation-failure-{seed}.json");
@@ -153,9 +168,8 @@ fn fail(script: Script, why: &str) -> ExitCode {
 
 fn replay(path: &PathBuf) -> ExitCode {
     let script = std::fs::read_to_string(path).map_err(|error| error.to_string());
-    let script = script.and_then(|text| {
-        serde_json::from_str::<Script>(&text).map_err(|error| error.to_string())
-    });
+    let script = script
+        .and_then(|text| serde_json::from_str::<Script>(&text).map_err(|error| error.to_string()));
     let script = match script {
         Ok(script) => script,
         Err(why) => {

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use shadow_core::{Engine, Event, Instant, Session, WallTime};
 
-use super::{Boot, Reachability};
 use super::fault::{Direction, Restore, WireFault};
 use super::network::Wire;
+use super::{Boot, Reachability};
 use crate::server::ConnectionId;
 
 #[derive(Debug)]

@@ -53,7 +53,7 @@ use fault::{Direction, FaultCounts, FaultKind};
 use network::Network;
 
 pub use model::{Checks, Invariant, Violation};
-pub use play::{Failure, Tally, play};
+pub use play::{Failure, Tally, play, trace};
 
 /// Names a device of a [`Simulation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

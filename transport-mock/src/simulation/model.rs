@@ -142,7 +142,9 @@ pub(super) enum Asked {
     Report(Vec<(Key, usize)>),
     /// Values that were rejected.
     Reject(Leaves),
-    Publish { qos: u8 },
+    Publish {
+        qos: u8,
+    },
 }
 
 /// Who wrote a leaf of `reported` last.
@@ -232,10 +234,13 @@ impl Model {
 
     /// The leaves that the engine keeps, as the device last reported them.
     pub(super) fn kept(&self) -> impl Iterator<Item = (Key, Option<u64>)> + '_ {
-        Key::ALL.into_iter().zip(&self.reported).filter_map(|(key, leaf)| {
-            let kept = leaf.writer == Writer::Report;
-            kept.then(|| (key, leaf.said.last().copied().flatten()))
-        })
+        Key::ALL
+            .into_iter()
+            .zip(&self.reported)
+            .filter_map(|(key, leaf)| {
+                let kept = leaf.writer == Writer::Report;
+                kept.then(|| (key, leaf.said.last().copied().flatten()))
+            })
     }
 
     /// A request was accepted by the engine.
@@ -290,9 +295,11 @@ impl Model {
                 *other == version && *text == state
             };
             let before = self.told_as_new.iter().filter(same).count() as u64;
-            checks.that(Invariant::ToldOnce, before <= self.losses_since_rest, || {
-                format!("version {version:?} with {state} is told twice as new")
-            })?;
+            checks.that(
+                Invariant::ToldOnce,
+                before <= self.losses_since_rest,
+                || format!("version {version:?} with {state} is told twice as new"),
+            )?;
             self.told_as_new.push((store, version, state));
         }
         self.told.extend(values.iter().flatten());
@@ -370,7 +377,8 @@ impl Model {
             }
             // Whether the cloud has lost it again meanwhile, a device cannot know.
             (Asked::Report(said), Outcome::Reported { .. }) => {
-                self.losses_since_rest > 0 || said.iter().all(|(key, at)| self.has(*key, *at, reported))
+                self.losses_since_rest > 0
+                    || said.iter().all(|(key, at)| self.has(*key, *at, reported))
             }
             (Asked::Report(..) | Asked::Reject(..), Outcome::Rejected { code, .. }) => {
                 *code == 5005 && self.policy == Policy::Strict
@@ -393,10 +401,9 @@ impl Model {
 
     /// Whether the cloud has what was said then, or something that was said later.
     fn has(&self, key: Key, at: usize, reported: &Leaves) -> bool {
-        let (Some(leaf), Some(value)) = (
-            self.reported.get(key as usize),
-            reported.get(key as usize),
-        ) else {
+        let (Some(leaf), Some(value)) =
+            (self.reported.get(key as usize), reported.get(key as usize))
+        else {
             return false;
         };
         let later = leaf.said.get(at..).unwrap_or_default();
@@ -429,9 +436,8 @@ impl Model {
             // Without a check of the version an answer may meet a newer value; and so it may where
             // versions begin again, if it was under way by then.
             let deleted = now.is_none()
-                && before.is_some_and(|value| {
-                    answered.contains(&value) || unchecked || begun_again
-                });
+                && before
+                    .is_some_and(|value| answered.contains(&value) || unchecked || begun_again);
             checks.that(Invariant::Answered, before == *now || deleted, || {
                 format!("desired {key:?} went from {before:?} to {now:?}, which nobody answered")
             })?;
@@ -444,6 +450,8 @@ impl Model {
         self.desired = *desired;
         // A version can stand for something else now, and for the same once more.
         self.losses_since_rest += 1;
+        // What was answered and deleted may be there again.
+        self.done.clear();
         self.unsettle();
         // Of a deletion that the cloud had acknowledged, nobody remembers anything.
         for leaf in &mut self.reported {

@@ -8,8 +8,8 @@ use shadow_core::config::VersionPolicy;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{DeviceInfo, ShadowName, Update, VERSION_CONFLICT};
 use shadow_core::{
-    Config, Delta, Event, Instant, Outcome, Publication, RequestError, RequestId, Session, ShadowId,
-    WallTime,
+    Config, Delta, Event, Instant, Outcome, Publication, RequestError, RequestId, Session,
+    ShadowId, WallTime,
 };
 
 use super::fault::{Documents, Fault, FaultCounts};
@@ -114,14 +114,7 @@ impl std::error::Error for Failure {}
 /// When an engine or the cloud does: that is a failure too.
 pub fn play(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
     let mut play = Play::new(script, trace);
-    let mut run = || {
-        for step in &script.steps {
-            play.take(step)?;
-            play.step += 1;
-        }
-        play.take(&Step::Rest)
-    };
-    match run() {
+    match play.run(script) {
         Ok(()) => Ok(play.tally()),
         Err(violation) => Err(Box::new(Failure {
             step: play.step,
@@ -129,6 +122,19 @@ pub fn play(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
             trace: play.simulation.take_trace(),
         })),
     }
+}
+
+/// The trace of a script, as far as it goes.
+///
+/// # Panics
+///
+/// As [`play`].
+#[must_use]
+pub fn trace(script: &Script) -> Vec<String> {
+    let mut play = Play::new(script, true);
+    // Where it ends is for `play` to say.
+    let _ = play.run(script);
+    play.simulation.take_trace()
 }
 
 struct Play {
@@ -207,8 +213,19 @@ impl Play {
         }
     }
 
+    fn run(&mut self, script: &Script) -> Result<(), Violation> {
+        for step in &script.steps {
+            self.take(step)?;
+            self.step += 1;
+        }
+        self.take(&Step::Rest)
+    }
+
     fn tally(&self) -> Tally {
-        let steps = self.actors.iter().map(|actor| self.simulation.steps(actor.id));
+        let steps = self
+            .actors
+            .iter()
+            .map(|actor| self.simulation.steps(actor.id));
         let engine_steps = steps.sum();
         Tally {
             schedules: 1,
@@ -551,7 +568,11 @@ impl Play {
         let Some(actor) = self.awake(index) else {
             return Ok(());
         };
-        let topic = format!("{}/{}/data", actor.name.product_id(), actor.name.device_name());
+        let topic = format!(
+            "{}/{}/data",
+            actor.name.product_id(),
+            actor.name.device_name()
+        );
         let qos = qos.min(2);
         self.request(index, Asked::Publish { qos }, |engine, now, _| {
             let quality = QoS::from_number(qos).unwrap_or(QoS::AtMostOnce);
@@ -625,7 +646,11 @@ impl Play {
         index: usize,
         delta: &Delta,
         values: &[(Key, Option<u64>)],
-        accept: impl FnOnce(&mut shadow_core::Engine, Instant, &Delta) -> Result<RequestId, RequestError>,
+        accept: impl FnOnce(
+            &mut shadow_core::Engine,
+            Instant,
+            &Delta,
+        ) -> Result<RequestId, RequestError>,
     ) -> Result<(), Violation> {
         let Some(actor) = self.awake(index) else {
             return Ok(());
@@ -671,9 +696,10 @@ impl Play {
             let engine = self.simulation.engine(actor.id);
             if !engine.has_output() {
                 let (engine_says, open) = (engine.open_requests(), actor.model.open.len());
-                self.checks.that(Invariant::EndsOnce, engine_says == open, || {
-                    format!("{engine_says} requests are open, and should be {open}")
-                })?;
+                self.checks
+                    .that(Invariant::EndsOnce, engine_says == open, || {
+                        format!("{engine_says} requests are open, and should be {open}")
+                    })?;
             }
             let most = engine.config().maximum_requests;
             let (reports, others) = actor.model.open_by_kind();
@@ -698,7 +724,10 @@ impl Play {
             for index in 0..self.actors.len() {
                 let pending = self.actors.get(index).map_or(0, |actor| actor.deltas.len());
                 for _ in 0..pending {
-                    let delta = self.actors.get_mut(index).and_then(|a| a.deltas.pop_front());
+                    let delta = self
+                        .actors
+                        .get_mut(index)
+                        .and_then(|a| a.deltas.pop_front());
                     if let Some(delta) = delta {
                         self.answer(index, &delta, Answer::Accept)?;
                     }
@@ -723,16 +752,19 @@ impl Play {
                 break;
             }
             let waited = self.simulation.now().saturating_since(begin);
-            self.checks.that(Invariant::Rest, waited < LONGEST_REST, || {
-                let states = self.actors.iter().map(|actor| {
-                    let engine = self.simulation.engine(actor.id);
-                    let (online, synchronized) =
-                        (engine.is_online(), engine.is_synchronized(actor.shadow));
-                    let (open, deltas) = (&actor.model.open, actor.deltas.len());
-                    format!("online {online}, in step {synchronized}, {open:?}, {deltas} deltas")
-                });
-                states.collect::<Vec<_>>().join("; ")
-            })?;
+            self.checks
+                .that(Invariant::Rest, waited < LONGEST_REST, || {
+                    let states = self.actors.iter().map(|actor| {
+                        let engine = self.simulation.engine(actor.id);
+                        let (online, synchronized) =
+                            (engine.is_online(), engine.is_synchronized(actor.shadow));
+                        let (open, deltas) = (&actor.model.open, actor.deltas.len());
+                        format!(
+                            "online {online}, in step {synchronized}, {open:?}, {deltas} deltas"
+                        )
+                    });
+                    states.collect::<Vec<_>>().join("; ")
+                })?;
             step = (step * 2).min(Duration::from_secs(60));
         }
         self.rests += 1;

@@ -269,7 +269,10 @@ impl Setup {
                 0 => Policy::Unchecked,
                 1 => Policy::Strict,
                 tries => Policy::Rebase {
-                    tries: [1, 2, 3, 3, 3, 3].get(tries as usize - 2).copied().unwrap_or(3),
+                    tries: [1, 2, 3, 3, 3, 3]
+                        .get(tries as usize - 2)
+                        .copied()
+                        .unwrap_or(3),
                 },
             },
             keep_alive: random.choose(&[60, 240, 850]),
@@ -291,8 +294,7 @@ fn random_steps(random: &mut Random, device: usize, steps: &mut Vec<Step>) {
         },
         11 if random.one_in(2) => Step::Undesire {
             device,
-            // Not the last member of an object: what is left of that would be a value of its own.
-            keys: random.some_of(&[Key::D0, Key::D1], 1),
+            keys: random.some_of(&Key::DESIRED, 1),
         },
         11..=14 => Step::Report {
             device,
@@ -329,7 +331,9 @@ fn random_steps(random: &mut Random, device: usize, steps: &mut Vec<Step>) {
 const REPORTED: [Key; 6] = [Key::R0, Key::R1, Key::Na, Key::Nb, Key::D0, Key::Ex];
 
 fn random_wait(random: &mut Random) -> u32 {
-    let scale = random.choose(&[0, 0, 5, 50, 50, 300, 300, 1_000, 2_500, 8_000, 40_000, 150_000]);
+    let scale = random.choose(&[
+        0, 0, 5, 50, 50, 300, 300, 1_000, 2_500, 8_000, 40_000, 150_000,
+    ]);
     scale + random.below(u64::from(scale) / 2 + 1) as u32
 }
 

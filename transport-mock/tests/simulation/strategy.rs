@@ -12,8 +12,8 @@ use transport_mock::simulation::{Tally, play};
 
 /// Random scripts of up to so many steps.
 #[derive(Clone, Copy, Debug)]
-pub struct Scripts {
-    pub longest: u64,
+pub(crate) struct Scripts {
+    pub(crate) longest: u64,
 }
 
 impl Strategy for Scripts {
@@ -27,7 +27,7 @@ impl Strategy for Scripts {
 }
 
 /// The script of a seed: short ones are more frequent than long ones.
-pub fn script(seed: u64, longest: u64) -> Script {
+pub(crate) fn script(seed: u64, longest: u64) -> Script {
     let spread = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     let size = match seed % 4 {
         0 => spread % longest.div_ceil(4).max(1),
@@ -39,7 +39,7 @@ pub fn script(seed: u64, longest: u64) -> Script {
 
 /// A script that gets smaller: steps are left out, then what is left is made simpler.
 #[derive(Clone, Debug)]
-pub struct ScriptTree {
+pub(crate) struct ScriptTree {
     /// The smallest that is known to fail.
     best: Script,
     candidate: Script,
@@ -49,7 +49,7 @@ pub struct ScriptTree {
 }
 
 impl ScriptTree {
-    pub fn new(script: Script) -> ScriptTree {
+    pub(crate) fn new(script: Script) -> ScriptTree {
         ScriptTree {
             candidate: script.clone(),
             best: script,
@@ -101,12 +101,18 @@ impl ValueTree for ScriptTree {
 
 /// A way to make a script smaller.
 enum Change {
-    Remove { from: usize, count: usize },
+    Remove {
+        from: usize,
+        count: usize,
+    },
     /// All steps are about the first device.
     FirstDevice,
     OneDevice,
     Setup(fn(&mut Setup)),
-    Step { index: usize, how: fn(&mut Step) },
+    Step {
+        index: usize,
+        how: fn(&mut Step),
+    },
 }
 
 fn changes(script: &Script) -> Vec<Change> {
@@ -123,7 +129,7 @@ fn changes(script: &Script) -> Vec<Change> {
     let setups: [fn(&mut Setup); 9] = [
         |setup| *setup = Setup::plain(),
         |setup| setup.latency = (0, 0),
-        |setup| setup.latency = (20, 20),
+        |setup| setup.latency = setup.latency.min((20, 20)),
         |setup| setup.qos = 0,
         |setup| setup.clean_session = true,
         |setup| setup.policy = Setup::plain().policy,
@@ -156,7 +162,11 @@ impl Change {
             Change::FirstDevice => script.steps.iter_mut().for_each(first_device),
             Change::OneDevice => script.devices = 1,
             Change::Setup(change) => change(&mut script.setup),
-            Change::Step { index, how } => how(&mut script.steps[*index]),
+            Change::Step { index, how } => {
+                if let Some(step) = script.steps.get_mut(*index) {
+                    how(step);
+                }
+            }
         }
         script
     }
@@ -230,7 +240,7 @@ fn simplify(step: &mut Step) {
 }
 
 /// Plays a script; a panic is a failure too.
-pub fn attempt(script: &Script, trace: bool) -> Result<Tally, String> {
+pub(crate) fn attempt(script: &Script, trace: bool) -> Result<Tally, String> {
     match catch_unwind(AssertUnwindSafe(|| play(script, trace))) {
         Ok(Ok(tally)) => Ok(tally),
         Ok(Err(failure)) => Err(failure.to_string()),
@@ -244,8 +254,11 @@ fn message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("?")
 }
 
-/// The smallest script that proptest finds to fail as `script` does; with what goes wrong in it.
-pub fn shrink(script: Script) -> (Script, String) {
+/// The smallest script that proptest finds to fail; with what is wrong with it.
+pub(crate) fn shrink(
+    script: Script,
+    attempt: impl Fn(&Script) -> Result<(), String>,
+) -> (Script, String) {
     let config = Config {
         failure_persistence: None,
         max_shrink_iters: 100_000,
@@ -254,12 +267,14 @@ pub fn shrink(script: Script) -> (Script, String) {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let result = runner.run_one(ScriptTree::new(script.clone()), |script| {
-        attempt(&script, false).map_err(TestCaseError::fail)?;
-        Ok(())
+        attempt(&script).map_err(TestCaseError::fail)
     });
     match result {
         Err(TestError::Fail(why, smallest)) => (smallest, why.to_string()),
         Err(TestError::Abort(why)) => (script, why.to_string()),
-        Ok(_) => (script, "it does not fail when it is played again".to_owned()),
+        Ok(_) => (
+            script,
+            "it does not fail when it is played again".to_owned(),
+        ),
     }
 }
