@@ -131,7 +131,8 @@ pub struct Delta {
     pub origin: DeltaOrigin,
     /// The document's version, when stated.
     pub version: Option<u64>,
-    /// The keys of `desired` that differ from `reported`, as a JSON object.
+    /// The keys of `desired` that differ from `reported`, as a JSON object; where it comes again,
+    /// also those that were reported and not answered.
     pub state: Json,
     /// Whether the application was told of all this before, on an earlier link, and has not
     /// answered. Never so of a push.

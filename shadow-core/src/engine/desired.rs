@@ -49,7 +49,7 @@ impl Learning<'_> {
             }
             let told = || {
                 let new = content.news_to(&state.pending).news_to(&state.answered);
-                new.is_empty()
+                new.without_empty().is_empty()
             };
             if version == known && told() {
                 return;
@@ -125,7 +125,8 @@ impl Learning<'_> {
             state.acknowledged = state.acknowledged.unsettled_by(&update.reported);
         }
         if !self.shadow.contested.is_empty() {
-            if self.requests.has_update_of(self.shadow.id) {
+            let open = self.requests.has_update_of(self.shadow.id);
+            if open || (own && self.shadow.link.precedes_update) {
                 let contested = &self.shadow.contested;
                 state.acknowledged = state.acknowledged.unsettled_by(contested);
             } else {
@@ -135,9 +136,14 @@ impl Learning<'_> {
         state.answered = state.answered.common(&desired);
         let delta = delta.unwrap_or_else(|| desired.news_to(&reported));
         let content = delta.minus(&state.answered);
-        let known = content.news_to(&state.pending).is_empty();
+        // What a withdrawn member leaves behind is nothing new.
+        let known = content.news_to(&state.pending).without_empty().is_empty();
         // What is desired still waits for its answer, also where the device has reported it.
         let pending = state.pending.common(&desired).merged(&content);
+        let content = match self.shadow.link.told {
+            true => content,
+            false => pending.clone(),
+        };
         if content.is_empty() || (known && self.shadow.link.told) {
             state.pending = pending;
             self.session.touch();

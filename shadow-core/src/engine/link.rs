@@ -312,7 +312,10 @@ impl Engine {
             self.send_held(now, |r| {
                 r.owner == Owner::Engine && r.task.shadow().is_some()
             });
-            self.send_held(now, |_| true);
+            if self.requests.has_held() {
+                self.send_held(now, |_| true);
+                self.keep_in_step(now);
+            }
         }
         if self.payload.capacity() > KEPT_BYTES {
             self.payload = Vec::new();

@@ -334,6 +334,23 @@ impl Requests {
             })
     }
 
+    /// Whether a one-shot update of a shadow waits.
+    pub(super) fn has_held_update_of(&self, shadow: ShadowId) -> bool {
+        let update = |request: &Request| {
+            let operation = match request.task {
+                Task::Shadow { operation, .. } => Some(operation),
+                _ => None,
+            };
+            request.owner == Owner::Application && operation == Some(Operation::Update)
+        };
+        self.held.requests > 0
+            && self.open.iter().any(|request| {
+                request.progress == Progress::Held
+                    && request.task.shadow() == Some(shadow)
+                    && update(request)
+            })
+    }
+
     /// Whether a subscription of this filter, or its end, waits.
     pub(super) fn has_held_filter(&self, wanted: &str) -> bool {
         self.open.iter().any(|request| match &request.task {

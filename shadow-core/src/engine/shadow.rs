@@ -182,6 +182,7 @@ impl Engine {
     pub(super) fn get_after_subscription(&mut self, now: Instant, shadow: ShadowId) {
         if let Some(asking) = self.shadows.get_mut(shadow) {
             asking.link.fetching = true;
+            asking.link.precedes_update = self.requests.has_update_of(shadow);
             asking.link.asked = Some(now);
             asking.link.risen = false;
         }

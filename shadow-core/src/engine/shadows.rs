@@ -37,6 +37,9 @@ pub(super) struct ShadowLink {
     pub(super) told: bool,
     /// Whether a get of the engine's is under way, or about to be.
     pub(super) fetching: bool,
+    /// Whether a one-shot update was open when the engine's last get was made, and so may have been
+    /// sent behind it.
+    pub(super) precedes_update: bool,
     /// Whether the cloud refused the engine's update, so that the next one waits for something new.
     pub(super) paused: bool,
     /// Version conflicts in a row.

@@ -176,7 +176,9 @@ impl Engine {
         }
         // A key that the device deletes without having set it may be there all the same.
         let acknowledged = state.acknowledged.unsettled_by(&patch.minus(&reported));
-        let contested = match self.requests.has_update_of(id) {
+        // A get under way may have been overtaken by an update that has ended meanwhile.
+        let overtaken = shadow.link.fetching && shadow.link.precedes_update;
+        let contested = match overtaken || self.requests.has_update_of(id) {
             true => shadow.contested.unsettled_by(patch),
             false => Object::default(),
         };
@@ -281,7 +283,9 @@ impl Engine {
         };
         let window = self.config.shadow_qos == QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
-        known && window && !shadow.link.paused && shadow.link.update.is_none()
+        // What was reported behind a one-shot update must not overtake it.
+        let first = !self.requests.has_held_update_of(id);
+        known && window && first && !shadow.link.paused && shadow.link.update.is_none()
     }
 
     /// Sends what is ahead of the cloud, or ends what waited for it when nothing is.

@@ -231,13 +231,16 @@ fn a_get_of_an_earlier_link_does_not_show_what_has_arrived() {
 /// The get that follows a subscription leaves before an update that waited, and cannot show it.
 #[test]
 fn a_report_after_a_one_shot_update_is_the_last_writer_again() {
+    for given_up in [false, true] {
+        is_the_last_writer_again(given_up);
+    }
+}
+
+fn is_the_last_writer_again(given_up: bool) {
     let mut device = Device::new(config());
     let shadow = device.shadow();
     let update_first = Update::new().reported(json!({"a": 1}));
-    device
-        .engine
-        .update(device.now, shadow, &update_first)
-        .unwrap();
+    let first = device.engine.update(device.now, shadow, &update_first);
     let request = report(&mut device, &json!({"a": null}));
     device.connect(false);
     device.subscribe_own();
@@ -252,6 +255,9 @@ fn a_report_after_a_one_shot_update_is_the_last_writer_again() {
     let [get, one_shot] = &tokens[..] else {
         panic!("{tokens:?}");
     };
+    if given_up {
+        device.engine.cancel(device.now, first.unwrap()).unwrap();
+    }
     device.reply(get, "get", 0, r#"{"state":{"reported":{}},"version":0}"#);
     let (sent, deletion) = update(&mut device);
     assert_eq!(sent["state"], json!({"reported": {"a": null}}));
@@ -365,13 +371,20 @@ fn an_answer_under_way_is_not_asked_for_again_with_the_next_change() {
 #[test]
 fn a_change_that_was_reported_can_be_answered_yet() {
     let mut device = Device::ready(config());
-    let delta = push(&mut device, 2, r#"{"on":true}"#);
+    push(&mut device, 2, r#"{"on":true}"#);
     lose_link(&mut device);
     device.events();
     let get = reconnect(&mut device);
     let state = r#"{"desired":{"on":true},"reported":{"on":true}}"#;
     let document = format!(r#"{{"state":{state},"version":3}}"#);
     device.reply(&get, "get", 0, &document);
+    let Some(Event::Delta(delta)) = device.events().into_iter().next() else {
+        panic!("it was not told again")
+    };
+    assert_eq!(
+        (delta.state.as_str(), delta.redelivered),
+        (r#"{"on":true}"#, true)
+    );
     device.engine.accept(device.now, &delta).unwrap();
     let (sent, _) = update(&mut device);
     let expected = json!({"reported": {"on": true}, "desired": null});
@@ -672,6 +685,21 @@ fn an_empty_object_in_desired_is_no_change() {
     assert!(matches!(device.event(), Event::Ready { .. }));
 }
 
+#[test]
+fn the_object_of_a_withdrawn_member_is_told_once() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let get = token(&device.published());
+    let first = push(&mut device, 1, r#"{"a":{"b":1}}"#);
+    let withdrawn = push(&mut device, 2, r#"{"a":{}}"#);
+    for delta in [first, withdrawn] {
+        device.engine.accept(device.now, &delta).unwrap();
+    }
+    let document = r#"{"state":{"desired":{"a":{}},"delta":{"a":{}}},"version":2}"#;
+    device.reply(&get, "get", 0, document);
+    assert!(matches!(device.event(), Event::Ready { .. }));
+}
+
 /// As from a cloud that pushes only what has just been changed.
 #[test]
 fn a_withdrawn_member_leaves_the_answers_to_others() {
@@ -689,4 +717,34 @@ fn a_withdrawn_member_leaves_the_answers_to_others() {
     assert!(matches!(device.event(), Event::Ready { .. }));
     let (sent, _) = update(&mut device);
     assert_eq!(sent["state"], json!({"desired": null}));
+}
+
+#[test]
+fn a_report_does_not_overtake_a_one_shot_update_that_waits_for_the_window() {
+    let mut narrow = config();
+    narrow.shadow_qos = QoS::AtLeastOnce;
+    narrow.maximum_in_flight = 1;
+    let mut device = Device::ready(narrow);
+    let shadow = device.shadow();
+    let sent = |device: &mut Device| -> (u8, String) {
+        let packet = device.packet();
+        let payload = packet.iter().position(|byte| *byte == b'{').unwrap();
+        let id = packet[payload - 1];
+        (id, core::str::from_utf8(&packet[payload..]).unwrap().into())
+    };
+    for value in [1, 2] {
+        let reported = json!({ "a": value });
+        let one_shot = Update::new().reported(&reported);
+        device.engine.update(device.now, shadow, &one_shot).unwrap();
+    }
+    report(&mut device, &json!({"a": 3}));
+    device.bytes(&[0x40, 2, 0, 2]); // the get's place in the window
+    for expected in [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#] {
+        let (id, payload) = sent(&mut device);
+        assert!(
+            payload.contains(expected),
+            "{payload} comes before {expected}"
+        );
+        device.bytes(&[0x40, 2, 0, id]);
+    }
 }
