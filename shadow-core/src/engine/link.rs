@@ -308,14 +308,23 @@ impl Engine {
         if self.connection.is_online() {
             self.connection.resume_more(now, &mut self.session.mqtt);
             self.subscribe_shadows(now);
-            self.keep_in_step(now);
+            self.close_gaps(now);
             self.send_held(now, |r| {
                 r.owner == Owner::Engine && r.task.shadow().is_some()
             });
-            if self.requests.has_held() {
-                self.send_held(now, |_| true);
-                self.keep_in_step(now);
-            }
+            // Both may wait for one message's room, again and again: they take turns.
+            self.requests_first = if self.requests_first {
+                let sent = self.send_held(now, |_| true);
+                self.send_updates(now);
+                !sent
+            } else {
+                let sent = self.send_updates(now);
+                // What was reported behind an update that has waited may follow it.
+                if self.send_held(now, |_| true) {
+                    self.send_updates(now);
+                }
+                sent
+            };
         }
         if self.payload.capacity() > KEPT_BYTES {
             self.payload = Vec::new();
@@ -339,11 +348,13 @@ impl Engine {
         }
     }
 
-    /// Sends those of the requests that wait for which `wanted` holds, if they need not wait on.
-    fn send_held(&mut self, now: Instant, wanted: impl Fn(&Request) -> bool) {
+    /// Sends those of the requests that wait for which `wanted` holds, if they need not wait on;
+    /// whether one left.
+    fn send_held(&mut self, now: Instant, wanted: impl Fn(&Request) -> bool) -> bool {
         if !self.requests.has_held() {
-            return;
+            return false;
         }
+        let mut any = false;
         let waits = self.config.behaviour.wait_for_suback;
         let shadow_qos = self.config.shadow_qos;
         let mut window_closed = false;
@@ -442,6 +453,7 @@ impl Engine {
                 "topics and sizes are checked before a request is taken"
             );
             request.progress = Progress::Queued;
+            any = true;
         }
         self.requests.recount();
         for id in refused {
@@ -449,5 +461,6 @@ impl Engine {
                 self.end(&request, Outcome::SubscriptionRefused);
             }
         }
+        any
     }
 }

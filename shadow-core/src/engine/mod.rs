@@ -122,6 +122,8 @@ pub struct Engine {
     token: String,
     /// Whether an update of the engine's waits until more of the queue has left.
     waits_for_room: bool,
+    /// Whether the requests that wait go before the engine's updates the next time.
+    requests_first: bool,
 }
 
 /// When to tick at the latest, and what for.
@@ -226,6 +228,7 @@ impl Engine {
             payload: Vec::new(),
             token: String::new(),
             waits_for_room: false,
+            requests_first: false,
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) struct ShadowLink {
     pub(super) precedes_update: bool,
     /// Whether the cloud refused the engine's update, so that the next one waits for something new.
     pub(super) paused: bool,
+    /// Whether there is an update to send as soon as the pace of messages allows.
+    pub(super) paced: bool,
     /// Version conflicts in a row.
     pub(super) conflicts: u8,
     /// When the engine's last get was made.
@@ -103,8 +105,11 @@ pub(super) enum Subscribed {
 /// All attached shadows, in the order of their ids.
 #[derive(Debug, Default)]
 pub(super) struct Shadows {
+    /// Ids only grow, so the oldest first are the smallest first.
     attached: Vec<Shadow>,
     next_id: u32,
+    /// The one that the engine's last update was for.
+    last_turn: Option<ShadowId>,
 }
 
 impl Shadows {
@@ -130,7 +135,7 @@ impl Shadows {
     }
 
     pub(super) fn detach(&mut self, id: ShadowId) -> Option<Shadow> {
-        let index = self.attached.iter().position(|shadow| shadow.id == id)?;
+        let index = self.index(id)?;
         Some(self.attached.remove(index))
     }
 
@@ -142,22 +147,36 @@ impl Shadows {
         self.attached.iter_mut()
     }
 
-    pub(super) fn first(&self) -> Option<ShadowId> {
-        self.attached.first().map(|shadow| shadow.id)
+    /// By its place.
+    pub(super) fn at(&self, index: usize) -> Option<&Shadow> {
+        self.attached.get(index)
     }
 
-    /// The next in the order of ids.
-    pub(super) fn after(&self, id: ShadowId) -> Option<ShadowId> {
-        let mut ids = self.attached.iter().map(|shadow| shadow.id);
-        ids.find(|other| *other > id)
+    /// The place of the shadow whose turn it is.
+    pub(super) fn turn(&self) -> usize {
+        let last = self.last_turn;
+        self.attached
+            .partition_point(|shadow| Some(shadow.id) <= last)
+    }
+
+    /// This one had its turn.
+    pub(super) fn end_turn(&mut self, id: ShadowId) {
+        self.last_turn = Some(id);
     }
 
     pub(super) fn get(&self, id: ShadowId) -> Option<&Shadow> {
-        self.attached.iter().find(|shadow| shadow.id == id)
+        self.attached.get(self.index(id)?)
     }
 
     pub(super) fn get_mut(&mut self, id: ShadowId) -> Option<&mut Shadow> {
-        self.attached.iter_mut().find(|shadow| shadow.id == id)
+        let index = self.index(id)?;
+        self.attached.get_mut(index)
+    }
+
+    fn index(&self, id: ShadowId) -> Option<usize> {
+        self.attached
+            .binary_search_by_key(&id, |shadow| shadow.id)
+            .ok()
     }
 
     pub(super) fn by_name(&self, name: &ShadowName) -> Option<&Shadow> {

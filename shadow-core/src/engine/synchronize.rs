@@ -229,30 +229,44 @@ impl Engine {
         }
     }
 
-    /// Sends what the shadows need to be in step: a get where a change was missed, an update where
-    /// the device is ahead.
-    pub(super) fn keep_in_step(&mut self, now: Instant) {
+    /// Sends the gets that shadows need to be in step, where a change was missed.
+    pub(super) fn close_gaps(&mut self, now: Instant) {
+        if !self.config.behaviour.get_on_subscribe {
+            return;
+        }
         let waits = self.config.behaviour.wait_for_suback;
-        let in_step = self.config.behaviour.get_on_subscribe;
-        let mut next = self.shadows.first();
-        while let Some(shadow) = next {
-            next = self.shadows.after(shadow);
-            let Some(shadow) = self.shadows.get_mut(shadow) else {
-                continue;
-            };
-            if waits && shadow.link.subscription != Subscribed::Live {
-                continue;
-            }
-            let id = shadow.id;
-            if in_step && shadow.link.knowledge == Knowledge::Gap && !shadow.link.fetching {
+        for index in 0..self.shadows.len() {
+            let gap = self.shadows.at(index).filter(|shadow| {
+                let live = !waits || shadow.link.subscription == Subscribed::Live;
+                live && shadow.link.knowledge == Knowledge::Gap && !shadow.link.fetching
+            });
+            if let Some(id) = gap.map(|shadow| shadow.id) {
                 self.close_gap(now, id);
-            } else if shadow.unsynchronized
-                && self.may_update(id)
-                && self.connection.may_publish(now)
-            {
-                self.send_update(now, id);
             }
         }
+    }
+
+    /// Sends updates of the shadows whose device is ahead of the cloud; whether one left. Where not
+    /// all may leave at once, each shadow has its turn.
+    pub(super) fn send_updates(&mut self, now: Instant) -> bool {
+        let waits = self.config.behaviour.wait_for_suback;
+        let (count, start) = (self.shadows.len(), self.shadows.turn());
+        let mut sent = false;
+        for index in (start..count).chain(0..start) {
+            let ahead = self.shadows.at(index).filter(|shadow| {
+                let live = !waits || shadow.link.subscription == Subscribed::Live;
+                live && shadow.unsynchronized && shadow.link.update.is_none()
+            });
+            let Some((id, paced)) = ahead.map(|shadow| (shadow.id, shadow.link.paced)) else {
+                continue;
+            };
+            let open = !paced || self.connection.may_publish(now);
+            if open && self.may_update(id) && self.send_update(now, id) {
+                self.shadows.end_turn(id);
+                sent = true;
+            }
+        }
+        sent
     }
 
     /// Asks what was missed, at most once in [`SHORTEST_RETRY`].
@@ -288,14 +302,15 @@ impl Engine {
         known && window && first && !shadow.link.paused && shadow.link.update.is_none()
     }
 
-    /// Sends what is ahead of the cloud, or ends what waited for it when nothing is.
-    fn send_update(&mut self, now: Instant, id: ShadowId) {
+    /// Sends what is ahead of the cloud, or ends what waited for it when nothing is. Whether an
+    /// update was made.
+    fn send_update(&mut self, now: Instant, id: ShadowId) -> bool {
         let limit = self.largest_update();
         let Some(shadow) = self.shadows.get_mut(id) else {
-            return;
+            return false;
         };
         let Some(state) = self.session.shadow(&shadow.name) else {
-            return;
+            return false;
         };
         let plan = Plan::of(&self.config, shadow, state, limit);
         let Some(plan) = plan else {
@@ -303,6 +318,7 @@ impl Engine {
             // What is only to be deleted waits for something new, or a while.
             shadow.unsynchronized = !settled;
             shadow.link.paused = !settled;
+            shadow.link.paced = false;
             if !settled && shadow.link.conflicts > 0 && !shadow.link.fetching {
                 shadow.link.fetching = true;
                 let deadline = self.request_deadline(now, Owner::Engine);
@@ -311,12 +327,16 @@ impl Engine {
                     .register(Owner::Engine, deadline, progress, task);
             }
             self.settle_reports(id, version, |_, reason| settled || reason.is_none());
-            return;
+            return false;
         };
+        shadow.link.paced = !self.connection.may_publish(now);
+        if shadow.link.paced {
+            return false;
+        }
         let queued = self.connection.queued_bytes() + self.requests.held_bytes();
         if queued > 0 && queued + plan.size() > self.config.maximum_queued_bytes {
             self.waits_for_room = true;
-            return;
+            return false;
         }
         let sent = match plan.update {
             Parts::Both(ref update) => self.ask_of_engine(now, id, update),
@@ -325,10 +345,10 @@ impl Engine {
         };
         debug_assert!(sent.is_ok(), "sizes and shadow were checked");
         let (Ok(_), Some(shadow)) = (sent, self.shadows.get_mut(id)) else {
-            return;
+            return false;
         };
         let Some(state) = self.session.shadow_mut(&shadow.name) else {
-            return;
+            return false;
         };
         state.acknowledged = state.acknowledged.unsettled_by(&plan.reported);
         for (_, covered, reason) in self.requests.reports_of(id) {
@@ -340,6 +360,7 @@ impl Engine {
             version: plan.version,
         }));
         self.session.touch();
+        true
     }
 
     fn ask_of_engine<R: Serialize, D: Serialize>(

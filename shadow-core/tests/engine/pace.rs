@@ -3,10 +3,12 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use serde_json::json;
 use shadow_core::mqtt::{Packet, QoS};
-use shadow_core::tencent::Update;
+use shadow_core::tencent::{ShadowName, Update};
 use shadow_core::{
-    Config, Event, Instant, Outcome, Publication, RequestId, Session, Timer, TransportFailure,
+    Config, Event, Instant, Outcome, Publication, RequestId, Session, ShadowId, Timer,
+    TransportFailure,
 };
 
 use crate::device::{Device, Out, config, info, token};
@@ -337,4 +339,95 @@ fn the_python_sdk_has_no_pace() {
     assert_eq!(Config::python_sdk(&info()).limits.messages_per_second, None);
     let rate = config().limits.messages_per_second;
     assert_eq!(rate, NonZeroU32::new(20), "vendor doc 634/15241");
+}
+
+/// Reports a new value whenever the last has arrived, as a sensor that is read all the time.
+fn report(device: &mut Device, shadow: ShadowId, value: usize) {
+    let patch = json!({"n": value});
+    device.engine.report(device.now, shadow, &patch).unwrap();
+}
+
+#[test]
+fn later_values_take_the_place_of_those_that_wait_for_the_pace() {
+    let mut device = Device::ready(paced(config(), 1));
+    let shadow = device.shadow();
+    let requests: Vec<RequestId> = (0..100)
+        .map(|n| {
+            let patch = json!({"n": n, (if n % 2 == 0 { "even" } else { "odd" }): n});
+            device.engine.report(device.now, shadow, &patch).unwrap()
+        })
+        .collect();
+    assert!(requests.iter().all(|request| *request == requests[0]));
+    device.silent();
+    device.tick(Timer::Pace, SECOND);
+    let sent = device.published();
+    let value: serde_json::Value = serde_json::from_str(&sent).unwrap();
+    let latest = json!({"reported": {"n": 99, "even": 98, "odd": 99}});
+    assert_eq!(value["state"], latest);
+    let reply = r#"{"state":{"reported":{}},"version":2}"#;
+    device.reply(&token(&sent), "update", 0, reply);
+    let version = Some(2);
+    assert_eq!(device.outcome(requests[0]), Outcome::Reported { version });
+    assert_ne!(
+        device.engine.poll_deadline().unwrap().timer,
+        Timer::Pace,
+        "nothing is left to send"
+    );
+}
+
+#[test]
+fn shadows_and_requests_take_turns_where_not_all_may_leave() {
+    let mut slow = paced(config(), 1);
+    slow.request_timeout = SECOND * 60;
+    let mut device = Device::ready(slow);
+    let (busy, names) = (device.shadow(), ["sub1", "sub2"]);
+    let others = names.map(|name| {
+        let name = ShadowName::new("PRODUCT001", name).unwrap();
+        let shadow = device.engine.attach(device.now, &name).unwrap();
+        let subscribe = device.packet();
+        device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+        device.tick(Timer::Pace, SECOND);
+        answer(&mut device);
+        shadow
+    });
+    report(&mut device, busy, 0);
+    for shadow in others {
+        report(&mut device, shadow, 0);
+    }
+    for topic in ["t1", "t2"] {
+        let publication = Publication::new(topic, b"x");
+        device.engine.publish(device.now, &publication).unwrap();
+    }
+    let mut left = Vec::new();
+    for value in 1..9 {
+        device.tick(Timer::Pace, SECOND);
+        left.push(answer(&mut device));
+        report(&mut device, busy, value);
+    }
+    for topic in ["sub1", "sub2", "t1", "t2"] {
+        let first = left.iter().position(|other| other.ends_with(topic));
+        assert!(first.is_some_and(|first| first < 6), "{topic}: {left:?}");
+    }
+    assert!(left.iter().filter(|topic| topic.ends_with("lamp")).count() >= 3);
+}
+
+/// Answers the one message that has left, if it is a request on a shadow; its topic.
+fn answer(device: &mut Device) -> String {
+    let bytes = device.packet();
+    let Packet::Publish(publish) = Packet::decode(&bytes, device.version).unwrap() else {
+        panic!("expected PUBLISH, got {bytes:?}")
+    };
+    let topic = publish.topic.to_owned();
+    if let Some(name) = topic.strip_prefix("$shadow/operation/") {
+        let request: serde_json::Value = serde_json::from_slice(publish.payload).unwrap();
+        let reply = json!({
+            "type": request["type"], "clientToken": request["clientToken"], "result": 0,
+            "payload": {"state": {"reported": {}}},
+        });
+        let result = format!("$shadow/operation/result/{name}");
+        let payload = reply.to_string();
+        device.message(&result, payload.as_bytes(), QoS::AtMostOnce, None);
+    }
+    device.events();
+    topic
 }
