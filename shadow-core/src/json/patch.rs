@@ -36,10 +36,12 @@ enum Node<'a> {
 const NULL: Node<'static> = Node::Leaf("null");
 
 impl Object {
-    /// Takes over valid JSON; `None` when it is no object.
+    /// Takes over valid JSON; `None` when it is no object, or nests deeper than a [`Reader`] goes.
     pub(crate) fn new(text: &str) -> Option<Object> {
-        let node = Node::read(text);
-        matches!(node, Node::Members(_)).then(|| Object::write(&node))
+        let mut reader = Reader::new(text);
+        let node = Node::next(&mut reader, 0);
+        let whole = reader.end().is_ok() && matches!(node, Node::Members(_));
+        whole.then(|| Object::write(&node))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

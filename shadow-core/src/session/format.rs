@@ -1,6 +1,7 @@
 //! The stored form of a session.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Nonce, Session, ShadowState, Subscription};
 use crate::json::Object;
+use crate::mqtt::link::MAXIMUM_IN_FLIGHT;
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{Packet, PacketId, ProtocolVersion, QoS, topic};
 use crate::tencent::ShadowName;
@@ -69,7 +71,10 @@ impl Session {
         let rest = core::str::from_utf8(rest).map_err(|_| damaged("it is not text"))?;
         let (header, body) = rest.split_once('\n').ok_or(damaged("it is cut off"))?;
         let (version, expected) = header.split_once(' ').ok_or(SessionError::NotASession)?;
-        let version = version.parse().map_err(|_| SessionError::NotASession)?;
+        // As it is written, without a sign or zeros in front.
+        let number = version.parse::<u32>().ok();
+        let number = number.filter(|number| number.to_string() == version);
+        let version = number.ok_or(SessionError::NotASession)?;
         if version != FORMAT {
             return Err(SessionError::UnsupportedFormat { version });
         }
@@ -216,17 +221,17 @@ impl Stored<'_> {
         }
         let outgoing = self.outgoing.into_iter().map(StoredMessage::into_outgoing);
         let outgoing: Vec<Outgoing> = outgoing.collect::<Result<_, _>>()?;
-        for (index, message) in outgoing.iter().enumerate() {
-            let earlier = outgoing.iter().take(index);
-            if earlier
-                .map(|other| other.packet_id)
-                .any(|id| id == message.packet_id)
-            {
-                return Err("two of its messages have one packet id");
-            }
+        if outgoing.len() > usize::from(MAXIMUM_IN_FLIGHT) {
+            return Err("it has more messages than can be in flight");
+        }
+        if !differ(outgoing.iter().map(|message| message.packet_id)) {
+            return Err("two of its messages have one packet id");
         }
         let ids = self.incoming_exactly_once.into_iter().map(packet_id);
-        let incoming = ids.collect::<Result<_, _>>()?;
+        let incoming: Vec<PacketId> = ids.collect::<Result<_, _>>()?;
+        if !differ(incoming.iter()) {
+            return Err("two of its inbound messages have one packet id");
+        }
         let subscriptions = self.subscriptions.into_iter().map(|stored| {
             topic::validate_filter(&stored.filter).map_err(|_| "a subscription has no filter")?;
             Ok(Subscription {
@@ -234,12 +239,20 @@ impl Stored<'_> {
                 qos: QoS::from_number(stored.qos).ok_or("a subscription has no such QoS")?,
             })
         });
-        let subscriptions = subscriptions.collect::<Result<_, &'static str>>()?;
+        let subscriptions = subscriptions.collect::<Result<Vec<_>, &'static str>>()?;
+        if !differ(subscriptions.iter().map(|kept| &kept.filter)) {
+            return Err("two of its subscriptions have one filter");
+        }
         let shadows = self.shadows.into_iter().map(StoredShadow::into_state);
+        let shadows: Vec<ShadowState> = shadows.collect::<Result<_, _>>()?;
+        let names = shadows.iter().map(|state| &state.name);
+        if !differ(names.map(|name| (name.product_id(), name.device_name()))) {
+            return Err("two of its shadows have one name");
+        }
         Ok(Session {
             mqtt: SessionState::restored(self.last_packet_id, outgoing, incoming),
             subscriptions,
-            shadows: shadows.collect::<Result<_, _>>()?,
+            shadows,
             nonce: nonce.flatten(),
             next_token: self.next_token,
             ..Session::default()
@@ -290,6 +303,12 @@ impl StoredShadow<'_> {
             answered: object(&self.answered)?,
         })
     }
+}
+
+/// Whether no two are equal.
+fn differ<T: Ord>(mut all: impl Iterator<Item = T>) -> bool {
+    let mut seen = BTreeSet::new();
+    all.all(|one| seen.insert(one))
 }
 
 fn packet_id(number: u16) -> Result<PacketId, &'static str> {

@@ -232,3 +232,6 @@ impl Session {
         token
     }
 }
+
+#[cfg(test)]
+mod tests;
