@@ -169,6 +169,7 @@ impl Engine {
             }
         }
         self.requests.recount();
+        self.keep_subscriptions();
         let kept_by_server = !self.config.clean_session;
         let lost = |request: &Request| match (&request.task, request.owner) {
             // A server that keeps the session keeps the subscription of a detached shadow too.
@@ -288,6 +289,18 @@ impl Engine {
         let task = Task::Unsubscribe { filter };
         self.requests
             .register(Owner::Engine, None, Progress::Held, task);
+    }
+
+    /// Attached shadows subscribe anew on this link and every later one: what is held to end such a
+    /// subscription would come behind that.
+    pub(super) fn keep_subscriptions(&mut self) {
+        let shadows = &self.shadows;
+        let ends = |request: &Request| {
+            request.owner == Owner::Engine
+                && request.progress == Progress::Held
+                && matches!(&request.task, Task::Unsubscribe { filter } if shadows.own(filter))
+        };
+        while self.requests.remove_first(ends).is_some() {}
     }
 
     /// Sends whatever can be sent by now.

@@ -57,8 +57,10 @@ impl Engine {
                 self.config.limits.check_name(name)?;
                 self.admit_subscription()?;
                 self.session.keep_shadow(name);
-                self.shadows
-                    .attach(name.clone(), self.config.behaviour.token_style.first())
+                let first = self.config.behaviour.token_style.first();
+                let id = self.shadows.attach(name.clone(), first);
+                self.keep_subscriptions();
+                id
             }
         };
         self.flush(now);
