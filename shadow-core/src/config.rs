@@ -181,7 +181,7 @@ pub enum VersionPolicy {
     /// alone, and deleting from `desired` waits for a later update, at most as long as
     /// [`Config::request_timeout`]; then it is tried again.
     Rebase {
-        /// How many conflicts in a row are put up with.
+        /// How many conflicts in a row are put up with; at least 1.
         tries: u8,
     },
 }

@@ -93,10 +93,10 @@ impl Learning<'_> {
             return false;
         };
         let version = document.version();
-        if let (Some(version), Some(known)) = (version, state.version)
-            && version < known
-            && (!own || self.shadow.link.risen)
-        {
+        // A conflict that comes without a document shows nothing, least of all that all is gone.
+        let shows = own || document.state().is_some();
+        let older = version < state.version && version.is_some();
+        if !shows || (older && (!own || self.shadow.link.risen)) {
             self.shadow.link.knowledge = Knowledge::Gap;
             return false;
         }
@@ -212,7 +212,8 @@ impl Learning<'_> {
             return;
         }
         self.shadow.link.fetching = false;
-        if self.shadow.link.conflicts > 0 {
+        // What has waited out its tries is tried anew.
+        if self.shadow.link.paused && self.shadow.link.conflicts > 0 {
             self.shadow.link.conflicts = 0;
             self.shadow.link.paused = false;
         }

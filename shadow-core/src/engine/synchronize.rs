@@ -486,13 +486,13 @@ impl Plan {
         let tries = match config.version_policy {
             VersionPolicy::Unchecked => 0,
             VersionPolicy::Strict => u8::MAX,
-            VersionPolicy::Rebase { tries } => tries,
+            VersionPolicy::Rebase { tries } => tries.max(1),
         };
         let may_check = known && shadow.link.conflicts < tries;
         let version = state.version.filter(|version| may_check && *version > 0);
         let may_delete = version.is_some()
             || config.version_policy == VersionPolicy::Unchecked
-            || (known && state.version.is_none());
+            || (known && !counts);
         let (reported, rest) = state.unacknowledged().split(limit);
         let whole = rest.is_empty();
         // A null may be longer than the value it stands for, but the key is there too.
@@ -504,6 +504,8 @@ impl Plan {
             answered
         } else {
             Object::default()
+        // A server whose documents have no version, or never another than 0, cannot check any.
+        let counts = state.version.is_some_and(|version| version > 0);
         };
         let everything = state.pending.is_empty() && answered == state.answered;
         let desired = if answered.is_empty() {
