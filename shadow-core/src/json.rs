@@ -17,7 +17,7 @@ mod patch;
 mod reader;
 mod serializer;
 
-pub(crate) use patch::Object;
+pub(crate) use patch::{DEEPEST, Object};
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};
 pub use serializer::SerializeError;

@@ -18,7 +18,8 @@ use super::shadows::{Knowledge, Shadow, Subscribed, UpdateUnderWay};
 use super::{Engine, SHORTEST_RETRY};
 use crate::config::{Config, VersionPolicy};
 use crate::event::{Delta, Outcome};
-use crate::json::{Json, JsonStyle, Object};
+use crate::json::{DEEPEST, Json, JsonStyle, Object, depth};
+use crate::limit::{Limit, LimitExceeded};
 use crate::mqtt::QoS;
 use crate::request::{RequestError, RequestId, ShadowId};
 use crate::tencent::request::{Part, parse_request};
@@ -48,10 +49,11 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Closed`], [`RequestError::UnknownShadow`]; [`RequestError::InvalidUpdate`] when
-    /// `patch` is no object or JSON cannot hold a value; [`RequestError::LimitExceeded`] when what is
-    /// reported altogether is too large or nests too deep, or one value is too large for a payload,
-    /// and [`RequestError::QueueFull`] when one is too large for the queue;
+    /// [`RequestError::Closed`], [`RequestError::UnknownShadow`];
+    /// [`RequestError::InvalidUpdate`] when `patch` is no object or JSON cannot hold a value;
+    /// [`RequestError::LimitExceeded`] when what is reported altogether is too large or nests too
+    /// deep (`patch` 32 levels at most, whatever [`Config::limits`] says), or one value is too large
+    /// for a payload, and [`RequestError::QueueFull`] when one is too large for the queue;
     /// [`RequestError::TooManyRequests`] when the ends of as many requests wait to be polled as may
     /// be open.
     pub fn report<R: Serialize + ?Sized>(
@@ -558,3 +560,5 @@ fn object<R: Serialize + ?Sized>(value: &R) -> Result<Object, RequestError> {
 fn answer(delta: &Delta) -> Object {
     Object::new(delta.state.as_str()).unwrap_or_default()
 }
+    // Below that one key could not be told from another.
+    LimitExceeded::check(Limit::DocumentDepth, depth(json.as_str()), DEEPEST)?;

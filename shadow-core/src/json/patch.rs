@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{JsonStyle, Reader, restyle, write_string};
 
 /// How deep objects are told apart into members. The vendor's documents have 6 levels at most.
-const DEEPEST: usize = 32;
+pub(crate) const DEEPEST: usize = 32;
 
 /// A JSON object as compact text, members sorted by key, no key twice.
 ///
