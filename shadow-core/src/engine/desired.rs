@@ -112,6 +112,7 @@ impl Learning<'_> {
             }
             return true;
         }
+        let before = state.clone();
         let part = |text: Option<&str>| text.and_then(Object::new).unwrap_or_default();
         let reported = part(document.reported());
         let delta = document.delta().and_then(Object::new);
@@ -146,7 +147,9 @@ impl Learning<'_> {
         };
         if content.is_empty() || (known && self.shadow.link.told) {
             state.pending = pending;
-            self.session.touch();
+            if moved || *state != before {
+                self.session.touch();
+            }
             return true;
         }
         self.tell(DeltaOrigin::Fetched, version, content, pending, known);

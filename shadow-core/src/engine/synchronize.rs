@@ -188,20 +188,32 @@ impl Engine {
         // bounded by both.
         self.config.limits.check_deleted(acknowledged.as_str())?;
         self.config.limits.check_deleted(contested.as_str())?;
-        state.acknowledged = acknowledged;
         shadow.contested = contested;
-        state.reported = reported;
         let answered = answered.common(&state.pending);
-        state.pending = state.pending.minus(&answered);
+        let pending = state.pending.minus(&answered);
         let all = state.answered.without(&answered).merged(&answered);
         // A cloud has no more to be answered than it can say at once. What is forgotten here comes
         // again as not answered.
         let fits = all.as_str().len() <= self.config.maximum_packet_size;
-        state.answered = if fits { all } else { answered };
+        let answered = if fits { all } else { answered };
+        // Most devices report all the time, and seldom anything new: that need not be stored.
+        let kept = [
+            &state.reported,
+            &state.acknowledged,
+            &state.pending,
+            &state.answered,
+        ];
+        let changed = kept != [&reported, &acknowledged, &pending, &answered];
+        state.reported = reported;
+        state.acknowledged = acknowledged;
+        state.pending = pending;
+        state.answered = answered;
         shadow.unsynchronized = true;
         shadow.link.paused = false;
         shadow.link.conflicts = 0;
-        self.session.touch();
+        if changed {
+            self.session.touch();
+        }
         let request = match reason {
             None => self.requests.join_report(id, REPORTS_APART),
             Some(_) => None,
@@ -492,6 +504,8 @@ impl Plan {
         };
         let may_check = known && shadow.link.conflicts < tries;
         let version = state.version.filter(|version| may_check && *version > 0);
+        // A server whose documents have no version, or never another than 0, cannot check any.
+        let counts = state.version.is_some_and(|version| version > 0);
         let may_delete = version.is_some()
             || config.version_policy == VersionPolicy::Unchecked
             || (known && !counts);
@@ -506,8 +520,6 @@ impl Plan {
             answered
         } else {
             Object::default()
-        // A server whose documents have no version, or never another than 0, cannot check any.
-        let counts = state.version.is_some_and(|version| version > 0);
         };
         let everything = state.pending.is_empty() && answered == state.answered;
         let desired = if answered.is_empty() {
@@ -552,6 +564,8 @@ fn object<R: Serialize + ?Sized>(value: &R) -> Result<Object, RequestError> {
     let refuse = |error: UpdateError| RequestError::InvalidUpdate(error.to_string());
     let json =
         Json::from_serialize(value).map_err(|error| refuse(UpdateError::Serialize(error)))?;
+    // Below that one key could not be told from another.
+    LimitExceeded::check(Limit::DocumentDepth, depth(json.as_str()), DEEPEST)?;
     let part = UpdatePart::Reported;
     Object::new(json.as_str()).ok_or_else(|| refuse(UpdateError::NotAnObject { part }))
 }
@@ -560,5 +574,3 @@ fn object<R: Serialize + ?Sized>(value: &R) -> Result<Object, RequestError> {
 fn answer(delta: &Delta) -> Object {
     Object::new(delta.state.as_str()).unwrap_or_default()
 }
-    // Below that one key could not be told from another.
-    LimitExceeded::check(Limit::DocumentDepth, depth(json.as_str()), DEEPEST)?;

@@ -453,10 +453,10 @@ impl Connection {
             ..
         } = self.settings;
         let kept = session_present || (version == ProtocolVersion::V31 && !clean_session);
-        if !session_present {
+        if !session_present && !session.incoming_exactly_once().is_empty() {
             session.incoming_exactly_once_mut().clear();
         }
-        if !kept {
+        if !kept && !session.outgoing().is_empty() {
             session.outgoing_mut().retain(|message| {
                 let taken_over = message.stage == Stage::PubComp;
                 done.extend(message.ticket.filter(|_| taken_over));

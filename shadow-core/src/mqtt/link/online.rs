@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::connection::{ConnectionTimer, Notice, Signal};
 use super::outbox::Outbox;
-use crate::mqtt::session::{SessionState, Stage};
+use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{
     EncodeError, Packet, PacketId, PacketKind, ProtocolVersion, PubAck, PubComp, PubRec, PubRel,
     QoS,
@@ -75,11 +75,12 @@ impl Online {
                 settle(session, packet_id, Stage::PubComp, kind)
             }
             Packet::PubRec(PubRec { packet_id }) => {
-                let known = session.outgoing_mut().iter_mut().find(|message| {
+                let of_id = |message: &Outgoing| {
                     message.packet_id == packet_id && message.stage != Stage::PubAck
-                });
-                let unknown = known.is_none();
-                if let Some(message) = known {
+                };
+                let index = session.outgoing().iter().position(of_id);
+                let unknown = index.is_none();
+                if let Some(message) = index.and_then(|i| session.outgoing_mut().get_mut(i)) {
                     message.stage = Stage::PubComp;
                     message.packet = Vec::new();
                 }
@@ -97,9 +98,10 @@ impl Online {
                 Notice::UnexpectedAcknowledgement { kind, packet_id }
             }
             Packet::PubRel(PubRel { packet_id, .. }) => {
-                session
-                    .incoming_exactly_once_mut()
-                    .retain(|id| *id != packet_id);
+                if session.incoming_exactly_once().contains(&packet_id) {
+                    let unreleased = session.incoming_exactly_once_mut();
+                    unreleased.retain(|id| *id != packet_id);
+                }
                 let complete = PubComp { packet_id };
                 push(outbox, PacketKind::PubComp, packet_id, |out| {
                     Ok(complete.encode(out))
