@@ -41,7 +41,8 @@ pub enum Event {
         shadow: ShadowId,
     },
     /// The server refused the subscription of a shadow's result topic (SUBACK 0x80). Requests that
-    /// wait for it end as [`Outcome::SubscriptionRefused`]. It is tried again on the next link.
+    /// wait for it end as [`Outcome::SubscriptionRefused`]; reports and answers wait on. It is tried
+    /// again on the next link.
     ShadowRefused {
         /// Which shadow.
         shadow: ShadowId,

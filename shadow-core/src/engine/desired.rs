@@ -224,6 +224,10 @@ impl Learning<'_> {
         if current && !self.shadow.link.ready {
             let ready = self.events.push(Event::Ready { shadow, document });
             self.shadow.link.ready = ready;
+            // Dropped, it would be waited for in vain.
+            if !ready && !self.shadow.link.fetching {
+                self.ask_at(Some(self.now + self.retry));
+            }
         }
     }
 

@@ -353,7 +353,9 @@ impl Engine {
         self.events.close();
     }
 
-    /// Ends an open request as cancelled. What has left cannot be called back.
+    /// Ends an open request as cancelled. What has left cannot be called back, and what was
+    /// [reported](Engine::report) or answered stays so: nobody waits for it any more, of all whose
+    /// reports were one request.
     ///
     /// # Errors
     ///
@@ -376,7 +378,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives an open request until `timeout` from now, instead of the configured time.
+    /// Gives an open request until `timeout` from now, instead of the configured time. A report has
+    /// no time unless it is given one here; then it ends as [`Outcome::TimedOut`] for all whose
+    /// reports were the same request, and the values stay.
     ///
     /// # Errors
     ///

@@ -11,8 +11,9 @@ use crate::time::Instant;
 
 impl Engine {
     /// Publishes a message on a topic that is no shadow's; the vendor's server retains nothing.
-    /// Without a link it waits for one until its deadline. A QoS 1 or 2 message that was sent stays in the session until it is acknowledged, over any number of
-    /// links; once its request has ended otherwise, only where the server kept the session too.
+    /// Without a link it waits for one until its deadline. A QoS 1 or 2 message that was sent stays
+    /// in the session until it is acknowledged, over any number of links; once its request has ended
+    /// otherwise, only where the server kept the session too.
     ///
     /// # Errors
     ///

@@ -29,8 +29,8 @@ impl Engine {
     }
 
     /// Attaches one more shadow, as that of a gateway's sub-device: subscribes its result topic on
-    /// this link and every later one. What the session holds of it goes on. Attaching a shadow whose subscription was refused tries
-    /// again under the same id.
+    /// this link and every later one. What the session holds of it goes on. Attaching a shadow whose
+    /// subscription was refused tries again under the same id.
     ///
     /// # Errors
     ///
@@ -68,7 +68,8 @@ impl Engine {
     }
 
     /// Detaches a shadow: its open requests end as cancelled, its result topic is unsubscribed, and
-    /// what was kept of its reported state is forgotten.
+    /// what the session kept of it is forgotten. A shadow of an earlier run that is not attached any
+    /// more stays in the session until it is attached and detached.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use shadow_core::event::Message;
 use shadow_core::mqtt::QoS;
-use shadow_core::{Config, Event, Outcome};
+use shadow_core::{Config, Event, Outcome, Timer};
 
 use crate::device::{Device, config, token};
 
@@ -108,4 +108,28 @@ fn ends_are_kept_whatever_they_hold() {
     // With all of them taken there is room again.
     device.reply("foreign-1", "get", 0, &document);
     assert!(matches!(device.event(), Event::Unmatched(_)));
+}
+
+/// The barrier that an application waits for comes once there is room for it.
+#[test]
+fn ready_is_told_again_if_it_was_dropped() {
+    let mut narrow = config();
+    narrow.maximum_events = 1;
+    let mut device = Device::online(narrow);
+    let subscribe = device.packet();
+    device.bytes(&[0x90, 3, subscribe[2], subscribe[3], 0]);
+    let get = token(&device.published());
+    let document = r#"{"state":{"reported":{}},"version":1}"#;
+    device.reply(&get, "get", 0, document);
+    let shadow = device.shadow();
+    let expected = [
+        Event::ShadowSubscribed { shadow },
+        Event::EventsLost { count: 1 },
+    ];
+    assert_eq!(device.events(), expected);
+    device.tick_until(Timer::Request);
+    let get = token(&device.published());
+    device.reply(&get, "get", 0, document);
+    assert!(matches!(device.event(), Event::Ready { .. }));
+    device.silent();
 }
