@@ -54,6 +54,9 @@ impl Object {
 
     /// This patched by `patch`: its nulls delete, its other leaves replace.
     pub(crate) fn merged(&self, patch: &Object) -> Object {
+        if patch.is_empty() {
+            return self.clone();
+        }
         let mut node = self.node();
         merge(&mut node, patch.node());
         Object::write(&node)
@@ -74,6 +77,9 @@ impl Object {
 
     /// This with every leaf that `patch` would change turned into null: unknown from now on.
     pub(crate) fn unsettled_by(&self, patch: &Object) -> Object {
+        if patch.is_empty() {
+            return self.clone();
+        }
         let mut node = self.node();
         unsettle(&mut node, patch.node());
         Object::write(&node)
@@ -107,6 +113,9 @@ impl Object {
     fn filtered(&self, other: &Object, kept: Filter) -> Object {
         if self.is_empty() || (other.is_empty() && kept == Filter::Same) {
             return Object::default();
+        }
+        if other.is_empty() {
+            return self.clone();
         }
         match filter(&self.node(), Some(&other.node()), kept) {
             Some(node) => Object::write(&node),
@@ -225,13 +234,15 @@ impl<'a> Node<'a> {
         if reader.peek() != Some(b'{') || depth == DEEPEST {
             return Node::Leaf(reader.value());
         }
-        let mut members = Members::new();
+        let mut members = Vec::new();
         reader.members(|key, reader| {
             let value = Node::next(reader, depth + 1);
             let key = String::from_utf8_lossy(key).into_owned();
-            members.insert(Cow::Owned(key), value);
+            members.push((Cow::Owned(key), value));
         });
-        Node::Members(members)
+        // What was written here is sorted, of which a map is made without a search for each. Of
+        // equal keys the last holds.
+        Node::Members(members.into_iter().collect())
     }
 
     fn is_null(&self) -> bool {
