@@ -22,6 +22,7 @@ mod plain;
 mod profile;
 mod reports;
 mod requests;
+mod restart;
 mod robustness;
 mod servers;
 mod shadow;
