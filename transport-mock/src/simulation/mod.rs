@@ -29,15 +29,19 @@
 //! assert_eq!(first, "    0.000000 device connects");
 //! ```
 
+mod actions;
 mod carry;
 mod device;
 pub mod fault;
 mod inject;
+mod invariant;
 mod model;
 mod network;
 mod play;
 mod random;
 pub mod script;
+mod stage;
+mod tally;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -52,8 +56,9 @@ use device::{Device, Ills, Power};
 use fault::{Direction, FaultCounts, FaultKind};
 use network::Network;
 
-pub use model::{Checks, Invariant, Violation};
-pub use play::{Failure, Tally, play, trace};
+pub use invariant::{Checks, Invariant, Violation};
+pub use play::{play, trace};
+pub use tally::{Failure, Tally};
 
 /// Names a device of a [`Simulation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,132 +5,15 @@
 //! retries. Each method is told what happened and says whether it may be so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shadow_core::{Delta, Outcome, RequestId};
 
+use super::invariant::{Checks, Invariant, Violation};
 use super::script::{KEYS, Key, Policy};
 
 /// Of each leaf its value, if it is there.
 pub(super) type Leaves = [Option<u64>; KEYS];
-
-/// Something that must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Invariant {
-    /// At rest the cloud's `reported` is what the device last reported, key by key.
-    Reported,
-    /// The engine's copy of `reported` is what the device last reported.
-    Copy,
-    /// At rest every value that is desired was told.
-    Told,
-    /// One version with one content is told once as new, and only what was told is told again.
-    ToldOnce,
-    /// The device deletes nothing of `desired` but what it has answered, and at rest all of that.
-    Answered,
-    /// Each request ends exactly once.
-    EndsOnce,
-    /// It ends as what is true.
-    Truth,
-    /// Everything stays within the configured bounds.
-    Bounds,
-    /// Once nothing is wrong any more, everything comes to rest.
-    Rest,
-}
-
-impl Invariant {
-    /// All of them.
-    pub const ALL: [Invariant; 9] = [
-        Invariant::Reported,
-        Invariant::Copy,
-        Invariant::Told,
-        Invariant::ToldOnce,
-        Invariant::Answered,
-        Invariant::EndsOnce,
-        Invariant::Truth,
-        Invariant::Bounds,
-        Invariant::Rest,
-    ];
-
-    /// What it is called in a table.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Invariant::Reported => "reported in step at rest",
-            Invariant::Copy => "the engine's copy of reported",
-            Invariant::Told => "every desired value told",
-            Invariant::ToldOnce => "told once as new",
-            Invariant::Answered => "only answers delete, and all do",
-            Invariant::EndsOnce => "requests end once",
-            Invariant::Truth => "requests end truthfully",
-            Invariant::Bounds => "within bounds",
-            Invariant::Rest => "comes to rest",
-        }
-    }
-}
-
-/// An invariant that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Which.
-    pub invariant: Invariant,
-    /// What was wrong.
-    pub what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.invariant.name(), self.what)
-    }
-}
-
-impl std::error::Error for Violation {}
-
-/// How often each invariant was checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
-    counts: [u64; Invariant::ALL.len()],
-}
-
-impl Checks {
-    /// How often this one was.
-    #[must_use]
-    pub fn of(&self, invariant: Invariant) -> u64 {
-        self.counts.get(invariant as usize).copied().unwrap_or(0)
-    }
-
-    /// Each with its count.
-    pub fn iter(&self) -> impl Iterator<Item = (Invariant, u64)> + '_ {
-        Invariant::ALL.into_iter().map(|one| (one, self.of(one)))
-    }
-
-    /// Adds another's counts.
-    pub fn add(&mut self, other: &Checks) {
-        for (count, more) in self.counts.iter_mut().zip(other.counts) {
-            *count += more;
-        }
-    }
-
-    pub(super) fn that(
-        &mut self,
-        invariant: Invariant,
-        holds: bool,
-        what: impl FnOnce() -> String,
-    ) -> Result<(), Violation> {
-        if let Some(count) = self.counts.get_mut(invariant as usize) {
-            *count += 1;
-        }
-        match holds {
-            true => Ok(()),
-            false => Err(Violation {
-                invariant,
-                what: what(),
-            }),
-        }
-    }
-}
 
 /// What an open request is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +54,8 @@ pub(super) struct Model {
     reported: [Leaf; KEYS],
     /// What the cloud's `desired` is.
     desired: Leaves,
+    /// What the application desired last since all was at rest, and has not withdrawn.
+    wanted: Leaves,
     told: BTreeSet<u64>,
     /// With the number of the store in which the device remembers that it was told.
     told_as_new: Vec<(u64, Option<u64>, String)>,
@@ -195,6 +80,7 @@ impl Model {
             policy,
             reported: Default::default(),
             desired: Leaves::default(),
+            wanted: Leaves::default(),
             told: BTreeSet::new(),
             told_as_new: Vec::new(),
             answered: Default::default(),
@@ -214,8 +100,10 @@ impl Model {
 
     /// The application desires this.
     pub(super) fn desired(&mut self, key: Key, value: Option<u64>) {
-        if let Some(desired) = self.desired.get_mut(key as usize) {
-            *desired = value;
+        for leaves in [&mut self.desired, &mut self.wanted] {
+            if let Some(desired) = leaves.get_mut(key as usize) {
+                *desired = value;
+            }
         }
     }
 
@@ -450,6 +338,7 @@ impl Model {
         self.desired = *desired;
         // A version can stand for something else now, and for the same once more.
         self.losses_since_rest += 1;
+        self.wanted = *desired;
         // What was answered and deleted may be there again.
         self.done.clear();
         self.unsettle();
@@ -509,13 +398,22 @@ impl Model {
                 format!("{key:?} is {cloud:?} in the cloud, and the device last said {last:?}")
             })?;
         }
-        let parts = desired.iter().zip(reported);
-        for (key, (desired, reported)) in Key::ALL.into_iter().zip(parts) {
-            let Some(value) = desired else { continue };
-            let told = self.told.contains(value) || desired == reported;
+        // What nobody was told of may be gone only where versions do not tell one from another.
+        let may_be_gone = self.policy == Policy::Unchecked || self.losses_since_rest > 0;
+        let parts = self.wanted.iter().zip(desired).zip(reported);
+        for (key, ((wanted, desired), reported)) in Key::ALL.into_iter().zip(parts) {
+            let Some(value) = wanted.or(*desired) else {
+                continue;
+            };
+            let told = self.told.contains(&value)
+                || *reported == Some(value)
+                || (may_be_gone && *desired != Some(value));
             checks.that(Invariant::Told, told, || {
-                format!("{value} is desired of {key:?}, and the device was never told")
+                format!("{value} was desired of {key:?}, and the device was never told")
             })?;
+        }
+        for (key, desired) in Key::ALL.into_iter().zip(desired) {
+            let Some(value) = desired else { continue };
             let left = self.done.contains(value) && matches!(self.policy, Policy::Rebase { .. });
             checks.that(Invariant::Answered, !left, || {
                 format!("{value} of {key:?} was answered and is desired still")
@@ -533,6 +431,7 @@ impl Model {
                 leaf.said.drain(..old);
             }
         }
+        self.wanted = Leaves::default();
         let desired: BTreeSet<u64> = self.desired.iter().flatten().copied().collect();
         self.told.retain(|value| desired.contains(value));
         for answered in &mut self.answered {

@@ -1,107 +1,18 @@
 //! Runs a script and checks what must hold.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
-use shadow_core::config::VersionPolicy;
-use shadow_core::mqtt::QoS;
-use shadow_core::tencent::{DeviceInfo, ShadowName, Update, VERSION_CONFLICT};
-use shadow_core::{
-    Config, Delta, Event, Instant, Outcome, Publication, RequestError, RequestId, Session,
-    ShadowId, WallTime,
-};
+use shadow_core::tencent::{DeviceInfo, ShadowName, VERSION_CONFLICT};
+use shadow_core::{Delta, Event, Instant, Outcome, Session, ShadowId};
 
-use super::fault::{Documents, Fault, FaultCounts};
-use super::model::{Asked, Checks, Invariant, Leaves, Model, Violation, leaves, patch, requested};
-use super::script::{Answer, Key, Policy, Script, Setup, Step};
-use super::{DeviceId, Latency, Simulation};
-use crate::cloud::{Cloud, CloudConfig};
-use crate::server::{Credentials, KnownDevice, ServerConfig};
-use crate::service::{DeltaPush, ServiceConfig};
-
-/// What came of a script, or of many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many scripts were run to their end.
-    pub schedules: u64,
-    /// How many steps they had.
-    pub steps: u64,
-    /// How many inputs and outputs their engines had.
-    pub engine_steps: u64,
-    /// The most that a single script's had.
-    pub deepest: u64,
-    /// How often everything came to rest.
-    pub rests: u64,
-    /// The time that passed in them, in microseconds.
-    pub virtual_micros: u64,
-    /// The faults that took effect.
-    pub faults: FaultCounts,
-    /// The invariants that were checked.
-    pub checks: Checks,
-}
-
-impl Tally {
-    /// Adds another's.
-    pub fn add(&mut self, other: &Tally) {
-        self.schedules += other.schedules;
-        self.steps += other.steps;
-        self.engine_steps += other.engine_steps;
-        self.deepest = self.deepest.max(other.deepest);
-        self.rests += other.rests;
-        self.virtual_micros += other.virtual_micros;
-        self.faults.add(&other.faults);
-        self.checks.add(&other.checks);
-    }
-}
-
-/// A table of it, one line each.
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hours = self.virtual_micros / 3_600_000_000;
-        for (name, count) in [
-            ("schedules", self.schedules),
-            ("steps", self.steps),
-            ("engine inputs and outputs", self.engine_steps),
-            ("deepest run", self.deepest),
-            ("times at rest", self.rests),
-            ("virtual hours", hours),
-        ] {
-            writeln!(f, "{name:<34}{count:>14}")?;
-        }
-        writeln!(f, "faults that took effect")?;
-        for (kind, count) in self.faults.iter() {
-            writeln!(f, "  {kind:<32}{count:>14}")?;
-        }
-        writeln!(f, "invariants checked")?;
-        for (invariant, count) in self.checks.iter() {
-            writeln!(f, "  {:<32}{count:>14}", invariant.name())?;
-        }
-        Ok(())
-    }
-}
-
-/// A script in which something did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// At which step of the script; one past the last for the rest at its end.
-    pub step: usize,
-    /// What.
-    pub violation: Violation,
-    /// The trace, if one was asked for.
-    pub trace: Vec<String>,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.trace {
-            writeln!(f, "{line}")?;
-        }
-        write!(f, "step {}: {}", self.step, self.violation)
-    }
-}
-
-impl std::error::Error for Failure {}
+use super::fault::{Documents, Fault};
+use super::invariant::{Checks, Invariant, Violation};
+use super::model::{Asked, Leaves, Model, leaves, requested};
+use super::script::{Answer, Script, Step};
+use super::stage::{cloud, config, device, latency};
+use super::tally::{Failure, Tally};
+use super::{DeviceId, Simulation};
 
 /// Runs a script to rest and says what it met.
 ///
@@ -137,10 +48,10 @@ pub fn trace(script: &Script) -> Vec<String> {
     play.simulation.take_trace()
 }
 
-struct Play {
-    simulation: Simulation,
-    actors: Vec<Actor>,
-    checks: Checks,
+pub(super) struct Play {
+    pub(super) simulation: Simulation,
+    pub(super) actors: Vec<Actor>,
+    pub(super) checks: Checks,
     step: usize,
     rests: u64,
     /// The last value written; no value is written twice.
@@ -150,23 +61,21 @@ struct Play {
 }
 
 /// A device's application, and what stands beside it.
-struct Actor {
-    id: DeviceId,
-    name: ShadowName,
-    shadow: ShadowId,
-    model: Model,
+pub(super) struct Actor {
+    pub(super) id: DeviceId,
+    pub(super) name: ShadowName,
+    pub(super) shadow: ShadowId,
+    pub(super) model: Model,
     /// Deltas that it was told and has not answered.
-    deltas: VecDeque<Delta>,
+    pub(super) deltas: VecDeque<Delta>,
     at_once: Option<Answer>,
     /// The document's version, as it last heard of it.
-    heard: Option<u64>,
+    pub(super) heard: Option<u64>,
     /// The version that was last looked at in the cloud.
     looked: Option<u64>,
     reported: Leaves,
     desired: Leaves,
 }
-
-const WALL: WallTime = WallTime::from_unix_millis(1_626_770_697_670);
 
 /// So many reports of a shadow can be open beyond the bound on requests: what is reported later
 /// joins one of them, and is never refused for it.
@@ -458,233 +367,9 @@ impl Play {
         Ok(())
     }
 
-    fn value(&mut self) -> u64 {
+    pub(super) fn value(&mut self) -> u64 {
         self.value += 1;
         self.value
-    }
-
-    /// A device's actor, unless it has no power.
-    fn awake(&mut self, index: usize) -> Option<&mut Actor> {
-        let actor = self.actors.get_mut(index)?;
-        (!self.simulation.is_dark(actor.id)).then_some(actor)
-    }
-
-    fn desire(&mut self, index: usize, values: &[(Key, Option<u64>)]) {
-        let Some(actor) = self.actors.get_mut(index) else {
-            return;
-        };
-        let patch = patch(values.iter().copied()).to_string();
-        if self.simulation.set_desired(&actor.name, &patch).is_ok() {
-            for (key, value) in values {
-                actor.model.desired(*key, *value);
-            }
-        }
-    }
-
-    /// Makes a request; one that is refused changes nothing.
-    fn request(
-        &mut self,
-        index: usize,
-        asked: Asked,
-        make: impl FnOnce(
-            &mut shadow_core::Engine,
-            Instant,
-            ShadowId,
-        ) -> Result<RequestId, RequestError>,
-    ) -> Result<bool, Violation> {
-        let Some(actor) = self.awake(index) else {
-            return Ok(false);
-        };
-        let (id, shadow) = (actor.id, actor.shadow);
-        let made = self
-            .simulation
-            .with(id, |engine, now| make(engine, now, shadow));
-        let refusal = made.as_ref().err();
-        let expected = matches!(
-            refusal,
-            None | Some(RequestError::TooManyRequests { .. } | RequestError::QueueFull { .. })
-        );
-        self.checks.that(Invariant::Bounds, expected, || {
-            format!("a request was refused: {refusal:?}")
-        })?;
-        let (Ok(request), Some(actor)) = (made, self.actors.get_mut(index)) else {
-            return Ok(false);
-        };
-        actor.model.asked(&mut self.checks, request, asked)?;
-        Ok(true)
-    }
-
-    fn report(&mut self, index: usize, values: &[(Key, Option<u64>)]) -> Result<(), Violation> {
-        let Some(actor) = self.awake(index) else {
-            return Ok(());
-        };
-        let before = actor.model.clone();
-        let said = said(&mut actor.model, values);
-        let asked = Asked::Report(said);
-        let patch = patch(values.iter().copied());
-        let made = self.request(index, asked, |engine, now, shadow| {
-            engine.report(now, shadow, &patch)
-        })?;
-        self.take_back(index, made, before);
-        Ok(())
-    }
-
-    fn report_again(&mut self, index: usize, leaves: Vec<(Key, usize)>) -> Result<(), Violation> {
-        let asked = Asked::Report(leaves);
-        self.request(index, asked, |engine, now, shadow| {
-            engine.report(now, shadow, &serde_json::json!({}))
-        })?;
-        Ok(())
-    }
-
-    /// What was refused was never said.
-    fn take_back(&mut self, index: usize, made: bool, before: Model) {
-        if !made && let Some(actor) = self.actors.get_mut(index) {
-            actor.model = before;
-        }
-    }
-
-    fn update(&mut self, index: usize, key: Key, checked: bool) -> Result<(), Violation> {
-        let value = self.value();
-        let Some(actor) = self.awake(index) else {
-            return Ok(());
-        };
-        let before = actor.model.clone();
-        let version = actor.heard.filter(|_| checked);
-        actor.model.said(key, Some(value), true);
-        let mut update = Update::new().reported(patch([(key, Some(value))]));
-        if let Some(version) = version {
-            update = update.version(version);
-        }
-        let asked = Asked::Update(value);
-        let made = self.request(index, asked, |engine, now, shadow| {
-            engine.update(now, shadow, &update)
-        })?;
-        self.take_back(index, made, before);
-        Ok(())
-    }
-
-    fn publish(&mut self, index: usize, qos: u8) -> Result<(), Violation> {
-        let Some(actor) = self.awake(index) else {
-            return Ok(());
-        };
-        let topic = format!(
-            "{}/{}/data",
-            actor.name.product_id(),
-            actor.name.device_name()
-        );
-        let qos = qos.min(2);
-        self.request(index, Asked::Publish { qos }, |engine, now, _| {
-            let quality = QoS::from_number(qos).unwrap_or(QoS::AtMostOnce);
-            engine.publish(now, &Publication::new(&topic, b"!").qos(quality))
-        })?;
-        Ok(())
-    }
-
-    fn answer(&mut self, index: usize, delta: &Delta, how: Answer) -> Result<(), Violation> {
-        let first = first_member(delta);
-        match how {
-            Answer::Accept => self.accept(index, delta),
-            Answer::AcceptAs => {
-                let wanted = leaves(delta.state.as_str());
-                let values: Vec<_> = Key::ALL
-                    .into_iter()
-                    .zip(wanted)
-                    .filter(|(_, value)| value.is_some())
-                    .map(|(key, _)| (key, Some(self.value())))
-                    .collect();
-                self.accept_as(index, delta, &values)
-            }
-            Answer::Reject => self.reject(index, delta),
-            Answer::Partial => {
-                self.accept(index, &delta.only(&[first.as_str()]))?;
-                let rest = delta.without(&[first.as_str()]);
-                match rest.state.as_str() {
-                    "{}" => Ok(()),
-                    _ => self.reject(index, &rest),
-                }
-            }
-            Answer::First => {
-                let rest = delta.without(&[first.as_str()]);
-                if rest.state.as_str() != "{}"
-                    && let Some(actor) = self.actors.get_mut(index)
-                {
-                    actor.deltas.push_back(rest);
-                }
-                self.accept(index, &delta.only(&[first.as_str()]))
-            }
-            Answer::Ignore => Ok(()),
-        }
-    }
-
-    fn accept(&mut self, index: usize, delta: &Delta) -> Result<(), Violation> {
-        let values = leaves(delta.state.as_str());
-        let values: Vec<_> = Key::ALL
-            .into_iter()
-            .zip(values)
-            .filter(|(_, value)| value.is_some())
-            .collect();
-        self.accept_with(index, delta, &values, |engine, now, delta| {
-            engine.accept(now, delta)
-        })
-    }
-
-    fn accept_as(
-        &mut self,
-        index: usize,
-        delta: &Delta,
-        values: &[(Key, Option<u64>)],
-    ) -> Result<(), Violation> {
-        let patch = patch(values.iter().copied());
-        self.accept_with(index, delta, values, |engine, now, delta| {
-            engine.accept_as(now, delta, &patch)
-        })
-    }
-
-    fn accept_with(
-        &mut self,
-        index: usize,
-        delta: &Delta,
-        values: &[(Key, Option<u64>)],
-        accept: impl FnOnce(
-            &mut shadow_core::Engine,
-            Instant,
-            &Delta,
-        ) -> Result<RequestId, RequestError>,
-    ) -> Result<(), Violation> {
-        let Some(actor) = self.awake(index) else {
-            return Ok(());
-        };
-        let before = actor.model.clone();
-        let said = said(&mut actor.model, values);
-        actor.model.answered(&leaves(delta.state.as_str()));
-        let asked = Asked::Report(said);
-        let made = self.request(index, asked, |engine, now, _| accept(engine, now, delta))?;
-        self.answer_later(index, made, delta);
-        self.take_back(index, made, before);
-        Ok(())
-    }
-
-    fn reject(&mut self, index: usize, delta: &Delta) -> Result<(), Violation> {
-        let values = leaves(delta.state.as_str());
-        let Some(actor) = self.awake(index) else {
-            return Ok(());
-        };
-        let before = actor.model.clone();
-        actor.model.answered(&values);
-        let asked = Asked::Reject(values);
-        let made = self.request(index, asked, |engine, now, _| {
-            engine.reject(now, delta, "not today")
-        })?;
-        self.answer_later(index, made, delta);
-        self.take_back(index, made, before);
-        Ok(())
-    }
-
-    fn answer_later(&mut self, index: usize, made: bool, delta: &Delta) {
-        if !made && let Some(actor) = self.actors.get_mut(index) {
-            actor.deltas.push_front(delta.clone());
-        }
     }
 
     /// What holds at any time, in every state.
@@ -748,12 +433,10 @@ impl Play {
                     self.report_again(index, Vec::new())?;
                 }
             }
-            if self.actors.iter().all(|actor| self.is_at_rest(actor)) {
-                break;
-            }
+            let rests = self.actors.iter().all(|actor| self.is_at_rest(actor));
             let waited = self.simulation.now().saturating_since(begin);
             self.checks
-                .that(Invariant::Rest, waited < LONGEST_REST, || {
+                .that(Invariant::Rest, rests || waited < LONGEST_REST, || {
                     let states = self.actors.iter().map(|actor| {
                         let engine = self.simulation.engine(actor.id);
                         let (online, synchronized) =
@@ -765,6 +448,9 @@ impl Play {
                     });
                     states.collect::<Vec<_>>().join("; ")
                 })?;
+            if rests {
+                break;
+            }
             step = (step * 2).min(Duration::from_secs(60));
         }
         self.rests += 1;
@@ -785,67 +471,4 @@ impl Play {
             && actor.model.open.is_empty()
             && actor.deltas.is_empty()
     }
-}
-
-/// Has a model remember what the device says; returns where.
-fn said(model: &mut Model, values: &[(Key, Option<u64>)]) -> Vec<(Key, usize)> {
-    let say = |(key, value): &(Key, Option<u64>)| (*key, model.said(*key, *value, false));
-    values.iter().map(say).collect()
-}
-
-/// The first member of a delta's state.
-fn first_member(delta: &Delta) -> String {
-    let text = delta.state.as_str();
-    text.split('"').nth(1).unwrap_or_default().to_owned()
-}
-
-fn device(number: u8) -> DeviceInfo {
-    let name = format!("device{number}");
-    DeviceInfo::with_key("EXAMPLE001", &name, "c2VjcmV0").expect("within the vendor's limits")
-}
-
-fn latency(setup: &Setup) -> Latency {
-    let (to_cloud, to_device) = setup.latency;
-    Latency {
-        to_cloud: Duration::from_millis(to_cloud.into()),
-        to_device: Duration::from_millis(to_device.into()),
-    }
-}
-
-fn cloud(setup: &Setup, devices: &[DeviceInfo], now: Instant) -> Cloud {
-    let known = devices.iter().cloned().map(KnownDevice::new).collect();
-    let config = CloudConfig {
-        server: ServerConfig {
-            credentials: Credentials::Devices(known),
-            ..ServerConfig::default()
-        },
-        service: ServiceConfig {
-            delta_push: match setup.push_changes {
-                true => DeltaPush::Changes,
-                false => DeltaPush::Whole,
-            },
-            count_unchanged: setup.count_unchanged,
-            ..ServiceConfig::default()
-        },
-    };
-    Cloud::new(config, now, WALL)
-}
-
-fn config(setup: &Setup, device: &DeviceInfo) -> Config {
-    let mut config = Config::new(device);
-    config.shadow_qos = QoS::from_number(setup.qos).unwrap_or(QoS::AtLeastOnce);
-    config.clean_session = setup.clean_session;
-    config.keep_alive = setup.keep_alive;
-    config.version_policy = match setup.policy {
-        Policy::Unchecked => VersionPolicy::Unchecked,
-        Policy::Strict => VersionPolicy::Strict,
-        Policy::Rebase { tries } => VersionPolicy::Rebase { tries },
-    };
-    if setup.narrow {
-        config.maximum_requests = 4;
-        config.maximum_queued_bytes = 700;
-        config.maximum_in_flight = 2;
-        config.maximum_events = 3;
-    }
-    config
 }

@@ -12,10 +12,29 @@ mod regressions;
 mod strategy;
 mod sweeps;
 
+use proptest::prelude::Rng as _;
 use proptest::prelude::*;
-use strategy::{Scripts, attempt, shrink};
+use proptest::strategy::NewTree;
+use proptest::test_runner::TestRunner;
+use strategy::{ScriptTree, attempt, script, shrink};
 use transport_mock::simulation::fault::Fault;
 use transport_mock::simulation::script::{Script, Setup, Step};
+
+/// Random scripts of up to so many steps.
+#[derive(Clone, Copy, Debug)]
+struct Scripts {
+    longest: u64,
+}
+
+impl Strategy for Scripts {
+    type Tree = ScriptTree;
+    type Value = Script;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Scripts> {
+        let seed = runner.rng().next_u64();
+        Ok(ScriptTree::new(script(seed, self.longest)))
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -27,7 +46,7 @@ proptest! {
 
     /// As the example does with as many as one likes.
     #[test]
-    fn whatever_happens_the_guarantee_holds(script in (Scripts { longest: 60 })) {
+    fn whatever_happens_the_guarantee_holds(script in Scripts { longest: 60 }) {
         let played = attempt(&script, false);
         prop_assert!(played.is_ok(), "{}", played.unwrap_err());
     }

@@ -3,28 +3,11 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use proptest::prelude::Rng as _;
-use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use transport_mock::simulation::fault::{Fault, WireFault};
 use transport_mock::simulation::script::{Answer, Script, Setup, Step};
 use transport_mock::simulation::{Tally, play};
-
-/// Random scripts of up to so many steps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scripts {
-    pub(crate) longest: u64,
-}
-
-impl Strategy for Scripts {
-    type Tree = ScriptTree;
-    type Value = Script;
-
-    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Scripts> {
-        let seed = runner.rng().next_u64();
-        Ok(ScriptTree::new(script(seed, self.longest)))
-    }
-}
 
 /// The script of a seed: short ones are more frequent than long ones.
 pub(crate) fn script(seed: u64, longest: u64) -> Script {
