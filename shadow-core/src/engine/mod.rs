@@ -327,6 +327,12 @@ impl Engine {
         while let Some(request) = self.requests.remove_first(overdue) {
             self.time_out(now, &request);
         }
+        if self.connection.is_stuck(now, &self.session.mqtt) {
+            let cause = DisconnectCause::PublishUnacknowledged;
+            let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+            let notice = self.connection.fail(now, cause, timing);
+            self.handle_notice(now, notice);
+        }
         self.flush(now);
     }
 

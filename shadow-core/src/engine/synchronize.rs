@@ -149,7 +149,7 @@ impl Engine {
         if self.connection.is_closed() {
             return Err(RequestError::Closed);
         }
-        let leaf = patch.largest_leaf() + ENVELOPE;
+        let leaf = patch.largest_leaf() * self.stretch() + ENVELOPE;
         let limit = self.config.maximum_queued_bytes;
         self.config.limits.check_payload(leaf)?;
         if leaf > limit && !patch.is_empty() {
@@ -235,11 +235,15 @@ impl Engine {
     fn largest_update(&self) -> usize {
         let limit = self.config.limits.largest_payload();
         let limit = limit.min(self.config.maximum_queued_bytes);
-        let room = limit.saturating_sub(ENVELOPE);
+        limit.saturating_sub(ENVELOPE) / self.stretch()
+    }
+
+    /// How many times longer than compact text it becomes when it is written, at most.
+    fn stretch(&self) -> usize {
         match self.config.behaviour.json_style {
-            JsonStyle::Compact => room,
+            JsonStyle::Compact => 1,
             // A character of two bytes takes six there.
-            JsonStyle::Python => room / 3,
+            JsonStyle::Python => 3,
         }
     }
 

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Nonce, Session, ShadowState, Subscription};
 use crate::json::Object;
-use crate::mqtt::link::MAXIMUM_IN_FLIGHT;
+use crate::mqtt::link::{MAXIMUM_IN_FLIGHT, MAXIMUM_UNRELEASED};
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{Packet, PacketId, ProtocolVersion, QoS, topic};
 use crate::tencent::ShadowName;
@@ -229,6 +229,9 @@ impl Stored<'_> {
         }
         let ids = self.incoming_exactly_once.into_iter().map(packet_id);
         let incoming: Vec<PacketId> = ids.collect::<Result<_, _>>()?;
+        if incoming.len() > MAXIMUM_UNRELEASED {
+            return Err("too many inbound messages are unreleased");
+        }
         if !differ(incoming.iter()) {
             return Err("two of its inbound messages have one packet id");
         }

@@ -196,6 +196,21 @@ fn more_messages_than_can_be_in_flight_are_an_error() {
     assert!(matches!(read(&bodies[1]), Err(SessionError::Corrupted(_))));
 }
 
+/// An engine would end the link over one more.
+#[test]
+fn more_unreleased_messages_than_an_engine_keeps_are_an_error() {
+    let bodies = [256, 257].map(|count| {
+        let ids: Vec<String> = (1..=count).map(|id: u16| alloc::format!("{id}")).collect();
+        let start = BODY.find(r#""incoming_exactly_once":["#).unwrap();
+        let end = start + BODY[start..].find(']').unwrap();
+        let (head, tail) = (&BODY[..start], &BODY[end..]);
+        let ids = ids.join(",");
+        alloc::format!(r#"{head}"incoming_exactly_once":[{ids}{tail}"#)
+    });
+    assert!(read(&bodies[0]).is_ok());
+    assert!(matches!(read(&bodies[1]), Err(SessionError::Corrupted(_))));
+}
+
 #[test]
 fn thousands_of_shadows_are_read_in_time() {
     let mut session = Session::new();

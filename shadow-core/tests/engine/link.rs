@@ -2,8 +2,11 @@
 
 use core::time::Duration;
 
-use shadow_core::mqtt::ConnectReturnCode;
-use shadow_core::{Config, DisconnectCause, Event, Session, Timer, TransportFailure, WallTime};
+use shadow_core::mqtt::{ConnectReturnCode, QoS};
+use shadow_core::{
+    Config, DisconnectCause, Event, Outcome, Publication, Session, Timer, TransportFailure,
+    WallTime,
+};
 
 use crate::device::{Device, Out, config};
 
@@ -379,4 +382,51 @@ fn a_login_too_long_for_connect_is_told() {
         DisconnectCause::InvalidConnect(_)
     ));
     assert_eq!(device.poll(), [Out::Close]);
+}
+
+/// A server that is alive and takes nothing would keep the window full for as long as the link lasts.
+#[test]
+fn a_server_that_acknowledges_nothing_loses_the_link() {
+    let mut config = Config::plain("tool");
+    config.maximum_in_flight = 2;
+    let mut device = Device::online(config);
+    let message = Publication::new("t", b"").qos(QoS::AtLeastOnce);
+    for _ in 0..2 {
+        device.engine.publish(device.now, &message).unwrap();
+    }
+    assert_eq!(device.poll().len(), 2);
+    device.wait(4 * SECOND);
+    let third = device.engine.publish(device.now, &message).unwrap();
+    device.silent();
+    device.tick(Timer::Request, 6 * SECOND);
+    let events = device.events();
+    assert_eq!(events.len(), 3, "{events:?}");
+    assert_eq!(
+        cause(events[2].clone()),
+        DisconnectCause::PublishUnacknowledged
+    );
+    // On the next link it is taken, as the server kept no session of those that were given up.
+    device.poll();
+    device.tick_until(Timer::Reconnect);
+    device.connect(false);
+    let publish = device.packet();
+    assert_eq!(publish[0], 0x32);
+    device.bytes(&[0x40, 2, publish[5], publish[6]]);
+    assert_eq!(device.outcome(third), Outcome::Published);
+}
+
+#[test]
+fn one_message_that_is_awaited_keeps_the_link() {
+    let mut config = Config::plain("tool");
+    config.maximum_in_flight = 2;
+    let mut device = Device::online(config);
+    let message = Publication::new("t", b"").qos(QoS::AtLeastOnce);
+    let (now, long) = (device.now, Duration::from_secs(1_000));
+    device.engine.publish(now, &message).unwrap();
+    let patient = device.engine.publish(now, &message).unwrap();
+    device.engine.set_timeout(now, patient, long).unwrap();
+    device.poll();
+    device.tick(Timer::Request, 10 * SECOND);
+    assert_eq!(device.events().len(), 1);
+    assert!(device.engine.is_online());
 }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 use shadow_core::event::DeltaOrigin;
+use shadow_core::json::JsonStyle;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::Update;
 use shadow_core::{
@@ -620,6 +621,27 @@ fn a_refused_update_is_told_and_tried_again_with_the_next_report() {
     report(&mut device, &json!({"b": 1}));
     let (sent, _) = update(&mut device);
     assert_eq!(sent["state"], json!({"reported": {"a": 1, "b": 1}}));
+}
+
+/// Escaped as Python does it, two bytes of text become six.
+#[test]
+fn a_value_that_grows_when_it_is_written_does_not_exceed_a_payload() {
+    let mut python = config();
+    python.behaviour.json_style = JsonStyle::Python;
+    let mut device = Device::ready(python);
+    let shadow = device.shadow();
+    let limit = 16_384;
+    for characters in [1_000, 2_600, 2_700, 5_000, 8_000] {
+        let value = json!({"a": "\u{e9}".repeat(characters)});
+        if device.engine.report(device.now, shadow, &value).is_ok() {
+            let (_, token) = update(&mut device);
+            accept_update(&mut device, &token, 2);
+            device.events();
+            assert!(characters * 6 < limit, "{characters} fit");
+        } else {
+            assert!(characters > 2_600, "{characters} would fit");
+        }
+    }
 }
 
 #[test]

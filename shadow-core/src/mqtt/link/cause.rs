@@ -30,6 +30,9 @@ pub enum DisconnectCause {
     PingTimedOut,
     /// No SUBACK or UNSUBACK within the configured `request_timeout`.
     SubscribeTimedOut,
+    /// As many QoS 1 or 2 messages as the configured `maximum_in_flight` allows are unacknowledged,
+    /// and the requests of all of them have timed out: the server answers PINGREQ and takes nothing.
+    PublishUnacknowledged,
     /// As many acknowledgements wait for the transport as the configured `maximum_queued_bytes`
     /// allows: the server sends what has to be acknowledged, and does not read the
     /// acknowledgements.
@@ -64,6 +67,9 @@ impl fmt::Display for DisconnectCause {
             DisconnectCause::ConnectTimedOut => write!(f, "no answer to CONNECT in time"),
             DisconnectCause::PingTimedOut => write!(f, "no answer to PINGREQ in time"),
             DisconnectCause::SubscribeTimedOut => write!(f, "no answer to SUBSCRIBE in time"),
+            DisconnectCause::PublishUnacknowledged => {
+                write!(f, "the server does not acknowledge messages")
+            }
             DisconnectCause::AcknowledgementsUnread => {
                 write!(f, "the server does not read its acknowledgements")
             }

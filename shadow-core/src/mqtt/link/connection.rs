@@ -310,6 +310,19 @@ impl Connection {
         session.outgoing().len() < usize::from(self.settings.maximum_in_flight)
     }
 
+    /// Whether nothing can be sent any more because the server acknowledges nothing: the window is
+    /// full of messages that nobody waits for, and the server has had its time.
+    pub(crate) fn is_stuck(&self, now: Instant, session: &SessionState) -> bool {
+        let State::Online(online) = &self.state else {
+            return false;
+        };
+        let answer_by = online.since + self.settings.acknowledgement_timeout;
+        let outgoing = session.outgoing();
+        answer_by <= now
+            && !self.has_window(session)
+            && outgoing.iter().all(|message| message.ticket.is_none())
+    }
+
     /// Whether another SUBSCRIBE or UNSUBSCRIBE may be sent.
     pub(crate) fn may_ask(&self) -> bool {
         match &self.state {

@@ -20,4 +20,5 @@ pub(crate) use backoff::Timing;
 pub(crate) use connection::{
     Connection, ConnectionTimer, MAXIMUM_IN_FLIGHT, Notice, Settings, Signal,
 };
+pub(crate) use online::MAXIMUM_UNRELEASED;
 pub(crate) use pace::Pace;

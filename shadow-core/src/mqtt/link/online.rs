@@ -52,7 +52,7 @@ pub(super) struct Awaiting {
 
 /// How many inbound QoS 2 messages may be unreleased at a time. More is refused: a server that
 /// needs this many does not release what it was told to.
-const MAXIMUM_UNRELEASED: usize = 256;
+pub(crate) const MAXIMUM_UNRELEASED: usize = 256;
 
 /// What came of a packet, or the clause that it breaks.
 type Handled<'a> = Result<Option<Signal<'a>>, &'static str>;
