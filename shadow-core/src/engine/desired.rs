@@ -82,6 +82,8 @@ impl Learning<'_> {
         if news.is_empty() {
             self.session.touch();
         } else {
+            // After a reset news can have a version that was seen before.
+            self.shadow.link.risen = true;
             self.tell(DeltaOrigin::Pushed, version, news, pending, false);
         }
     }

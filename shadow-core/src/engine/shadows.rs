@@ -48,7 +48,8 @@ pub(super) struct ShadowLink {
     pub(super) conflicts: u8,
     /// When the engine's last get was made.
     pub(super) asked: Option<Instant>,
-    /// Whether a higher version was seen since, so that the get's reply may be older than that.
+    /// Whether a higher version or news was seen since, so that the get's reply may be older than
+    /// that.
     pub(super) risen: bool,
     /// The engine's update that is under way.
     pub(super) update: Option<Box<UpdateUnderWay>>,

@@ -770,3 +770,28 @@ fn a_report_does_not_overtake_a_one_shot_update_that_waits_for_the_window() {
         device.bytes(&[0x40, 2, 0, id]);
     }
 }
+
+/// A get that was handled before the push, and answered after it.
+#[test]
+fn news_with_a_known_version_is_newer_than_a_late_get() {
+    let mut device = Device::ready(config());
+    lose_link(&mut device);
+    device.events();
+    let get = reconnect(&mut device);
+    // The document was lost and began again; version 1 was another one's.
+    let delta = push(&mut device, 1, r#"{"on":true}"#);
+    let before = r#"{"state":{"reported":{}},"version":0}"#;
+    device.reply(&get, "get", 0, before);
+    assert_eq!(device.events(), []);
+    device.now = device.now + Duration::from_secs(1);
+    device.engine.handle_tick(device.now);
+    let get = token(&device.published());
+    let state = r#"{"desired":{"on":true},"delta":{"on":true}}"#;
+    let document = format!(r#"{{"state":{state},"version":1}}"#);
+    device.reply(&get, "get", 0, &document);
+    device.events();
+    device.engine.accept(device.now, &delta).unwrap();
+    let (sent, _) = update(&mut device);
+    let expected = json!({"reported": {"on": true}, "desired": null});
+    assert_eq!(sent["state"], expected);
+}
