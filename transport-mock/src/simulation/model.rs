@@ -46,6 +46,8 @@ struct Leaf {
     writer: Writer,
     /// All that the device ever said of it.
     said: Vec<Option<u64>>,
+    /// How much of that a one-shot update has taken over: no report of it is kept.
+    taken_over: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +115,9 @@ impl Model {
             return 0;
         };
         leaf.said.push(value);
+        if once {
+            leaf.taken_over = leaf.said.len();
+        }
         leaf.writer = match once {
             true => Writer::Update { settled: false },
             false => Writer::Report,
@@ -295,7 +300,7 @@ impl Model {
             return false;
         };
         let later = leaf.said.get(at..).unwrap_or_default();
-        later.contains(value) || matches!(leaf.writer, Writer::Update { .. })
+        later.contains(value) || at < leaf.taken_over
     }
 
     fn settle(&mut self, value: u64) {
@@ -429,6 +434,7 @@ impl Model {
             let old = leaf.said.len().saturating_sub(1);
             if self.open.is_empty() {
                 leaf.said.drain(..old);
+                leaf.taken_over = leaf.taken_over.saturating_sub(old);
             }
         }
         self.wanted = Leaves::default();
