@@ -69,7 +69,9 @@ pub struct Config {
     /// What the server takes: checked before anything is sent. Default [`Limits::current`];
     /// [`Limits::NONE`] in [`Config::plain`], [`python_sdk::LIMITS`] in [`Config::python_sdk`].
     pub limits: Limits,
-    /// How many requests may be open at a time; one more is refused. Default 64.
+    /// How many requests may be open at a time; one more is refused. Reports and answers count
+    /// apart: what is reported while there are four of a shadow ends with the last of them, and as
+    /// many rejections may be open as this says. Default 64.
     pub maximum_requests: usize,
     /// How many bytes may wait for [`Engine::poll_transmit`](crate::Engine::poll_transmit), and
     /// how many payload bytes may wait for the link; a request beyond is refused. As many bytes of

@@ -89,6 +89,10 @@ use crate::time::{Instant, WallTime};
 ///   can know of a one-shot update whose reply did not come. Use [`Engine::report`] for state.
 /// * With [`VersionPolicy::Unchecked`](crate::VersionPolicy) an answer can delete a change of `desired`
 ///   that is on its way, and with a server that states no versions it always can.
+/// * A cloud that loses its documents begins with version 0 again. A key whose deletion it had
+///   acknowledged may come back with a backup, and an update that is under way then, or that a
+///   persistent session sends again, may meet a version that means something else: what was answered
+///   is deleted although it was desired anew.
 /// * What another client writes under a key that the device has reported is put right on the next
 ///   link, not before.
 /// * A store that has lost what it had acknowledged, as a dying flash does, takes the device back to
