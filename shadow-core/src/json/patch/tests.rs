@@ -70,18 +70,11 @@ fn the_patch_between_two_objects_makes_one_of_the_other() {
     }
 }
 
-/// Two spellings of one number, which a parser that rounds twice takes for two; and its neighbour.
+/// Both spell the double in their middle, which a parser that rounds twice takes for two.
 #[test]
 fn numbers_are_compared_exactly() {
-    let spelled = [
-        "1134727640781796.2",
-        "1.1347276407817962e15",
-        "11347276407817962e-1",
-    ];
-    for (first, second) in spelled.iter().flat_map(|a| spelled.map(|b| (*a, b))) {
-        assert!(same_value(first, second), "{first} {second}");
-    }
-    assert!(!same_value(spelled[0], "1134727640781796.4"));
+    assert!(same_value("1134727640781796.2", "1134727640781796.3"));
+    assert!(!same_value("1134727640781796.2", "1134727640781796.4"));
 }
 
 #[test]
