@@ -6,6 +6,7 @@ mod inbound;
 mod link;
 mod login;
 mod plain;
+mod plan;
 mod requests;
 mod shadow;
 mod shadows;

@@ -13,10 +13,10 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use super::plan::{ENVELOPE, Parts, Plan};
 use super::requests::{Owner, Progress, Task};
-use super::shadows::{Knowledge, Shadow, Subscribed, UpdateUnderWay};
+use super::shadows::{Knowledge, Subscribed, UpdateUnderWay};
 use super::{Engine, SHORTEST_RETRY};
-use crate::config::{Config, VersionPolicy};
 use crate::event::{Delta, Outcome};
 use crate::json::{DEEPEST, Json, JsonStyle, Object, depth};
 use crate::limit::{Limit, LimitExceeded};
@@ -25,9 +25,6 @@ use crate::request::{RequestError, RequestId, ShadowId};
 use crate::tencent::request::{Part, parse_request};
 use crate::tencent::{Operation, Update, UpdateError, UpdatePart};
 use crate::time::Instant;
-
-/// Bytes of an update beside its parts, at most: the keys, a version and the token.
-const ENVELOPE: usize = 256;
 
 /// How many requests of one shadow wait for acknowledgement at a time before they end together.
 const REPORTS_APART: usize = 4;
@@ -52,7 +49,7 @@ impl Engine {
     /// [`RequestError::Closed`], [`RequestError::UnknownShadow`];
     /// [`RequestError::InvalidUpdate`] when `patch` is no object or JSON cannot hold a value;
     /// [`RequestError::LimitExceeded`] when what is reported altogether is too large or nests too
-    /// deep (`patch` 32 levels at most, whatever [`Config::limits`] says), or one value is too large
+    /// deep (`patch` 32 levels at most, whatever [`Config::limits`](crate::Config) says), or one value is too large
     /// for a payload, and [`RequestError::QueueFull`] when one is too large for the queue;
     /// [`RequestError::TooManyRequests`] when the ends of as many requests wait to be polled as may
     /// be open.
@@ -471,96 +468,6 @@ pub(super) fn settle_reports(
     for (request, outcome) in ended {
         requests.remove(request);
         events.end(request, outcome);
-    }
-}
-
-/// What the next update holds.
-struct Plan {
-    reported: Object,
-    answered: Object,
-    /// Whether it holds all that is to be reported.
-    whole: bool,
-    /// Whether it holds every answer.
-    clears: bool,
-    version: Option<u64>,
-    update: Parts,
-}
-
-enum Parts {
-    Both(Update<Json, Json>),
-    Reported(Update<Json>),
-    Desired(Update<(), Json>),
-}
-
-impl Plan {
-    /// `None` when there is nothing to send, or nothing that may be sent.
-    fn of(
-        config: &Config,
-        shadow: &Shadow,
-        state: &crate::session::ShadowState,
-        limit: usize,
-    ) -> Option<Plan> {
-        let known = shadow.link.knowledge == Knowledge::Complete;
-        let tries = match config.version_policy {
-            VersionPolicy::Unchecked => 0,
-            VersionPolicy::Strict => u8::MAX,
-            VersionPolicy::Rebase { tries } => tries.max(1),
-        };
-        let may_check = known && shadow.link.conflicts < tries;
-        let version = state.version.filter(|version| may_check && *version > 0);
-        // A server whose documents have no version, or never another than 0, cannot check any.
-        let counts = state.version.is_some_and(|version| version > 0);
-        let may_delete = version.is_some()
-            || config.version_policy == VersionPolicy::Unchecked
-            || (known && !counts);
-        let (reported, rest) = state.unacknowledged().split(limit);
-        let whole = rest.is_empty();
-        // A null may be longer than the value it stands for, but the key is there too.
-        let room = limit.saturating_sub(reported.as_str().len()) / 2;
-        let (answered, _) = state.answered.split(room);
-        // What was accepted is reported before it is deleted, or with it.
-        let fits = answered.as_str().len() <= room || reported.is_empty();
-        let answered = if whole && may_delete && fits {
-            answered
-        } else {
-            Object::default()
-        };
-        let everything = state.pending.is_empty() && answered == state.answered;
-        let desired = if answered.is_empty() {
-            None
-        } else if everything && version.is_some() {
-            Some(Json::null())
-        } else {
-            Some(Json::from(answered.deletion()))
-        };
-        let patch = (!reported.is_empty()).then(|| Json::from(reported.clone()));
-        let versioned = Update::new();
-        let versioned = match version {
-            Some(version) => versioned.version(version),
-            None => versioned,
-        };
-        let update = match (patch, desired) {
-            (Some(reported), Some(desired)) => {
-                Parts::Both(versioned.reported(reported).desired(desired))
-            }
-            (Some(reported), None) => Parts::Reported(versioned.reported(reported)),
-            (None, Some(desired)) => Parts::Desired(versioned.desired(desired)),
-            (None, None) => return None,
-        };
-        Some(Plan {
-            clears: answered == state.answered,
-            reported,
-            answered,
-            whole,
-            version,
-            update,
-        })
-    }
-
-    /// Bytes of the update, at most.
-    fn size(&self) -> usize {
-        let deleted = self.answered.as_str().len().saturating_mul(2);
-        self.reported.as_str().len() + deleted + ENVELOPE
     }
 }
 

@@ -1,0 +1,105 @@
+//! What the engine's next update of a shadow holds.
+
+use super::shadows::{Knowledge, Shadow};
+use crate::config::{Config, VersionPolicy};
+use crate::json::{Json, Object};
+use crate::session::ShadowState;
+use crate::tencent::Update;
+
+/// Bytes of an update beside its parts, at most: the keys, a version and the token.
+pub(super) const ENVELOPE: usize = 256;
+
+/// What the next update holds.
+pub(super) struct Plan {
+    /// The patch of `reported` in it.
+    pub(super) reported: Object,
+    /// The answered values that it deletes from `desired`.
+    pub(super) answered: Object,
+    /// Whether it holds all that is to be reported.
+    pub(super) whole: bool,
+    /// Whether it holds every answer.
+    pub(super) clears: bool,
+    /// The version that it carries.
+    pub(super) version: Option<u64>,
+    /// The request itself.
+    pub(super) update: Parts,
+}
+
+/// An update's type says which parts it has.
+pub(super) enum Parts {
+    Both(Update<Json, Json>),
+    Reported(Update<Json>),
+    Desired(Update<(), Json>),
+}
+
+impl Plan {
+    /// `None` when there is nothing to send, or nothing that may be sent.
+    pub(super) fn of(
+        config: &Config,
+        shadow: &Shadow,
+        state: &ShadowState,
+        limit: usize,
+    ) -> Option<Plan> {
+        let known = shadow.link.knowledge == Knowledge::Complete;
+        let tries = match config.version_policy {
+            VersionPolicy::Unchecked => 0,
+            VersionPolicy::Strict => u8::MAX,
+            VersionPolicy::Rebase { tries } => tries.max(1),
+        };
+        let may_check = known && shadow.link.conflicts < tries;
+        let version = state.version.filter(|version| may_check && *version > 0);
+        // A server whose documents have no version, or never another than 0, cannot check any.
+        let counts = state.version.is_some_and(|version| version > 0);
+        let may_delete = version.is_some()
+            || config.version_policy == VersionPolicy::Unchecked
+            || (known && !counts);
+        let (reported, rest) = state.unacknowledged().split(limit);
+        let whole = rest.is_empty();
+        // A null may be longer than the value it stands for, but the key is there too.
+        let room = limit.saturating_sub(reported.as_str().len()) / 2;
+        let (answered, _) = state.answered.split(room);
+        // What was accepted is reported before it is deleted, or with it.
+        let fits = answered.as_str().len() <= room || reported.is_empty();
+        let answered = if whole && may_delete && fits {
+            answered
+        } else {
+            Object::default()
+        };
+        let everything = state.pending.is_empty() && answered == state.answered;
+        let desired = if answered.is_empty() {
+            None
+        } else if everything && version.is_some() {
+            Some(Json::null())
+        } else {
+            Some(Json::from(answered.deletion()))
+        };
+        let patch = (!reported.is_empty()).then(|| Json::from(reported.clone()));
+        let versioned = Update::new();
+        let versioned = match version {
+            Some(version) => versioned.version(version),
+            None => versioned,
+        };
+        let update = match (patch, desired) {
+            (Some(reported), Some(desired)) => {
+                Parts::Both(versioned.reported(reported).desired(desired))
+            }
+            (Some(reported), None) => Parts::Reported(versioned.reported(reported)),
+            (None, Some(desired)) => Parts::Desired(versioned.desired(desired)),
+            (None, None) => return None,
+        };
+        Some(Plan {
+            clears: answered == state.answered,
+            reported,
+            answered,
+            whole,
+            version,
+            update,
+        })
+    }
+
+    /// Bytes of the update, at most.
+    pub(super) fn size(&self) -> usize {
+        let deleted = self.answered.as_str().len().saturating_mul(2);
+        self.reported.as_str().len() + deleted + ENVELOPE
+    }
+}
