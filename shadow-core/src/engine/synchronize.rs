@@ -49,10 +49,10 @@ impl Engine {
     /// [`RequestError::Closed`], [`RequestError::UnknownShadow`];
     /// [`RequestError::InvalidUpdate`] when `patch` is no object or JSON cannot hold a value;
     /// [`RequestError::LimitExceeded`] when what is reported altogether is too large or nests too
-    /// deep (`patch` 32 levels at most, whatever [`Config::limits`](crate::Config) says), or one value is too large
-    /// for a payload, and [`RequestError::QueueFull`] when one is too large for the queue;
-    /// [`RequestError::TooManyRequests`] when the ends of as many requests wait to be polled as may
-    /// be open.
+    /// deep (`patch` 32 levels at most, whatever [`Config::limits`](crate::Config) says), or one
+    /// value is too large for a payload, and [`RequestError::QueueFull`] when one is too large for
+    /// the queue; [`RequestError::TooManyRequests`] when the ends of as many requests wait to be
+    /// polled as may be open.
     pub fn report<R: Serialize + ?Sized>(
         &mut self,
         now: Instant,
