@@ -133,10 +133,14 @@ impl Play {
             actor.name.product_id(),
             actor.name.device_name()
         );
-        let qos = qos.min(2);
-        self.request(index, Asked::Publish { qos }, |engine, now, _| {
+        let (qos, value) = (qos.min(2), self.value());
+        let payload = value.to_string();
+        self.request(index, Asked::Publish { qos, value }, |engine, now, _| {
             let quality = QoS::from_number(qos).unwrap_or(QoS::AtMostOnce);
-            engine.publish(now, &Publication::new(&topic, b"!").qos(quality))
+            engine.publish(
+                now,
+                &Publication::new(&topic, payload.as_bytes()).qos(quality),
+            )
         })?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use shadow_core::{Event, Instant, Transmit, TransportFailure};
 use super::fault::{Direction, FaultKind, Restore};
 use super::network::Delivery;
 use super::{DeviceId, MAXIMUM_ROUNDS, Reachability, Simulation};
-use crate::server::{ConnectionId, Refusal, ServerEvent, ServerTransmit};
+use crate::server::{ConnectionId, ServerTransmit};
 use crate::trace::describe;
 
 impl Simulation {
@@ -85,19 +85,7 @@ impl Simulation {
         }
         self.buffer = buffer;
         while let Some(event) = self.cloud.poll_event() {
-            match event {
-                ServerEvent::Published { .. } => continue,
-                ServerEvent::Refused { refusal, .. } => match refusal {
-                    Refusal::Ordered(code) => {
-                        let kind = FaultKind::login_refused(code as u8);
-                        self.network.counts.count(kind);
-                    }
-                    Refusal::Expired => self.network.counts.count(FaultKind::WrongClock),
-                    _ => {}
-                },
-                _ => {}
-            }
-            self.note_with(|| format!("cloud ! {event:?}"));
+            self.heed(event);
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Invariant {
     EndsOnce,
     /// It ends as what is true.
     Truth,
+    /// Neither end of a connection finds that the other breaks the protocol.
+    Protocol,
     /// Everything stays within the configured bounds.
     Bounds,
     /// Once nothing is wrong any more, everything comes to rest.
@@ -30,7 +32,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 9] = [
+    pub const ALL: [Invariant; 10] = [
         Invariant::Reported,
         Invariant::Copy,
         Invariant::Told,
@@ -38,6 +40,7 @@ impl Invariant {
         Invariant::Answered,
         Invariant::EndsOnce,
         Invariant::Truth,
+        Invariant::Protocol,
         Invariant::Bounds,
         Invariant::Rest,
     ];
@@ -53,6 +56,7 @@ impl Invariant {
             Invariant::Answered => "only answers delete, and all do",
             Invariant::EndsOnce => "requests end once",
             Invariant::Truth => "requests end truthfully",
+            Invariant::Protocol => "the protocol is obeyed",
             Invariant::Bounds => "within bounds",
             Invariant::Rest => "comes to rest",
         }

@@ -42,6 +42,7 @@ mod random;
 pub mod script;
 mod stage;
 mod tally;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -55,6 +56,7 @@ use crate::trace::Trace;
 use device::{Device, Ills, Power};
 use fault::{Direction, FaultCounts, FaultKind};
 use network::Network;
+use watch::Watch;
 
 pub use invariant::{Checks, Invariant, Violation};
 pub use play::{play, trace};
@@ -122,6 +124,8 @@ pub struct Simulation {
     devices: Vec<Device>,
     network: Network,
     server: ServerIlls,
+    /// `None` where nobody wants it.
+    watch: Option<Watch>,
     /// `None` where nobody wants one.
     trace: Option<Trace>,
     buffer: Vec<u8>,
@@ -151,6 +155,7 @@ impl Simulation {
             devices: Vec::new(),
             network: Network::new(latency),
             server: ServerIlls::default(),
+            watch: None,
             trace: Some(Trace::new(now)),
             buffer: Vec::new(),
             rounds: 0,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use shadow_core::mqtt::QoS;
 use shadow_core::{Delta, Outcome, RequestId};
 
 use super::invariant::{Checks, Invariant, Violation};
@@ -25,8 +26,10 @@ pub(super) enum Asked {
     Report(Vec<(Key, usize)>),
     /// Values that were rejected.
     Reject(Leaves),
+    /// A plain message, which holds a value.
     Publish {
         qos: u8,
+        value: u64,
     },
 }
 
@@ -70,14 +73,21 @@ pub(super) struct Model {
     arrived: BTreeMap<u64, bool>,
     /// Those that can never arrive.
     never: BTreeSet<u64>,
+    /// The values of plain messages that the server has got.
+    delivered: BTreeSet<u64>,
+    /// Whether a message of QoS 2 can reach the server twice, as either end has lost a session.
+    pub(super) twice: bool,
     /// How often the cloud's documents were lost since all was at rest.
     losses_since_rest: u64,
-    /// Whether the device has lost its power, and so may have told what its application forgot.
-    pub(super) forgetful: bool,
+    /// Whether the device has lost its power since all was at rest, and so may have told what its
+    /// application forgot.
+    forgetful: bool,
+    /// Whether it ever has.
+    pub(super) has_begun_again: bool,
 }
 
 impl Model {
-    pub(super) fn new(policy: Policy) -> Model {
+    pub(super) fn new(policy: Policy, clean_session: bool) -> Model {
         Model {
             policy,
             reported: Default::default(),
@@ -91,6 +101,9 @@ impl Model {
             open: BTreeMap::new(),
             arrived: BTreeMap::new(),
             never: BTreeSet::new(),
+            delivered: BTreeSet::new(),
+            twice: clean_session,
+            has_begun_again: false,
             losses_since_rest: 0,
             forgetful: false,
         }
@@ -233,6 +246,20 @@ impl Model {
         Ok(())
     }
 
+    /// The server has got a plain message.
+    pub(super) fn delivered(
+        &mut self,
+        checks: &mut Checks,
+        value: u64,
+        qos: QoS,
+    ) -> Result<(), Violation> {
+        let new = self.delivered.insert(value);
+        let holds = new || qos != QoS::ExactlyOnce || self.twice;
+        checks.that(Invariant::Truth, holds, || {
+            format!("message {value} of QoS 2 arrives twice")
+        })
+    }
+
     /// A request has ended; `reported` and `desired` are what the cloud has now.
     pub(super) fn ended(
         &mut self,
@@ -282,8 +309,11 @@ impl Model {
                 };
                 self.losses_since_rest > 0 || values.iter().zip(desired).all(gone)
             }
-            (Asked::Publish { .. }, Outcome::Published | Outcome::TimedOut) => true,
-            (Asked::Publish { qos }, Outcome::Disconnected { .. }) => *qos == 0,
+            (Asked::Publish { qos, value }, Outcome::Published) => {
+                *qos == 0 || self.delivered.contains(value)
+            }
+            (Asked::Publish { .. }, Outcome::TimedOut) => true,
+            (Asked::Publish { qos, .. }, Outcome::Disconnected { .. }) => *qos == 0,
             _ => false,
         };
         checks.that(Invariant::Truth, holds, || {
@@ -359,7 +389,12 @@ impl Model {
     pub(super) fn booted(&mut self, forgotten_after: Option<u64>) {
         self.open.clear();
         self.forgetful = true;
+        self.has_begun_again = true;
+        // The application has forgotten what it has not answered: it has to be told again.
+        let done = &self.done;
+        self.told.retain(|value| done.contains(value));
         if let Some(kept) = forgotten_after {
+            self.told.clear();
             self.told_as_new.retain(|(store, ..)| *store <= kept);
             self.done.clear();
             self.unsettle();
@@ -406,13 +441,14 @@ impl Model {
         // What nobody was told of may be gone only where versions do not tell one from another.
         let may_be_gone = self.policy == Policy::Unchecked || self.losses_since_rest > 0;
         let parts = self.wanted.iter().zip(desired).zip(reported);
-        for (key, ((wanted, desired), reported)) in Key::ALL.into_iter().zip(parts) {
+        let parts = parts.zip(&self.answered);
+        for (key, (((wanted, desired), reported), answered)) in Key::ALL.into_iter().zip(parts) {
             let Some(value) = wanted.or(*desired) else {
                 continue;
             };
             let told = self.told.contains(&value)
                 || *reported == Some(value)
-                || (may_be_gone && *desired != Some(value));
+                || ((may_be_gone || answered.contains(&value)) && *desired != Some(value));
             checks.that(Invariant::Told, told, || {
                 format!("{value} was desired of {key:?}, and the device was never told")
             })?;
@@ -438,6 +474,7 @@ impl Model {
             }
         }
         self.wanted = Leaves::default();
+        self.forgetful = false;
         let desired: BTreeSet<u64> = self.desired.iter().flatten().copied().collect();
         self.told.retain(|value| desired.contains(value));
         for answered in &mut self.answered {
@@ -445,6 +482,9 @@ impl Model {
         }
         self.done.retain(|value| desired.contains(value));
         self.arrived.clear();
+        if self.open.is_empty() {
+            self.delivered.clear();
+        }
         if std::mem::take(&mut self.losses_since_rest) > 0 {
             self.told_as_new.clear();
         }

@@ -84,6 +84,8 @@ pub(super) struct Wire {
     last_arrival: Instant,
     /// Nothing that is written goes anywhere.
     ended: bool,
+    /// It ended without a word, and nothing was lost by it yet.
+    swallows: bool,
     /// Nothing that is on its way arrives.
     pub(super) silent: bool,
 }
@@ -133,6 +135,13 @@ impl Wire {
     fn take_fault(&mut self) -> Option<WireFault> {
         let due = self.faults.iter().position(|(at, _)| *at <= self.written)?;
         Some(self.faults.remove(due).1)
+    }
+
+    /// Whether bytes before and after this place are to arrive apart.
+    fn splits_here(&self) -> bool {
+        let here =
+            |(at, what): &(u64, WireFault)| *at <= self.written && matches!(what, WireFault::Split);
+        self.faults.iter().any(here)
     }
 
     /// How many of `length` bytes go before something happens.
@@ -238,6 +247,9 @@ impl Network {
             };
             let wire = link.wire_mut(direction);
             if wire.ended {
+                if !rest.is_empty() && std::mem::take(&mut wire.swallows) {
+                    self.counts.count(FaultKind::Silence);
+                }
                 return;
             }
             if let Some(fault) = wire.take_fault() {
@@ -253,7 +265,7 @@ impl Network {
             let length = wire.undisturbed(rest.len()).min(most);
             let (bytes, behind) = rest.split_at(length);
             wire.written += bytes.len() as u64;
-            if most < rest.len() {
+            if !behind.is_empty() && (length == most || wire.splits_here()) {
                 self.counts.count(FaultKind::SplitSegments);
             }
             match hold {
@@ -347,9 +359,9 @@ impl Network {
             }
             WireFault::Silence => {
                 wire.ended = true;
-                self.counts.count(FaultKind::Silence);
+                wire.swallows = true;
             }
-            WireFault::Split => self.counts.count(FaultKind::SplitSegments),
+            WireFault::Split => {}
         }
     }
 

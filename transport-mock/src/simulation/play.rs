@@ -3,16 +3,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use shadow_core::event::{Unmatched, UnmatchedReason};
 use shadow_core::tencent::{DeviceInfo, ShadowName, VERSION_CONFLICT};
-use shadow_core::{Delta, Event, Instant, Outcome, Session, ShadowId};
+use shadow_core::{Delta, DisconnectCause, Event, Instant, Outcome, Session, ShadowId};
 
-use super::fault::{Documents, Fault};
+use super::fault::{Documents, Fault, Restore};
 use super::invariant::{Checks, Invariant, Violation};
 use super::model::{Asked, Leaves, Model, leaves, requested};
 use super::script::{Answer, Script, Step};
 use super::stage::{cloud, config, device, latency};
 use super::tally::{Failure, Tally};
+use super::watch::Watch;
 use super::{DeviceId, Simulation};
+use crate::server::Message;
 
 /// Runs a script to rest and says what it met.
 ///
@@ -91,6 +94,7 @@ impl Play {
         let mut simulation = Simulation::new(|now| cloud(setup, &devices, now), latency(setup));
         simulation.set_tracing(trace);
         simulation.with_cloud(|cloud, _| cloud.record_requests(true));
+        simulation.watch();
         let mut actors = Vec::with_capacity(devices.len());
         for (seed, info) in (script.seed..).zip(devices) {
             let config = config(setup, &info);
@@ -102,7 +106,7 @@ impl Play {
                 id,
                 name,
                 shadow: shadow.expect("a device's configuration has its own shadow"),
-                model: Model::new(setup.policy),
+                model: Model::new(setup.policy, setup.clean_session),
                 deltas: VecDeque::new(),
                 at_once: None,
                 heard: None,
@@ -233,6 +237,7 @@ impl Play {
                 model.arrived(&mut self.checks, &values, request.accepted)?;
             }
         }
+        self.watch()?;
         for index in 0..self.actors.len() {
             self.look(index)?;
             let Some(id) = self.actors.get(index).map(|actor| actor.id) else {
@@ -241,6 +246,30 @@ impl Play {
             self.welcome(index)?;
             while let Some(event) = self.simulation.take_event(id) {
                 self.hear(index, event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees what the server has seen.
+    fn watch(&mut self) -> Result<(), Violation> {
+        let Watch { messages, offences } = self.simulation.take_watch();
+        let offence = offences.first();
+        self.checks
+            .that(Invariant::Protocol, offence.is_none(), || {
+                format!("the server says {offence:?}")
+            })?;
+        for (client_id, Message { payload, qos, .. }) in messages {
+            let simulation = &self.simulation;
+            let sender = self
+                .actors
+                .iter_mut()
+                .find(|actor| simulation.engine(actor.id).config().login.client_id() == client_id);
+            let value = std::str::from_utf8(&payload)
+                .ok()
+                .and_then(|text| text.parse().ok());
+            if let (Some(actor), Some(value)) = (sender, value) {
+                actor.model.delivered(&mut self.checks, value, qos)?;
             }
         }
         Ok(())
@@ -339,6 +368,34 @@ impl Play {
                     format!("nobody did anything to cause {event:?}")
                 })?;
             }
+            Event::Disconnected { cause, .. } => {
+                let own = matches!(
+                    cause,
+                    DisconnectCause::Malformed(_)
+                        | DisconnectCause::Violation(_)
+                        | DisconnectCause::InvalidConnect(_)
+                        | DisconnectCause::LimitExceeded(_)
+                        | DisconnectCause::AcknowledgementsUnread
+                );
+                self.checks.that(Invariant::Protocol, !own, || {
+                    format!("nobody but the engine can have caused {cause:?}")
+                })?;
+            }
+            Event::UnexpectedAcknowledgement { .. } => {
+                self.checks
+                    .that(Invariant::Protocol, false, || format!("{event:?}"))?;
+            }
+            Event::Unmatched(Unmatched { reason, token, .. }) => {
+                let holds = match reason {
+                    UnmatchedReason::Late | UnmatchedReason::Duplicate => true,
+                    // Of the tokens of a run before the last nobody knows any more.
+                    UnmatchedReason::Foreign => actor.model.has_begun_again,
+                    UnmatchedReason::Tokenless => false,
+                };
+                self.checks.that(Invariant::Truth, holds, || {
+                    format!("a reply with the token {token:?} is called {reason:?}")
+                })?;
+            }
             _ => {}
         }
         Ok(())
@@ -350,6 +407,15 @@ impl Play {
             self.observe()?;
         }
         self.simulation.inject(fault);
+        let lost = match fault {
+            Fault::RestartServer { sessions, .. } => !sessions,
+            Fault::SecondClient { clean_session, .. } => *clean_session,
+            Fault::PowerCut { restore, .. } => *restore != Restore::Latest,
+            _ => false,
+        };
+        for actor in &mut self.actors {
+            actor.model.twice |= lost;
+        }
         if let Fault::RestartServer { documents, .. } = fault
             && *documents != Documents::Kept
         {
@@ -435,23 +501,21 @@ impl Play {
             }
             let rests = self.actors.iter().all(|actor| self.is_at_rest(actor));
             let waited = self.simulation.now().saturating_since(begin);
-            self.checks
-                .that(Invariant::Rest, rests || waited < LONGEST_REST, || {
-                    let states = self.actors.iter().map(|actor| {
-                        let engine = self.simulation.engine(actor.id);
-                        let (online, synchronized) =
-                            (engine.is_online(), engine.is_synchronized(actor.shadow));
-                        let (open, deltas) = (&actor.model.open, actor.deltas.len());
-                        format!(
-                            "online {online}, in step {synchronized}, {open:?}, {deltas} deltas"
-                        )
-                    });
-                    states.collect::<Vec<_>>().join("; ")
-                })?;
-            if rests {
-                break;
+            if !rests && waited < LONGEST_REST {
+                step = (step * 2).min(Duration::from_secs(60));
+                continue;
             }
-            step = (step * 2).min(Duration::from_secs(60));
+            self.checks.that(Invariant::Rest, rests, || {
+                let states = self.actors.iter().map(|actor| {
+                    let engine = self.simulation.engine(actor.id);
+                    let (online, synchronized) =
+                        (engine.is_online(), engine.is_synchronized(actor.shadow));
+                    let (open, deltas) = (&actor.model.open, actor.deltas.len());
+                    format!("online {online}, in step {synchronized}, {open:?}, {deltas} deltas")
+                });
+                states.collect::<Vec<_>>().join("; ")
+            })?;
+            break;
         }
         self.rests += 1;
         for index in 0..self.actors.len() {
