@@ -198,7 +198,7 @@ impl Device {
 
     /// Ticks at every deadline until one is `timer`, at that too.
     pub(crate) fn tick_until(&mut self, timer: Timer) {
-        loop {
+        for _ in 0..1_000 {
             let deadline = self.engine.poll_deadline().unwrap();
             self.now = self.now.max(deadline.at);
             self.engine.handle_tick(self.now);
@@ -206,6 +206,7 @@ impl Device {
                 return;
             }
         }
+        panic!("{timer:?} is never due");
     }
 }
 

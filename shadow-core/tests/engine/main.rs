@@ -12,6 +12,7 @@ mod clauses;
 mod device;
 mod events;
 mod hostile;
+mod in_doubt;
 mod limits;
 mod link;
 mod login;
