@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shadow_core::mqtt::{Packet, QoS};
 use shadow_core::tencent::Update;
 use shadow_core::{
-    Delta, Event, Outcome, RequestId, Session, Timer, TransportFailure, VersionPolicy,
+    Delta, Event, Outcome, Publication, RequestId, Session, Timer, TransportFailure, VersionPolicy,
 };
 
 use crate::device::{Device, Out, config, token};
@@ -243,6 +243,7 @@ fn a_value_that_was_answered_is_told_again_behind_a_missed_change() {
 fn a_single_missed_change_is_asked_for() {
     let mut device = Device::ready(config());
     push(&mut device, 3, r#"{"a":1}"#);
+    device.silent(); // The last get is less than a second old.
     device.tick_until(Timer::Request);
     let get = token(&device.published());
     let state = r#"{"delta":{"a":1,"b":1},"desired":{"a":1,"b":1}}"#;
@@ -291,4 +292,103 @@ fn the_revision_changes_when_an_update_leaves_and_when_keys_change_hands() {
     let stored = device.engine.session().to_bytes();
     let device = Device::with_session(config(), Session::from_bytes(&stored).unwrap(), 2);
     assert_eq!(device.engine.reported(device.shadow()), Some("{}"));
+}
+
+/// An application's own requests show what was missed as well as the engine's do.
+#[test]
+fn what_the_applications_own_requests_show_counts() {
+    let mut device = Device::ready(config());
+    let shadow = device.shadow();
+    device.engine.get(device.now, shadow).unwrap();
+    let get = token(&device.published());
+    let state = r#"{"delta":{"on":true},"desired":{"on":true}}"#;
+    device.reply(
+        &get,
+        "get",
+        0,
+        &format!(r#"{{"state":{state},"version":2}}"#),
+    );
+    let events = device.events();
+    let Some(Event::Delta(delta)) = events.first() else {
+        panic!("{events:?}")
+    };
+    assert_eq!((delta.version, delta.redelivered), (Some(2), false));
+    let one_shot = Update::new().reported(json!({"a": 1}));
+    device.engine.update(device.now, shadow, &one_shot).unwrap();
+    let (_, token) = update(&mut device);
+    accept(&mut device, &token, 3);
+    report(&mut device, &json!({"b": 1}));
+    let (sent, _) = update(&mut device);
+    assert_eq!(sent["version"], 3);
+}
+
+#[test]
+fn the_revision_changes_with_what_the_cloud_shows() {
+    let mut device = Device::ready(config());
+    let shadow = device.shadow();
+    report(&mut device, &json!({"a": 1}));
+    let (_, token_of_update) = update(&mut device);
+    accept(&mut device, &token_of_update, 2);
+    device.events();
+    let before = revision(&device);
+    device.engine.get(device.now, shadow).unwrap();
+    let get = token(&device.published());
+    device.reply(
+        &get,
+        "get",
+        0,
+        r#"{"state":{"reported":{"a":1}},"version":3}"#,
+    );
+    assert_ne!(revision(&device), before, "the version");
+    device.events();
+
+    let delta = push(&mut device, 4, r#"{"on":true}"#);
+    device.engine.reject(device.now, &delta, "no").unwrap();
+    update(&mut device);
+    let before = revision(&device);
+    let other = r#"{"type":"delta","payload":{"state":{"on":true},"version":5}}"#;
+    device.result(other);
+    assert_eq!(device.events(), [], "it is answered");
+    assert_ne!(revision(&device), before, "the version");
+}
+
+#[test]
+fn the_revision_changes_with_the_messages_that_are_kept() {
+    let mut device = Device::ready(config());
+    for (qos, acknowledgements) in [
+        (QoS::AtMostOnce, [].as_slice()),
+        (QoS::AtLeastOnce, &[0x40]),
+        (QoS::ExactlyOnce, &[0x50, 0x70]),
+    ] {
+        let before = revision(&device);
+        let publication = Publication::new("t", b"!").qos(qos);
+        device.engine.publish(device.now, &publication).unwrap();
+        let id = match Packet::decode(&device.packet(), device.version).unwrap() {
+            Packet::Publish(publish) => publish.packet_id,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(revision(&device) != before, qos != QoS::AtMostOnce);
+        for kind in acknowledgements {
+            let before = revision(&device);
+            let [high, low] = id.unwrap().get().to_be_bytes();
+            device.bytes(&[*kind, 2, high, low]);
+            device.poll();
+            assert_ne!(revision(&device), before, "{kind:#x}");
+        }
+    }
+}
+
+/// The cloud may take now what it refused before.
+#[test]
+fn a_refused_update_goes_out_again_with_the_next_change_of_the_document() {
+    let mut device = Device::ready(config());
+    report(&mut device, &json!({"a": 1}));
+    let (_, token) = update(&mut device);
+    device.reply(&token, "update", 9_000, "{}");
+    device.silent();
+    device.events();
+    push(&mut device, 2, r#"{"on":true}"#);
+    let (sent, _) = update(&mut device);
+    assert_eq!(sent["state"], json!({"reported": {"a": 1}}));
+    assert_eq!(sent["version"], 2);
 }

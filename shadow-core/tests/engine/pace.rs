@@ -431,3 +431,28 @@ fn answer(device: &mut Device) -> String {
     device.events();
     topic
 }
+
+/// A driver that ticks too late: what has waited goes first all the same.
+#[test]
+fn a_request_does_not_overtake_one_whose_room_has_come_meanwhile() {
+    let mut device = Device::ready(paced(config(), 1));
+    let shadow = device.shadow();
+    device.wait(SECOND);
+    for value in 1..=3 {
+        let update = Update::new().reported(json!({ "a": value }));
+        device.engine.update(device.now, shadow, &update).unwrap();
+        if value == 2 {
+            device.wait(SECOND);
+        }
+    }
+    let start = device.now;
+    let left: Vec<String> = run(&mut device, start)
+        .into_iter()
+        .map(|(_, payload)| payload)
+        .collect();
+    for (payload, value) in left.iter().zip(1..) {
+        let expected = format!(r#"{{"a":{value}}}"#);
+        assert!(payload.contains(&expected), "{left:?}");
+    }
+    assert_eq!(left.len(), 3);
+}

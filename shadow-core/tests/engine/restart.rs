@@ -263,3 +263,49 @@ fn a_lost_link_ends_the_one_shot_update_and_not_the_report() {
         assert!(device.events().contains(&reported));
     }
 }
+
+/// A get that the transport never took is sent once on the next link, and as a new message.
+#[test]
+fn a_get_that_had_not_left_is_sent_once() {
+    for session_present in [true, false] {
+        let mut device = ready();
+        let shadow = device.shadow();
+        let get = device.engine.get(device.now, shadow).unwrap();
+        device
+            .engine
+            .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+        device.tick_until(Timer::Reconnect);
+        device.events();
+        device.connect(session_present);
+        let (resumed, subscribe) = sent(&mut device);
+        assert_eq!(resumed, []);
+        acknowledge(&mut device, 0x90, subscribe.unwrap());
+        let (gets, _) = sent(&mut device);
+        assert_eq!(gets.len(), 2, "the engine's own and the application's");
+        assert!(gets.iter().all(|message| !message.dup), "[MQTT-3.3.1-1]");
+        device.events();
+        answer(&mut device, &gets[1], 0, r#"{"state":{},"version":1}"#);
+        assert!(matches!(
+            device.outcome(get),
+            Outcome::Accepted(document) if document.version() == Some(1)
+        ));
+    }
+}
+
+/// How far the run before had counted its tokens is not stored each time.
+#[test]
+fn a_run_gives_out_no_token_of_the_run_before() {
+    let first_get = |device: &mut Device| {
+        device.connect(false);
+        let (_, subscribe) = sent(device);
+        acknowledge(device, 0x90, subscribe.unwrap());
+        let (gets, _) = sent(device);
+        crate::device::token(&gets[0].payload)
+    };
+    let mut device = Device::new(kept());
+    let stored = device.engine.session().to_bytes();
+    let before = first_get(&mut device);
+    let session = Session::from_bytes(&stored).unwrap();
+    let mut device = Device::with_session(kept(), session, 1);
+    assert_ne!(first_get(&mut device), before);
+}
