@@ -218,10 +218,11 @@ fn a_report_waits_for_the_window() {
     narrow.maximum_in_flight = 1;
     let mut device = Device::ready(narrow);
     report(&mut device, &json!({"a": 1}));
+    report(&mut device, &json!({"a": 2}));
     device.silent(); // The get is not acknowledged.
     device.bytes(&[0x40, 2, 0, 2]);
     let (sent, _) = update(&mut device);
-    assert_eq!(sent["state"], json!({"reported": {"a": 1}}));
+    assert_eq!(sent["state"], json!({"reported": {"a": 2}}));
     let shadow = device.shadow();
     device.engine.get(device.now, shadow).unwrap();
     device.silent();
@@ -391,4 +392,44 @@ fn a_refused_update_goes_out_again_with_the_next_change_of_the_document() {
     let (sent, _) = update(&mut device);
     assert_eq!(sent["state"], json!({"reported": {"a": 1}}));
     assert_eq!(sent["version"], 2);
+}
+
+/// Were the value deleted with the first part, the cloud could be left with neither what was
+/// desired nor what came of it.
+#[test]
+fn an_answer_waits_for_all_that_is_reported_with_it() {
+    let mut small = config();
+    small.maximum_queued_bytes = 400;
+    let mut device = Device::ready(small);
+    let delta = push(&mut device, 2, r#"{"on":1}"#);
+    let applied = json!({"a": "x".repeat(100), "b": "y".repeat(100)});
+    device
+        .engine
+        .accept_as(device.now, &delta, &applied)
+        .unwrap();
+    let (first, token) = update(&mut device);
+    assert_eq!(first["state"].get("desired"), None);
+    accept(&mut device, &token, 3);
+    let (second, _) = update(&mut device);
+    assert_eq!(second["state"]["reported"]["b"], applied["b"]);
+    assert_eq!(second["state"]["desired"], Value::Null);
+    assert!(second["state"].get("desired").is_some());
+}
+
+/// More waits for an answer than a document can hold: some of it is not desired any more.
+#[test]
+fn changes_beyond_what_a_document_can_hold_are_asked_about() {
+    let mut small = config();
+    small.maximum_packet_size = 400;
+    let mut device = Device::ready(small);
+    for (version, key) in [(2, "a"), (3, "b"), (4, "c")] {
+        push(
+            &mut device,
+            version,
+            &json!({key: "x".repeat(150)}).to_string(),
+        );
+    }
+    device.tick_until(Timer::Request);
+    let (get, _) = update(&mut device);
+    assert_eq!(get["type"], "get");
 }
