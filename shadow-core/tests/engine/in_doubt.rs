@@ -6,16 +6,10 @@ use core::num::NonZeroU32;
 use serde_json::{Value, json};
 use shadow_core::mqtt::{Packet, QoS};
 use shadow_core::tencent::Update;
-use shadow_core::{
-    Delta, Event, Outcome, Publication, RequestId, Session, Timer, TransportFailure, VersionPolicy,
-};
+use shadow_core::{Event, Outcome, Publication, Session, Timer, TransportFailure, VersionPolicy};
 
 use crate::device::{Device, Out, config, token};
-
-fn report(device: &mut Device, patch: &Value) -> RequestId {
-    let shadow = device.shadow();
-    device.engine.report(device.now, shadow, patch).unwrap()
-}
+use crate::exchange::{push, reconnect, report};
 
 /// The update that comes out, and its token.
 fn update(device: &mut Device) -> (Value, String) {
@@ -28,29 +22,10 @@ fn accept(device: &mut Device, token: &str, version: u64) {
     device.reply(token, "update", 0, &payload);
 }
 
-/// The cloud pushes this; the device is told.
-fn push(device: &mut Device, version: u64, state: &str) -> Delta {
-    device.result(&format!(
-        r#"{{"type":"delta","payload":{{"state":{state},"version":{version}}}}}"#
-    ));
-    match device.event() {
-        Event::Delta(delta) => delta,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn lose_link(device: &mut Device) {
     let failure = TransportFailure::ClosedByPeer;
     device.engine.handle_disconnected(device.now, failure);
     device.events();
-}
-
-/// A new link, up to the engine's own get; its token.
-fn reconnect(device: &mut Device) -> String {
-    device.tick_until(Timer::Reconnect);
-    device.connect(false);
-    device.subscribe_own();
-    token(&device.published())
 }
 
 fn revision(device: &Device) -> u64 {

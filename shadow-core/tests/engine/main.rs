@@ -6,11 +6,13 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+mod answers;
 mod backoff;
 mod bounds;
 mod clauses;
 mod device;
 mod events;
+mod exchange;
 mod hostile;
 mod in_doubt;
 mod limits;

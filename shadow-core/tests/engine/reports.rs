@@ -7,16 +7,12 @@ use serde_json::{Value, json};
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{ShadowName, Update};
 use shadow_core::{
-    Config, Delta, Event, Limit, LimitExceeded, Outcome, RequestError, RequestId, Session,
-    ShadowId, Timer, TransportFailure,
+    Config, Event, Limit, LimitExceeded, Outcome, RequestError, RequestId, Session, ShadowId,
+    Timer, TransportFailure,
 };
 
 use crate::device::{Device, Out, RESULT_TOPIC, config, info, token};
-
-fn report(device: &mut Device, patch: &Value) -> RequestId {
-    let shadow = device.shadow();
-    device.engine.report(device.now, shadow, patch).unwrap()
-}
+use crate::exchange::{push, report};
 
 fn update(device: &mut Device) -> (Value, String) {
     let payload = device.published();
@@ -27,16 +23,6 @@ fn update(device: &mut Device) -> (Value, String) {
 fn accept(device: &mut Device, token: &str, version: u64) {
     let payload = format!(r#"{{"state":{{}},"version":{version}}}"#);
     device.reply(token, "update", 0, &payload);
-}
-
-fn push(device: &mut Device, version: u64, state: &str) -> Delta {
-    device.result(&format!(
-        r#"{{"type":"delta","payload":{{"state":{state},"version":{version}}}}}"#
-    ));
-    match device.event() {
-        Event::Delta(delta) => delta,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn lose_link(device: &mut Device) {

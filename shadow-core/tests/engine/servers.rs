@@ -1,19 +1,15 @@
 //! Servers that do what the vendor's does not: no versions, conflicts without end, empty replies.
 
 use serde_json::{Value, json};
-use shadow_core::{Delta, Event, Outcome, RequestId, Timer, TransportFailure, VersionPolicy};
+use shadow_core::{Delta, Event, Outcome, Timer, TransportFailure, VersionPolicy};
 
 use crate::device::{Device, config, token};
+use crate::exchange::report;
 
 fn with_policy(version_policy: VersionPolicy) -> Device {
     let mut config = config();
     config.version_policy = version_policy;
     Device::ready(config)
-}
-
-fn report(device: &mut Device, patch: &Value) -> RequestId {
-    let shadow = device.shadow();
-    device.engine.report(device.now, shadow, patch).unwrap()
 }
 
 /// The update that comes out, and its token.
