@@ -34,7 +34,8 @@ pub struct Config {
     /// Without one in the range of [`limits`](Config::limits) the engine does not connect.
     pub keep_alive: u16,
     /// How long the peer may take to answer a PINGREQ before the link counts as dead. Default
-    /// 10 s; never more than `keep_alive`.
+    /// 10 s; never more than half of `keep_alive`, so that a dead link is noticed within one and a half
+    /// times that, as a server does it [MQTT-3.1.2-24].
     pub ping_timeout: Duration,
     /// How long a connection may take, from [`Transmit::Connect`](crate::Transmit::Connect) to
     /// CONNACK. Default 20 s, at least 1 s; from CONNECT on never more than `keep_alive`.
@@ -64,7 +65,11 @@ pub struct Config {
     /// document's version. Default [`VersionPolicy::Rebase`] with 3 tries.
     pub version_policy: VersionPolicy,
     /// Largest inbound packet in bytes, all told. A larger PUBLISH is skipped and reported; another
-    /// packet of that size ends the link. Default 32 KiB, at least 128 bytes.
+    /// packet of that size ends the link. Default 128 KiB, at least 128 bytes.
+    ///
+    /// It has to have room for a get reply, in which the document stands with `delta` beside
+    /// `desired` and with a time for each value: several times the vendor's 16 KB. A reply that goes
+    /// by unread is a get that is never answered.
     pub maximum_packet_size: usize,
     /// What the server takes: checked before anything is sent. Default [`Limits::current`];
     /// [`Limits::NONE`] in [`Config::plain`], [`python_sdk::LIMITS`] in [`Config::python_sdk`].
@@ -451,7 +456,7 @@ impl Config {
             backoff: Backoff::default(),
             shadow_qos: QoS::AtMostOnce,
             version_policy: VersionPolicy::default(),
-            maximum_packet_size: 32 * 1024,
+            maximum_packet_size: 128 * 1024,
             limits: Limits::current(),
             maximum_requests: 64,
             maximum_queued_bytes: 64 * 1024,

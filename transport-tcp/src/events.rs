@@ -30,7 +30,9 @@ pub enum Notification {
 ///
 /// It holds as many events as [`Config::maximum_events`](shadow_core::Config) says. When the
 /// application does not read them in time the oldest are dropped, and a [`Notification::Lagged`] in
-/// their place tells how many: a slow reader never stops the driver. Dropping the stream discards
+/// their place tells how many: a slow reader never stops the driver. A delta that is dropped like this
+/// counts as told: [`Shadow::get`](crate::Shadow::get) shows it, and it comes again on the next link
+/// unless it was answered. Dropping the stream discards
 /// all events to come. It ends, after the last event, with the driver.
 #[derive(Debug)]
 pub struct Events {

@@ -75,8 +75,8 @@ use crate::time::{Instant, WallTime};
 /// 3. every accepted request ends exactly once, with the truth as far as a device can know it;
 /// 4. memory stays within the bounds of [`Config`], whatever the peer does.
 ///
-/// An *exchange* is a SUBSCRIBE and a get, each answered, and as many updates as what is reported
-/// does not fit into one. Over a power cut the guarantee holds for what was stored
+/// An *exchange* is a SUBSCRIBE and a get, each accepted, and as many accepted updates as it takes to
+/// carry what is reported. Over a power cut the guarantee holds for what was stored
 /// ([`Session`]).
 ///
 /// It has limits that no client can lift:
@@ -86,6 +86,13 @@ use crate::time::{Instant, WallTime};
 /// * A link that loses a push and keeps quiet about it (QoS 0 promises nothing) is found out by the
 ///   next reply or push, as versions then skip, or by the get on the next link; without any traffic
 ///   it is not.
+/// * A cloud that refuses is told of and asked again, but not obeyed by magic: after an update with
+///   another result than 0 or 5005, and under [`VersionPolicy::Strict`](crate::VersionPolicy) after
+///   5005 too, the values wait for the next report, answer, change or link; after SUBACK 0x80 all
+///   waits for the next link. A get reply above
+///   [`maximum_packet_size`](Config::maximum_packet_size) is none.
+/// * A [`Behaviour`](crate::config::Behaviour) that copies a client without gets or subscriptions of
+///   its own, as that of the vendor's Python SDK, gives up points 1 and 2.
 /// * [`Outcome::Disconnected`] with `maybe_applied`, and [`Outcome::TimedOut`], are all that a device
 ///   can know of a one-shot update whose reply did not come. Use [`Engine::report`] for state.
 /// * With [`VersionPolicy::Unchecked`](crate::VersionPolicy) an answer can delete a change of `desired`

@@ -109,7 +109,7 @@ impl Session {
         }
     }
 
-    /// A number that grows whenever something changed that a restart must not forget. It says
+    /// A number that is another one whenever something changed that a restart must not forget. It says
     /// nothing of another session.
     #[must_use]
     pub fn revision(&self) -> u64 {

@@ -53,10 +53,10 @@ fn a_message_above_the_maximum_takes_no_memory_however_large() {
 #[test]
 fn a_packet_above_the_maximum_that_is_no_message_ends_the_link() {
     let mut device = Device::online(Config::plain("tool"));
-    device.bytes(&[0x90, 0xff, 0xff, 0x02]);
+    device.bytes(&[0x90, 0xff, 0xff, 0x08]);
     let cause = ended(&mut device);
     let malformed = matches!(&cause, Some(DisconnectCause::Malformed(error))
-        if error.to_string().contains("32768"));
+        if error.to_string().contains("131072"));
     assert!(malformed, "{cause:?}");
 }
 

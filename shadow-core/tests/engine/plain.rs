@@ -207,16 +207,16 @@ fn inbound_qos_1_is_acknowledged_and_qos_2_delivered_once() {
 
 /// The whole packet counts, with its fixed header of four bytes here.
 #[test]
-fn messages_up_to_32_kib_are_taken_by_default() {
+fn messages_up_to_128_kib_are_taken_by_default() {
     let mut device = Device::ready(config());
-    let payload = vec![b'x'; 32 * 1024 - 4 - 2 - "t".len()];
+    let payload = vec![b'x'; 128 * 1024 - 4 - 2 - "t".len()];
     device.message("t", &payload, QoS::AtMostOnce, None);
     assert!(matches!(device.event(), Event::Message(message) if message.payload == payload));
     let payload = vec![b'x'; payload.len() + 1];
     device.message("t", &payload, QoS::AtMostOnce, None);
     assert!(matches!(
         device.event(),
-        Event::OversizedMessage { size: 32_769, .. }
+        Event::OversizedMessage { size: 131_073, .. }
     ));
 }
 

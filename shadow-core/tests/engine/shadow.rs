@@ -19,6 +19,32 @@ fn delta(device: &Device, origin: DeltaOrigin, version: u64, state: &str) -> Eve
     })
 }
 
+/// A document of 16 KB stands in a get reply with its delta, and with a time for each value.
+#[test]
+fn the_largest_document_of_the_vendor_is_fetched() {
+    let mut device = Device::online(config());
+    device.subscribe_own();
+    let get = token(&device.published());
+    let many = |value: &str| {
+        let members: Vec<String> = (0..1_000)
+            .map(|n| format!(r#""property{n:04}":{value}"#))
+            .collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let (desired, times) = (many("1"), many(r#"{"timestamp":1626770626087}"#));
+    let document = format!(
+        r#"{{"state":{{"delta":{desired},"desired":{desired},"reported":{{}}}},
+            "metadata":{{"delta":{times},"desired":{times}}},"version":4}}"#
+    );
+    assert!(desired.len() > 15_000 && document.len() > 100_000);
+    device.reply(&get, "get", 0, &document);
+    let events = device.events();
+    let [Event::Delta(delta), Event::Ready { .. }] = &events[..] else {
+        panic!("{} events", events.len())
+    };
+    assert_eq!(delta.state.as_str(), desired);
+}
+
 #[test]
 fn a_get_follows_the_subscription_and_ends_in_ready() {
     let mut device = Device::online(config());

@@ -600,7 +600,7 @@ impl Connection {
         } = self.settings;
         let keep_alive = self.settings.keep_alive();
         if let State::Online(online) = &mut self.state {
-            online.ping_response_by = Some(now + ping_timeout.min(keep_alive));
+            online.ping_response_by = Some(now + ping_timeout.min(keep_alive / 2));
             if self.outbox.has(PacketKind::PingReq) {
                 return; // One that the transport has not taken yet will do.
             }
