@@ -84,8 +84,9 @@ pub(super) struct Actor {
 /// joins one of them, and is never refused for it.
 const REPORTS_APART: usize = 4;
 
-/// How long everything may take to come to rest when nothing is wrong.
-const LONGEST_REST: Duration = Duration::from_secs(7_200);
+/// How long everything may take to come to rest when nothing is wrong and dead links are noticed:
+/// the longest wait of the back-off, ten minutes, and a few round trips and pauses of the engine's.
+const LONGEST_REST: Duration = Duration::from_secs(900);
 
 impl Play {
     fn new(script: &Script, trace: bool) -> Play {
@@ -467,9 +468,9 @@ impl Play {
     /// Lifts all faults and waits until everything is at rest.
     fn rest(&mut self) -> Result<(), Violation> {
         self.simulation.lift();
-        let begin = self.simulation.now();
         // Whoever has a dead link has to notice it.
-        self.run_until(begin + self.patience)?;
+        self.run_for(self.patience)?;
+        let begin = self.simulation.now();
         let mut step = Duration::from_secs(1);
         loop {
             for index in 0..self.actors.len() {
