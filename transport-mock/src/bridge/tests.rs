@@ -273,7 +273,7 @@ fn says_what_it_leaves_alone() {
     let bench = bench();
     bench.online();
     bench.publish("$shadow/operation/ELEVENCHARS/d", GET);
-    let large = "x".repeat(33 * 1024);
+    let large = "x".repeat(129 * 1024);
     bench.publish("$shadow/operation/P/d", &large);
     let event = bench.event();
     let BridgeEvent::Ignored { topic, reason } = &event else {
