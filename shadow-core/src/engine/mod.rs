@@ -105,7 +105,9 @@ use crate::time::{Instant, WallTime};
 ///   link, not before.
 /// * A store that has lost what it had acknowledged, as a dying flash does, takes the device back to
 ///   an older session, or to none: then `reported` is what that session holds until the device
-///   reports again, and a delta may be told as new a second time.
+///   reports again, and a delta may be told as new a second time. In a persistent session it may then
+///   give a QoS 2 message a packet id that the server still holds, and the server takes the message
+///   for the old one.
 ///
 /// Also: input is handled before deadlines, so a reply that comes with the tick that would time its
 /// request out counts. Replies are matched by shadow, operation and client token, so that a late or

@@ -82,6 +82,8 @@ pub(super) struct Model {
     /// Whether the device has lost its power since all was at rest, and so may have told what its
     /// application forgot.
     forgetful: bool,
+    /// Whether the device has begun again from an older session, or from none.
+    went_back: bool,
     /// Whether it ever has.
     pub(super) has_begun_again: bool,
 }
@@ -106,6 +108,7 @@ impl Model {
             has_begun_again: false,
             losses_since_rest: 0,
             forgetful: false,
+            went_back: false,
         }
     }
 
@@ -310,7 +313,10 @@ impl Model {
                 self.losses_since_rest > 0 || values.iter().zip(desired).all(gone)
             }
             (Asked::Publish { qos, value }, Outcome::Published) => {
-                *qos == 0 || self.delivered.contains(value)
+                // The server may hold the packet id of a message that an older session has
+                // forgotten, and takes a new one with that id for the same (section 4.3.3).
+                let reused = *qos == 2 && self.went_back;
+                *qos == 0 || reused || self.delivered.contains(value)
             }
             (Asked::Publish { .. }, Outcome::TimedOut) => true,
             (Asked::Publish { qos, .. }, Outcome::Disconnected { .. }) => *qos == 0,
@@ -394,6 +400,7 @@ impl Model {
         let done = &self.done;
         self.told.retain(|value| done.contains(value));
         if let Some(kept) = forgotten_after {
+            self.went_back = true;
             self.told.clear();
             self.told_as_new.retain(|(store, ..)| *store <= kept);
             self.done.clear();
