@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::events::Events;
-use super::requests::{Owner, Progress, Request, Requests, Task};
+use super::requests::{Request, Requests};
 use super::shadows::{Knowledge, Shadow};
 use super::synchronize::settle_reports;
 use crate::config::VersionPolicy;
@@ -174,10 +174,7 @@ impl Learning<'_> {
                 }
                 self.shadow.unsynchronized = true;
                 self.learn_version(version);
-                let covered = |covered, _: Option<&str>| covered;
-                settle_reports(self.requests, self.events, id, covered, |_| {
-                    Outcome::Reported { version }
-                });
+                self.settle_covered(&Outcome::Reported { version });
             }
             VERSION_CONFLICT
                 if update.version.is_some() && self.policy != VersionPolicy::Strict =>
@@ -189,11 +186,8 @@ impl Learning<'_> {
                 if code == VERSION_CONFLICT {
                     self.fetched(document, false);
                 }
-                let covered = |covered, _: Option<&str>| covered;
-                settle_reports(self.requests, self.events, id, covered, |_| {
-                    let document = document.clone();
-                    Outcome::Rejected { code, document }
-                });
+                let document = document.clone();
+                self.settle_covered(&Outcome::Rejected { code, document });
                 // What was reported since is something new.
                 self.shadow.link.paused = self.requests.reports_of(id).next().is_none();
             }
@@ -281,11 +275,15 @@ impl Learning<'_> {
         self.session.touch();
     }
 
+    /// Ends the reports that the update under way had all of.
+    fn settle_covered(&mut self, outcome: &Outcome) {
+        let (id, covered) = (self.shadow.id, |covered, _: Option<&str>| covered);
+        settle_reports(self.requests, self.events, id, covered, outcome);
+    }
+
     fn ask_at(&mut self, at: Option<Instant>) {
         self.shadow.link.fetching = true;
         let shadow = self.shadow.id;
-        let task = Task::Retry { shadow };
-        self.requests
-            .register(Owner::Engine, at, Progress::Sent, task);
+        self.requests.ask_again(shadow, at);
     }
 }

@@ -159,6 +159,12 @@ impl Requests {
         id
     }
 
+    /// Has the engine get a shadow at `at`; one that follows a rejected get inherits its deadline.
+    pub(super) fn ask_again(&mut self, shadow: ShadowId, at: Option<Instant>) {
+        let task = Task::Retry { shadow };
+        self.register(Owner::Engine, at, Progress::Sent, task);
+    }
+
     /// The id of the next request.
     pub(super) fn next_id(&self) -> RequestId {
         RequestId(self.next_id)

@@ -294,9 +294,7 @@ impl Engine {
             None => self.get_after_subscription(now, id),
             Some(due) => {
                 shadow.link.fetching = true;
-                let task = Task::Retry { shadow: id };
-                self.requests
-                    .register(Owner::Engine, Some(due), Progress::Sent, task);
+                self.requests.ask_again(id, Some(due));
             }
         }
     }
@@ -336,10 +334,8 @@ impl Engine {
             shadow.link.paced = false;
             if !settled && shadow.link.conflicts > 0 && !shadow.link.fetching {
                 shadow.link.fetching = true;
-                let deadline = self.request_deadline(now, Owner::Engine);
-                let (task, progress) = (Task::Retry { shadow: id }, Progress::Sent);
-                self.requests
-                    .register(Owner::Engine, deadline, progress, task);
+                let at = self.request_deadline(now, Owner::Engine);
+                self.requests.ask_again(id, at);
             }
             self.settle_reports(id, version, |_, reason| settled || reason.is_none());
             return false;
@@ -394,9 +390,8 @@ impl Engine {
         version: Option<u64>,
         wanted: impl Fn(bool, Option<&str>) -> bool,
     ) {
-        settle_reports(&mut self.requests, &mut self.events, id, wanted, |_| {
-            Outcome::Reported { version }
-        });
+        let outcome = Outcome::Reported { version };
+        settle_reports(&mut self.requests, &mut self.events, id, wanted, &outcome);
     }
 
     /// The engine's update was not answered in time: whether the cloud has it, a get will show.
@@ -444,23 +439,23 @@ impl Engine {
 }
 
 /// Ends the reports of a shadow for which `wanted` holds, given whether the update under way covers
-/// them and the reason of a rejection.
+/// them and the reason of a rejection, which then says so if it was carried out.
 pub(super) fn settle_reports(
     requests: &mut super::Requests,
     events: &mut super::Events,
     id: ShadowId,
     wanted: impl Fn(bool, Option<&str>) -> bool,
-    outcome: impl Fn(Option<&str>) -> Outcome,
+    outcome: &Outcome,
 ) {
     let ended: Vec<(RequestId, Outcome)> = requests
         .reports_of(id)
         .filter(|(_, covered, reason)| wanted(**covered, *reason))
         .map(|(request, _, reason)| {
-            let outcome = match (outcome(reason), reason) {
+            let outcome = match (outcome, reason) {
                 (Outcome::Reported { .. }, Some(reason)) => Outcome::DeltaRejected {
                     reason: reason.into(),
                 },
-                (outcome, _) => outcome,
+                (outcome, _) => outcome.clone(),
             };
             (request, outcome)
         })
