@@ -3,13 +3,13 @@
 //!
 //! * [`log`] reads logs of the vendor's Python SDK.
 //! * [`capture`] reads packet captures of MQTT connections.
-//! * [`replay`] drives the engine with a log and compares what it does, line by line.
+//! * [`import`] drives the engine with a log or a capture and compares what it does.
 //! * [`clauses`] has the normative statements of MQTT 3.1.1 with the tests that show each.
 
 pub mod capture;
 pub mod clauses;
+pub mod import;
 pub mod log;
-pub mod replay;
 
 /// The code in the README compiles, and what it asserts holds.
 #[cfg(doctest)]

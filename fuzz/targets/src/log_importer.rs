@@ -1,7 +1,7 @@
 //! Logs: every line is somewhere, and what is read does not depend on how lines end.
 
+use conformance::import::{Report, import_logs};
 use conformance::log::Log;
-use conformance::replay::{Report, replay};
 
 /// Logs of at most this many bytes are replayed too, which takes longer.
 const REPLAYED: usize = 4_096;
@@ -30,7 +30,7 @@ pub fn log_importer(data: &[u8]) {
         check_line_ends(data, &log);
     }
     if data.len() <= REPLAYED
-        && let Ok(report) = replay(vec![log.clone()])
+        && let Ok(report) = import_logs(vec![log.clone()])
     {
         check_report(&log, &report);
     }

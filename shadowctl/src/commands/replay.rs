@@ -4,8 +4,8 @@ use std::fmt;
 use std::fs::File;
 use std::path::Path;
 
+use conformance::import::{Report, import_logs};
 use conformance::log::Log;
-use conformance::replay::{Report, replay};
 use serde::Serialize;
 
 use crate::arguments::ReplayArguments;
@@ -21,8 +21,8 @@ use crate::output::Output;
 /// * [`FailureKind::Operation`]: something in the logs is unexplained.
 pub fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
     let logs: Result<Vec<Log>, Failure> = arguments.logs.iter().map(|path| read(path)).collect();
-    let report =
-        replay(logs?).map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
+    let report = import_logs(logs?)
+        .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
     output.result(&Printed(&report))?;
     match report.unexplained() {
         0 => Ok(()),

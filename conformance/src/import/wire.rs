@@ -125,7 +125,7 @@ impl fmt::Display for CaptureReport {
 /// `secret` the password is derived from it, as the device does; without one it is taken from the
 /// capture.
 #[must_use]
-pub fn replay_capture(capture: &Capture, secret: Option<&Secret>) -> CaptureReport {
+pub fn import_capture(capture: &Capture, secret: Option<&Secret>) -> CaptureReport {
     let mut sessions = BTreeMap::new();
     CaptureReport {
         connections: capture

@@ -1,7 +1,7 @@
 //! Whatever a log says, a replay comes to an end with a verdict on each line.
 
+use conformance::import::import_logs;
 use conformance::log::Log;
-use conformance::replay::replay;
 use proptest::prelude::*;
 
 use crate::fixtures::{DELTA, FIRST_CONTACT, LOG_1, LOG_3, text};
@@ -10,7 +10,7 @@ fn replay_anything(text: &str) -> Result<(), TestCaseError> {
     if let Ok(log) = Log::parse("any", text.as_bytes()) {
         let cut = usize::from(log.torn.is_some()) + usize::from(log.cut.is_some());
         let lines = log.lines.len() + cut;
-        if let Ok(report) = replay(vec![log]) {
+        if let Ok(report) = import_logs(vec![log]) {
             prop_assert_eq!(report.lines.len(), lines);
             let _ = report.to_string();
         }

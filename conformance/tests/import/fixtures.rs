@@ -1,7 +1,7 @@
 //! The documented and the recorded logs: what becomes of each line, and what they show.
 
+use conformance::import::{Counts, Report, Verdict, import_logs};
 use conformance::log::Log;
-use conformance::replay::{Counts, Report, Verdict, replay};
 
 pub(crate) const LOG_1: &str = "documented/1-get-cached-status.log";
 pub(crate) const LOG_2A: &str = "documented/2a-modify-update.log";
@@ -22,11 +22,11 @@ pub(crate) fn replay_files(names: &[&str]) -> Report {
     let logs = names
         .iter()
         .map(|name| Log::parse(name, text(name).as_bytes()).unwrap());
-    replay(logs.collect()).unwrap()
+    import_logs(logs.collect()).unwrap()
 }
 
 pub(crate) fn replay_text(text: &str) -> Report {
-    replay(vec![Log::parse("example.log", text.as_bytes()).unwrap()]).unwrap()
+    import_logs(vec![Log::parse("example.log", text.as_bytes()).unwrap()]).unwrap()
 }
 
 /// Lines by `wc -l`. Environment by `grep -cE 'LoopThread|connect_async|test start|reconnect error|

@@ -1,7 +1,7 @@
 //! Logs that were tampered with.
 
+use conformance::import::{Report, Verdict};
 use conformance::log::{Log, Thread};
-use conformance::replay::{Report, Verdict};
 
 use crate::fixtures::{
     DELTA, FIRST_CONTACT, LOG_1, LOG_3, OWN_REQUESTS, RECONNECT, UNANSWERED_PING, replay_text, text,

@@ -1,7 +1,7 @@
 //! Excerpts: a log may begin and end anywhere, and be in several files.
 
+use conformance::import::import_logs;
 use conformance::log::Log;
-use conformance::replay::replay;
 
 use crate::fixtures::{
     DELTA, FIRST_CONTACT, LOG_1, LOG_3, RECONNECT, UNANSWERED_PING, replay_text, text,
@@ -53,7 +53,7 @@ fn two_runs_are_one_session() {
                 let parts = [&lines[..first_end], &lines[second_start..]];
                 let logs = parts
                     .map(|part| Log::parse("part", (part.join("\n") + "\n").as_bytes()).unwrap());
-                let report = replay(logs.into()).unwrap();
+                let report = import_logs(logs.into()).unwrap();
                 assert_eq!(
                     report.unexplained(),
                     0,

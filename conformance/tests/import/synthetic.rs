@@ -1,7 +1,7 @@
 //! Logs written by hand from the format strings of the SDK (iot-device-python 11b28b8) and of paho
 //! 1.5.1, in the order in which their sources print them.
 
-use conformance::replay::{Report, Verdict};
+use conformance::import::{Report, Verdict};
 
 use crate::fixtures::replay_text;
 

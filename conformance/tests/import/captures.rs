@@ -1,7 +1,7 @@
 //! The recorded packet captures: the device's bytes come out of the engine.
 
 use conformance::capture::{Capture, Direction, MQTT_PORT};
-use conformance::replay::replay_capture;
+use conformance::import::import_capture;
 use shadow_core::tencent::Secret;
 
 fn capture(name: &str) -> Capture {
@@ -26,7 +26,7 @@ fn recorded_bytes_come_out_identical() {
             (Some(&secret), "derived from the secret"),
             (None, "taken from the capture"),
         ] {
-            let report = replay_capture(&capture, secret);
+            let report = import_capture(&capture, secret);
             assert!(report.is_identical(), "{report}");
             let connections = report.connections.iter();
             assert!(
@@ -45,7 +45,7 @@ fn recorded_bytes_come_out_identical() {
 #[test]
 fn another_secret_gives_another_password() {
     let secret = Secret::from_bytes(*b"another");
-    let report = replay_capture(&capture("python-sdk-delta.pcap"), Some(&secret));
+    let report = import_capture(&capture("python-sdk-delta.pcap"), Some(&secret));
     let difference = report.connections[0].difference.as_ref().unwrap();
     assert!(difference.packet.starts_with("CONNECT"), "{report}");
 }
@@ -62,6 +62,6 @@ fn a_damaged_packet_is_found() {
         .unwrap();
     // DUP without QoS: no packet.
     last.bytes[0] |= 0b1000;
-    let report = replay_capture(&capture, None);
+    let report = import_capture(&capture, None);
     assert!(!report.is_identical(), "{report}");
 }

@@ -60,7 +60,7 @@ mod words;
 
 pub use conclusions::Conclusion;
 pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
-pub use wire::{CaptureReport, ConnectionReport, Difference, replay_capture};
+pub use wire::{CaptureReport, ConnectionReport, Difference, import_capture};
 
 use crate::log::{Log, Session, SessionError};
 use driver::Driver;
@@ -78,11 +78,11 @@ use start::{Beginning, Start};
 /// let text = b"2021-07-20 16:44:57,615.615 [log.py:35] - DEBUG - publish success\n\
 ///              2021-07-20 16:44:57,616.616 [log.py:35] - DEBUG - on_publish:mid:3,userdata:None\n";
 /// let log = Log::parse("example.log", text).unwrap();
-/// let report = conformance::replay::replay(vec![log]).unwrap();
+/// let report = conformance::import::import_logs(vec![log]).unwrap();
 /// assert_eq!(report.unexplained(), 0);
 /// assert_eq!(report.counts.inferred, 2);
 /// ```
-pub fn replay(logs: Vec<Log>) -> Result<Report, SessionError> {
+pub fn import_logs(logs: Vec<Log>) -> Result<Report, SessionError> {
     let session = Session::from_logs(logs)?;
     let identity = Identity::find(&session);
     let outline = Outline::new(&session, &identity);
