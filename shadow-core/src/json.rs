@@ -364,7 +364,8 @@ fn push_escaped(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', letter]);
 }
 
-fn push_hex_escape(unit: u16, out: &mut Vec<u8>) {
+/// Appends `\uxxxx`.
+pub(crate) fn push_hex_escape(unit: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\\u");
     for shift in [12, 8, 4, 0] {
         let digit = u32::from((unit >> shift) & 0xf);

@@ -88,6 +88,7 @@
 //! * [`Engine`]: the state machine; [`Config`], [`Session`], [`Event`] and the requests around it.
 //! * [`mqtt`]: plain MQTT 3.1 and 3.1.1, which knows nothing of shadows.
 //! * [`tencent`]: everything that is peculiar to this vendor's cloud.
+//! * [`recording`]: what went into an engine and came out, to be replayed.
 //! * [`json`]: JSON as text, for what is handed through unread.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -104,6 +105,7 @@ pub mod json;
 mod limit;
 pub mod mqtt;
 mod random;
+pub mod recording;
 pub mod request;
 mod session;
 pub mod tencent;

@@ -513,6 +513,11 @@ impl Engine {
         self.requests.of_application() + self.requests.reports()
     }
 
+    /// Whether the next `poll_transmit` may do something even if it gives nothing.
+    pub(crate) const fn waits_for_room(&self) -> bool {
+        self.waits_for_room
+    }
+
     /// The wall time, as far as it is known.
     fn wall_time(&self, now: Instant) -> Option<WallTime> {
         self.wall.map(|(at, wall)| wall + now.saturating_since(at))

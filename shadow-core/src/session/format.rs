@@ -42,8 +42,7 @@ impl Session {
     /// document four times for each shadow, and the messages in flight.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Strings, numbers and valid JSON: nothing in it can fail to be written.
-        let body = serde_json::to_string(&Stored::of(self)).unwrap_or_default();
+        let body = self.to_json();
         format!("{MAGIC} {FORMAT} {}\n{body}\n", digest(&body)).into_bytes()
     }
 
@@ -82,9 +81,21 @@ impl Session {
         if digest(body) != expected {
             return Err(damaged("its digest does not fit its content"));
         }
+        Session::from_json(body)
+    }
+
+    /// The line of JSON alone.
+    pub(crate) fn to_json(&self) -> String {
+        // Strings, numbers and valid JSON: nothing in it can fail to be written.
+        serde_json::to_string(&Stored::of(self)).unwrap_or_default()
+    }
+
+    /// Reads what [`Session::to_json`] wrote.
+    pub(crate) fn from_json(body: &str) -> Result<Session, SessionError> {
         let stored: Stored<'_> = serde_json::from_str(body)
             .map_err(|error| SessionError::Corrupted(error.to_string()))?;
-        stored.into_session().map_err(damaged)
+        let session = stored.into_session();
+        session.map_err(|what| SessionError::Corrupted(what.into()))
     }
 }
 

@@ -110,6 +110,36 @@ impl<R, D> Update<R, D> {
         self
     }
 
+    pub(crate) const fn of_parts(
+        reported: Option<R>,
+        desired: Option<D>,
+        version: Option<u64>,
+        overwrite: bool,
+    ) -> Update<R, D> {
+        Update {
+            reported,
+            desired,
+            version,
+            overwrite,
+        }
+    }
+
+    pub(crate) const fn reported_part(&self) -> Option<&R> {
+        self.reported.as_ref()
+    }
+
+    pub(crate) const fn desired_part(&self) -> Option<&D> {
+        self.desired.as_ref()
+    }
+
+    pub(crate) const fn expected_version(&self) -> Option<u64> {
+        self.version
+    }
+
+    pub(crate) const fn overwrites(&self) -> bool {
+        self.overwrite
+    }
+
     fn with_reported<T>(self, value: T) -> Update<T, D> {
         Update {
             reported: Some(value),

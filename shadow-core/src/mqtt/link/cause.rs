@@ -96,6 +96,18 @@ pub enum TransportFailure {
     Broken(String),
 }
 
+impl TransportFailure {
+    /// Its text, if it has one.
+    pub(crate) fn why(&self) -> Option<&str> {
+        match self {
+            TransportFailure::ConnectFailed(why)
+            | TransportFailure::Untrusted(why)
+            | TransportFailure::Broken(why) => Some(why),
+            TransportFailure::ClosedByPeer => None,
+        }
+    }
+}
+
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

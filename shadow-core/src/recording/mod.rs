@@ -1,0 +1,146 @@
+//! Recordings: what went into an engine and what came out, as lines of JSON that replay exactly.
+//!
+//! An engine is deterministic: the inputs are the whole truth, and a recording of them is a
+//! recording of everything. [`Recorder`] wraps an [`Engine`](crate::Engine), has its methods, and
+//! gives one line for each input, and one for each output as it is polled, to a [`Sink`].
+//! [`Input`] reads lines back. Replay is a recorder that is fed the inputs of a recording and polled
+//! where it was: it has to write the same lines.
+//!
+//! ```
+//! use shadow_core::recording::{Mask, Recorder};
+//! use shadow_core::{Config, Instant, Session};
+//!
+//! let config = Config::plain("sensor-1");
+//! let mut engine =
+//!     Recorder::new(config, Session::new(), 7, Instant::ZERO, Mask::default(), String::new());
+//! engine.handle_tick(Instant::ZERO);
+//! engine.poll_transmit(Instant::ZERO, &mut Vec::new());
+//! let (_session, recording) = engine.finish();
+//! let recording = recording.unwrap();
+//! let lines: Vec<&str> = recording.lines().collect();
+//! assert_eq!(lines[2], r#"{"at":0,"out":"deadline","due":0,"timer":"Reconnect"}"#);
+//! assert_eq!(lines[3], r#"{"at":0,"in":"tick"}"#);
+//! assert_eq!(lines[4], r#"{"at":0,"out":"connect"}"#);
+//! ```
+//!
+//! # Format 1
+//!
+//! JSON Lines: UTF-8, one object a line, compact, keys in a fixed order, so that equal lines are
+//! equal text. A last line without a line feed was torn off and does not count. The first line is the
+//! header; `part` counts the files of one recording from 1, and `mask` says what is masked beside
+//! secrets ([`Mask`]):
+//!
+//! ```json
+//! {"shadow-recording":1,"engine":"0.1.0","part":1,"mask":[]}
+//! ```
+//!
+//! Every other line begins with `at`, microseconds on the driver's clock ([`Instant`](crate::Instant)), which
+//! never falls, and then says what it is by `in` or `out`. Inputs, in the order of the calls:
+//!
+//! | `in` | and | for |
+//! |---|---|---|
+//! | `start` | `seed`, `config`, `session` (what [`Session::to_bytes`](crate::Session) has in its second line, or `null`) | `Engine::new`; the first of all |
+//! | `wall` | `unix_ms` | `handle_wall_time` |
+//! | `connected`, `tick`, `reconnect`, `close` | | the methods of those names |
+//! | `bytes` | `bytes`: text in which each character is the byte of its number | `handle_bytes` |
+//! | `disconnected` | `failure`: the name of a [`TransportFailure`](crate::TransportFailure), `why` if it has a text | `handle_disconnected` |
+//! | `poll` | | a `poll_transmit` that gave nothing, at a moment when that mattered |
+//! | `get`, `detach` | `shadow` | |
+//! | `update` | `shadow`, `reported`, `desired`, `version`, `overwrite`, as far as given | |
+//! | `report` | `shadow`, `reported` | |
+//! | `accept`, `accept_as`, `reject` | `shadow`, `origin`, `version`, `state`, `redelivered` of the delta; `reported`; `reason` | |
+//! | `attach` | `product_id`, `device_name` | |
+//! | `publish` | `topic`, `qos`, `retain`, `payload` | |
+//! | `subscribe`, `unsubscribe` | `filter`, `qos` | |
+//! | `cancel`, `set_timeout` | `request`, `micros` | |
+//! | `set_next_token` | `shadow`, `number` | |
+//! | `end` | | the engine was given up; the last of all |
+//!
+//! `"pending":true` on an input says that the engine had more to give when it came.
+//!
+//! Outputs, in the order in which they were polled:
+//!
+//! | `out` | and |
+//! |---|---|
+//! | `accepted`, `refused` | right behind a request: `request` or `shadow`, its number; `why`, the words of the [`RequestError`](crate::RequestError) |
+//! | `connect`, `close` | |
+//! | `packet` | `packet`, its kind, and all its fields |
+//! | `event` | `event`, its kind, and all its fields |
+//! | `deadline` | `due` (`null` for none) and `timer`: what was in force until the next input; only when it has changed |
+//!
+//! A payload that is a JSON object stands as it is; other text is a string; other bytes are under
+//! `payload_bytes`, as those of `bytes`. JSON with a line break in it is a string under a key with
+//! `_text` behind it. Passwords are `"***"`.
+
+mod configuration;
+mod event;
+mod header;
+mod input;
+mod line;
+mod packet;
+mod recorder;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+pub use header::{FORMAT, Header};
+pub use input::{Input, LineError, Part, Request, Start};
+pub use recorder::Recorder;
+
+/// Where a recorder's lines go.
+///
+/// A sink that can fail keeps the error to itself until its owner asks: a device does not stop
+/// working because nobody can note down what it does.
+pub trait Sink {
+    /// Takes one line, with the line feed at its end.
+    fn line(&mut self, line: &str);
+}
+
+/// Grows without bound: for tests, and for what is known to be short.
+impl Sink for String {
+    fn line(&mut self, line: &str) {
+        self.push_str(line);
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn line(&mut self, line: &str) {
+        (**self).line(line);
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn line(&mut self, line: &str) {
+        (**self).line(line);
+    }
+}
+
+/// What a recording does not show. Secrets, that is the device secret, passwords and signatures,
+/// are never in one, whatever is set here.
+///
+/// What is masked is masked in what goes in and in what comes out alike, by text of the same
+/// length, so that a masked recording replays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mask {
+    /// Product ids, device names, client ids and user names, wherever they stand, topics and tokens
+    /// included.
+    pub names: bool,
+    /// The values of shadow documents and the payloads of other messages: texts and numbers. Keys,
+    /// versions, times and `true`, `false` and `null` stay.
+    pub values: bool,
+}
+
+impl fmt::Display for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.names, self.values) {
+            (false, false) => "secrets",
+            (true, false) => "secrets and names",
+            (false, true) => "secrets and values",
+            (true, true) => "secrets, names and values",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

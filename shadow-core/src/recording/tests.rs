@@ -1,0 +1,419 @@
+//! What is written is what the format says, and what is read back does the same.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Header, Input, Mask, Recorder};
+use crate::config::{Config, Expiry, Login, Will};
+use crate::event::{Delta, DeltaOrigin};
+use crate::json::{Json, JsonStyle};
+use crate::mqtt::QoS;
+use crate::mqtt::link::{Publication, Transmit, TransportFailure};
+use crate::session::Session;
+use crate::tencent::{DeviceInfo, Secret, ShadowName, Update};
+use crate::time::{Instant, WallTime};
+
+const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+
+/// The base64 of `TOPSECRET-KEY`, which must be in no recording, nor must that.
+const SECRET: &str = "VE9QU0VDUkVULUtFWQ==";
+
+fn lamp() -> Config {
+    Config::new(&DeviceInfo::with_key("PRODUCT001", "lamp", SECRET).unwrap())
+}
+
+fn recorder(config: Config) -> Recorder<String> {
+    Recorder::new(
+        config,
+        Session::new(),
+        42,
+        Instant::ZERO,
+        Mask::default(),
+        String::new(),
+    )
+}
+
+/// Polls all there is.
+fn drain(engine: &mut Recorder<String>, now: Instant) -> Vec<Transmit> {
+    let mut done = Vec::new();
+    loop {
+        while let Some(transmit) = engine.poll_transmit(now, &mut Vec::new()) {
+            done.push(transmit);
+        }
+        while engine.poll_event().is_some() {}
+        if !engine.has_output() {
+            return done;
+        }
+    }
+}
+
+fn log_in(engine: &mut Recorder<String>, now: Instant) {
+    engine.handle_wall_time(now, WallTime::from_unix_millis(1_700_000_000_000));
+    engine.handle_tick(now);
+    drain(engine, now);
+    engine.handle_connected(now);
+    drain(engine, now);
+    engine.handle_bytes(now, CONNACK);
+    drain(engine, now);
+}
+
+/// Runs the inputs of a recording again, polling where it was polled.
+fn replay(recording: &str) -> String {
+    let mut lines = recording.lines();
+    let header = Header::parse(lines.next().unwrap()).unwrap();
+    let (at, Input::Start(start)) = Input::parse(lines.next().unwrap()).unwrap().unwrap() else {
+        panic!("no start");
+    };
+    let mut engine = Recorder::new(
+        start.config,
+        start.session,
+        start.seed,
+        at,
+        header.mask,
+        String::new(),
+    );
+    let mut at = at;
+    for line in lines {
+        match Input::parse(line).unwrap() {
+            Some((_, Input::End)) => return engine.finish().1.unwrap(),
+            Some((now, input)) => {
+                at = now;
+                input.apply(now, &mut engine);
+            }
+            None if line.contains(r#""out":"event""#) => drop(engine.poll_event()),
+            None => {
+                let polled = ["packet", "connect", "close"];
+                if polled
+                    .iter()
+                    .any(|out| line.contains(&alloc::format!(r#""out":"{out}""#)))
+                {
+                    let now = line.trim_start_matches(r#"{"at":"#);
+                    let now = now.split(',').next().unwrap().parse().unwrap();
+                    at = at.max(Instant::from_micros(now));
+                    engine.poll_transmit(at, &mut Vec::new());
+                }
+            }
+        }
+    }
+    panic!("no end");
+}
+
+/// The lines of the format's own words; the packets are those of MQTT 3.1.1, the vendor's topics.
+#[test]
+fn a_login_is_written_as_the_format_says() {
+    let mut config = Config::plain("sensor-1");
+    config.login = Login::Plain {
+        client_id: "sensor-1".into(),
+        user_name: Some("ann".into()),
+        password: Some(Secret::from_bytes(*b"hunter2")),
+    };
+    config.keep_alive = 30;
+    let mut engine = recorder(config);
+    log_in(&mut engine, Instant::from_secs(1));
+    engine
+        .publish(
+            Instant::from_secs(2),
+            &Publication::new("a/b", br#"{"text":"\"quoted\"","n":1.50}"#),
+        )
+        .unwrap();
+    drain(&mut engine, Instant::from_secs(2));
+    engine.handle_bytes(
+        Instant::from_secs(3),
+        &[0xd0, 0, b'"', b'\\', b'~', 0x7f, 0xff],
+    );
+    let text = engine.finish().1.unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        r#"{"shadow-recording":1,"engine":"0.1.0","part":1,"mask":[]}"#
+    );
+    assert!(lines[1].starts_with(r#"{"at":0,"in":"start","seed":42,"config":{"login":{"plain":{"#));
+    assert!(lines[1].ends_with(r#"},"session":null}"#));
+    let rest = [
+        r#"{"at":0,"out":"deadline","due":0,"timer":"Reconnect"}"#,
+        r#"{"at":1000000,"in":"wall","unix_ms":1700000000000}"#,
+        // The wall time was all that it waited for.
+        r#"{"at":1000000,"out":"deadline","due":21000000,"timer":"Connect"}"#,
+        r#"{"at":1000000,"in":"tick","pending":true}"#,
+        r#"{"at":1000000,"out":"connect"}"#,
+        r#"{"at":1000000,"in":"connected"}"#,
+        concat!(
+            r#"{"at":1000000,"out":"packet","packet":"CONNECT","version":"MQTT 3.1.1","#,
+            r#""client_id":"sensor-1","user_name":"ann","password":"***","keep_alive":30,"#,
+            r#""clean_session":true}"#
+        ),
+        r#"{"at":1000000,"in":"bytes","bytes":" \u0002\u0000\u0000"}"#,
+        r#"{"at":1000000,"out":"event","event":"Connected","session_present":false}"#,
+        r#"{"at":1000000,"out":"deadline","due":31000000,"timer":"KeepAlive"}"#,
+        r#"{"at":2000000,"in":"publish","topic":"a/b","qos":0,"payload":{"text":"\"quoted\"","n":1.50}}"#,
+        r#"{"at":2000000,"out":"accepted","request":0}"#,
+        concat!(
+            r#"{"at":2000000,"out":"packet","packet":"PUBLISH","topic":"a/b","qos":0,"#,
+            r#""payload":{"text":"\"quoted\"","n":1.50}}"#
+        ),
+        r#"{"at":2000000,"out":"event","event":"Ended","request":0,"outcome":"Published"}"#,
+        r#"{"at":3000000,"in":"bytes","bytes":"\u00d0\u0000\"\\~\u007f\u00ff"}"#,
+    ];
+    assert_eq!(lines.get(2..2 + rest.len()), Some(&rest[..]));
+    // What it got behind PINGRESP is no packet.
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .contains(r#""in":"end","pending":true}"#)
+    );
+    assert_eq!(replay(&text), text);
+}
+
+#[test]
+fn every_input_is_read_back_as_it_was() {
+    let mut config = lamp();
+    config.will = Will::new("gone", &[0, 255], QoS::AtLeastOnce, true);
+    config.ping_timeout = Duration::from_nanos(1_500_000_001);
+    config.request_timeout = Duration::MAX;
+    if let Login::Key { user_name, .. } = &mut config.login {
+        user_name.connection_id = Some([b'a', 0xff, b'"', 0, b'z']);
+        user_name.expiry = Expiry::NowInMilliseconds;
+    }
+    let mut engine = recorder(config);
+    let mut now = Instant::from_millis(5);
+    log_in(&mut engine, now);
+    let own = engine.own_shadow().unwrap();
+    let subscribed = [0x90, 3, 0, 1, 0];
+    engine.handle_bytes(now, &subscribed[..2]);
+    engine.handle_bytes(now, &subscribed[2..]);
+    drain(&mut engine, now);
+    let name = ShadowName::new("PRODUCT001", "child").unwrap();
+    let child = engine.attach(now, &name).unwrap();
+    engine.attach(now, &name).unwrap_err();
+    let get = engine.get(now, own).unwrap();
+    engine
+        .set_timeout(now, get, Duration::from_secs(3))
+        .unwrap();
+    engine.cancel(now, get).unwrap();
+    engine.cancel(now, get).unwrap_err();
+    let values = BTreeMap::from([(
+        "text",
+        Json::new("\"\u{e9}\n\"")
+            .unwrap_or_else(|_| Json::new(r#" [ 1 , {"é" : null} ] "#).unwrap()),
+    )]);
+    engine.report(now, own, &values).unwrap();
+    engine.report(now, own, &f64::NAN).unwrap_err();
+    engine.report(now, own, "no object").unwrap_err();
+    engine
+        .update(
+            now,
+            own,
+            &Update::new()
+                .reported(&values)
+                .desired(&values)
+                .version(7)
+                .overwrite(true),
+        )
+        .unwrap();
+    engine
+        .update(
+            now,
+            own,
+            &Update::new().reported(BTreeMap::from([("x", f64::NAN)])),
+        )
+        .unwrap_err();
+    engine.update(now, own, &Update::new()).unwrap_err();
+    engine.clear_desired(now, own).unwrap();
+    engine.clear_reported(now, own).unwrap();
+    engine.set_next_token(own, 9).unwrap();
+    // With a line break in it, as a cloud may send it.
+    let mut delta = Delta {
+        shadow: own,
+        origin: DeltaOrigin::Pushed,
+        version: Some(4),
+        state: Json::new("{\n \"a\":1}").unwrap(),
+        redelivered: false,
+    };
+    engine.accept(now, &delta).unwrap();
+    engine
+        .accept_as(now, &delta, &BTreeMap::from([("a", 2)]))
+        .unwrap();
+    delta.redelivered = true;
+    delta.version = None;
+    engine.reject(now, &delta, "it \"may\" not").unwrap();
+    for payload in [
+        &b"{}"[..],
+        b"{\n}",
+        b" {}",
+        b"text",
+        b"\"text\"",
+        b"",
+        &[0xff, 0, b'"'],
+        b"{\"a\":",
+    ] {
+        let publication = Publication {
+            retain: payload.is_empty(),
+            ..Publication::new("t", payload).qos(QoS::ExactlyOnce)
+        };
+        engine.publish(now, &publication).unwrap();
+    }
+    engine
+        .publish(now, &Publication::new("a/#", b""))
+        .unwrap_err();
+    engine.subscribe(now, "a/#", QoS::AtLeastOnce).unwrap();
+    engine.unsubscribe(now, "a/#").unwrap();
+    engine.detach(now, child).unwrap();
+    engine.detach(now, child).unwrap_err();
+    drain(&mut engine, now);
+    for failure in [
+        TransportFailure::ClosedByPeer,
+        TransportFailure::Broken("it \"broke\"".into()),
+        TransportFailure::ConnectFailed("no \n route".into()),
+        TransportFailure::Untrusted("".into()),
+    ] {
+        engine.handle_disconnected(now, failure);
+        drain(&mut engine, now);
+        engine.reconnect(now);
+        now = engine.poll_deadline().unwrap().at;
+        engine.handle_tick(now);
+        drain(&mut engine, now);
+        // A clock that runs back is taken as it is by both.
+        engine.handle_tick(Instant::ZERO);
+    }
+    engine.close(now);
+    drain(&mut engine, now);
+    engine.get(now, own).unwrap_err();
+    let text = engine.finish().1.unwrap();
+    assert!(
+        !text.contains("TOPSECRET") && !text.contains(SECRET),
+        "{text}"
+    );
+    let again = replay(&text);
+    for (line, again) in text.lines().zip(again.lines()) {
+        assert_eq!(line, again);
+    }
+    assert_eq!(text, again);
+    let kinds = [
+        "start",
+        "end",
+        "wall",
+        "connected",
+        "bytes",
+        "disconnected",
+        "tick",
+        "reconnect",
+        "close",
+        "get",
+        "update",
+        "report",
+        "accept",
+        "accept_as",
+        "reject",
+        "attach",
+        "detach",
+        "publish",
+        "subscribe",
+        "unsubscribe",
+        "cancel",
+        "set_timeout",
+        "set_next_token",
+    ];
+    for kind in kinds {
+        assert!(text.contains(&alloc::format!(r#""in":"{kind}""#)), "{kind}");
+    }
+    assert!(text.contains(r#""state_text":"{\n \"a\":1}""#));
+}
+
+#[test]
+fn a_session_goes_on() {
+    let mut first = recorder(lamp());
+    let own = first.own_shadow().unwrap();
+    first
+        .report(Instant::ZERO, own, &BTreeMap::from([("on", true)]))
+        .unwrap();
+    let (session, recording) = first.finish();
+    assert_eq!(replay(recording.as_ref().unwrap()), recording.unwrap());
+    let session = Session::from_bytes(&session.to_bytes()).unwrap();
+    let mut config = lamp();
+    config.behaviour.json_style = JsonStyle::Python;
+    let mut second = Recorder::new(
+        config,
+        session,
+        1,
+        Instant::ZERO,
+        Mask::default(),
+        String::new(),
+    );
+    log_in(&mut second, Instant::ZERO);
+    let text = second.finish().1.unwrap();
+    assert!(text.contains(r#""reported":{"on":true}"#));
+    assert_eq!(replay(&text), text);
+}
+
+#[test]
+fn off_it_writes_nothing_and_does_the_same() {
+    let engine = crate::Engine::new(lamp(), Session::new(), 42, Instant::ZERO);
+    let mut off = Recorder::<String>::off(engine);
+    let mut on = recorder(lamp());
+    for engine in [&mut off, &mut on] {
+        log_in(engine, Instant::ZERO);
+    }
+    let mut bytes = [Vec::new(), Vec::new()];
+    for (engine, bytes) in [&mut off, &mut on].into_iter().zip(&mut bytes) {
+        engine.handle_bytes(Instant::ZERO, &[0x90, 3, 0, 1, 0]);
+        while engine.poll_transmit(Instant::ZERO, bytes).is_some() {}
+    }
+    assert_eq!(bytes[0], bytes[1]);
+    assert!(!bytes[0].is_empty());
+    assert!(!off.is_on() && on.is_on());
+    assert!(off.finish().1.is_none());
+}
+
+#[test]
+fn bad_lines_say_what_and_where() {
+    let header = |text: &str| Header::parse(text).unwrap_err().to_string();
+    assert_eq!(
+        header(r#"{"shadow-recording":2,"by":"a later one"}"#),
+        "column 1: the recording is in format 2, and this version reads format 1"
+    );
+    assert_eq!(
+        header("2021-07-20 16:44:57,615.615 [log.py:35] - DEBUG - publish success"),
+        "column 4: this is not the first line of a recording"
+    );
+    assert!(header("").starts_with("column 1: "));
+    assert!(header(r#"{"shadow-recording":1}"#).contains("missing field `engine`"));
+    let unknown = r#"{"shadow-recording":1,"engine":"1","part":1,"mask":["keys"]}"#;
+    assert_eq!(header(unknown), "column 46: nothing is masked as `keys`");
+
+    let line = |text: &str| Input::parse(text).unwrap_err().to_string();
+    for (text, error) in [
+        ("{", "column 1: EOF while parsing an object"),
+        (
+            r#"{"at":-1,"in":"tick"}"#,
+            "column 8: invalid value: integer `-1`, expected u64",
+        ),
+        (
+            r#"{"at":1}"#,
+            "column 1: it is neither an input nor an output",
+        ),
+        (
+            r#"{"at":1,"in":"tack"}"#,
+            "column 15: there is no input `tack`",
+        ),
+        (r#"{"at":1,"in":"bytes"}"#, "column 15: `bytes` is missing"),
+        (
+            r#"{"at":1,"in":"bytes","bytes":"\u0100"}"#,
+            "column 15: `\u{100}` stands for no byte",
+        ),
+        (
+            r#"{"at":1,"in":"publish","topic":"a","qos":3,"payload":""}"#,
+            "there is no QoS 3",
+        ),
+        (r#"{"at":1,"in":"tick","never":0}"#, "unknown field `never`"),
+        (
+            r#"{"at":1,"in":"start","seed":1,"config":{}}"#,
+            "missing field `login`",
+        ),
+    ] {
+        let found = line(text);
+        assert!(found.contains(error), "{text}: {found}");
+    }
+}
