@@ -4,12 +4,14 @@
 //! * [`log`] reads logs of the vendor's Python SDK.
 //! * [`capture`] reads packet captures of MQTT connections.
 //! * [`import`] drives the engine with a log or a capture and compares what it does.
+//! * [`recording`] reads recordings of the engine and replays them.
 //! * [`clauses`] has the normative statements of MQTT 3.1.1 with the tests that show each.
 
 pub mod capture;
 pub mod clauses;
 pub mod import;
 pub mod log;
+pub mod recording;
 
 /// The code in the README compiles, and what it asserts holds.
 #[cfg(doctest)]

@@ -204,11 +204,12 @@ impl Input {
         Ok(Some((at, input)))
     }
 
-    /// Has `recorder` do what was done. `Start` and `End` are the caller's to carry out: the one
-    /// makes a recorder, the other is the [end](Recorder::finish) of one.
+    /// Has `recorder` do what was done. `Start` is the caller's to carry out, who makes a recorder of
+    /// it; at `End` the recorder notes the end and goes on.
     pub fn apply<S: Sink>(&self, now: Instant, recorder: &mut Recorder<S>) {
         match self {
-            Input::Start(_) | Input::End => {}
+            Input::Start(_) => {}
+            Input::End => recorder.note_end(),
             Input::WallTime(wall) => recorder.handle_wall_time(now, *wall),
             Input::Connected => recorder.handle_connected(now),
             Input::Bytes(bytes) => recorder.handle_bytes(now, bytes),
@@ -541,6 +542,12 @@ impl LineError {
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
+    }
+
+    /// What is wrong there.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
     }
 }
 

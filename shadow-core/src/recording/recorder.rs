@@ -97,8 +97,7 @@ impl<S: Sink> Recorder<S> {
     /// Gives up the engine for what survives it ([`Engine::into_session`]), ends the recording and
     /// gives back its sink.
     pub fn finish(mut self) -> (Session, Option<S>) {
-        let now = self.tape.as_ref().map_or(Instant::ZERO, |tape| tape.at);
-        self.input(now, "end", |line| line);
+        self.note_end();
         (self.engine.into_session(), self.tape.map(|tape| tape.sink))
     }
 
@@ -281,7 +280,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn set_next_token(&mut self, shadow: ShadowId, number: u64) -> Result<(), RequestError> {
-        let now = self.tape.as_ref().map_or(Instant::ZERO, |tape| tape.at);
+        let now = self.latest();
         self.input(now, "set_next_token", |line| {
             line.shadow(shadow).number("number", number)
         });
@@ -439,6 +438,16 @@ impl<S: Sink> Recorder<S> {
             sink.line(event::write(line, *at, event).end());
         }
         event
+    }
+
+    pub(super) fn note_end(&mut self) {
+        let now = self.latest();
+        self.input(now, "end", |line| line);
+    }
+
+    /// The latest time seen, for what has none.
+    fn latest(&self) -> Instant {
+        self.tape.as_ref().map_or(Instant::ZERO, |tape| tape.at)
     }
 
     /// Writes the deadline that was in force until now, and then an input.

@@ -1,0 +1,18 @@
+//! Recordings of an engine ([`shadow_core::recording`]): read from files, and replayed.
+//!
+//! * [`Reader`] reads the lines of a recording, of one file or several parts, in bounded memory.
+//! * [`Replay`] runs the recorded inputs through an engine and compares what it does, line by line.
+//! * [`Divergence`] is the first line in which it does something else.
+
+mod divergence;
+mod error;
+mod reader;
+mod replay;
+
+pub use divergence::Divergence;
+pub use error::ReadError;
+pub use reader::{Line, MAX_LINE, Part, Place, Reader};
+pub use replay::{Replay, Summary};
+
+#[cfg(test)]
+mod tests;

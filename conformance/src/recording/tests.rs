@@ -1,0 +1,179 @@
+//! Replays of recordings of the engine, as they are and changed.
+
+use shadow_core::mqtt::QoS;
+use shadow_core::recording::{Mask, Recorder};
+use shadow_core::{Config, Instant, Publication, Session};
+
+use super::*;
+
+/// A client that logs in, publishes and pings.
+fn recording() -> String {
+    let mut engine = Recorder::new(
+        Config::plain("sensor-1"),
+        Session::new(),
+        7,
+        Instant::ZERO,
+        Mask::default(),
+        String::new(),
+    );
+    let drain = |engine: &mut Recorder<String>, now| {
+        while engine.poll_transmit(now, &mut Vec::new()).is_some() {}
+        while engine.poll_event().is_some() {}
+    };
+    engine.handle_tick(Instant::ZERO);
+    drain(&mut engine, Instant::ZERO);
+    engine.handle_connected(Instant::from_secs(1));
+    drain(&mut engine, Instant::from_secs(1));
+    engine.handle_bytes(Instant::from_secs(2), &[0x20, 2, 0, 0]);
+    drain(&mut engine, Instant::from_secs(2));
+    let publication = Publication::new("a/b", b"{\"n\":1}").qos(QoS::AtLeastOnce);
+    engine.publish(Instant::from_secs(3), &publication).unwrap();
+    drain(&mut engine, Instant::from_secs(3));
+    engine.handle_bytes(Instant::from_secs(4), &[0x40, 2, 0, 1]);
+    drain(&mut engine, Instant::from_secs(4));
+    let due = engine.poll_deadline().unwrap().at;
+    engine.handle_tick(due);
+    drain(&mut engine, due);
+    engine.finish().1.unwrap()
+}
+
+fn replay(text: &str) -> Result<(Option<Divergence>, Summary), ReadError> {
+    let reader = Reader::new(vec![Part::of_text("example", text)])?;
+    let mut replay = Replay::new(reader)?;
+    let divergence = replay.run()?;
+    Ok((divergence, replay.summary()))
+}
+
+#[test]
+fn what_was_recorded_replays() {
+    let text = recording();
+    let (divergence, summary) = replay(&text).unwrap();
+    assert_eq!(divergence, None);
+    assert!(summary.ended);
+    let outputs = text.lines().filter(|line| line.contains(r#","out":""#));
+    assert_eq!(summary.outputs, outputs.count() as u64);
+    // Spaces do not matter.
+    let spaced = text.replace(r#","out":"#, r#" , "out" : "#);
+    assert_eq!(replay(&spaced).unwrap().0, None);
+}
+
+/// Each output, left out or changed, is found at its line.
+#[test]
+fn every_changed_output_is_found_where_it_is() {
+    let text = recording();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = 0;
+    for (index, line) in lines.iter().enumerate() {
+        if !line.contains(r#","out":""#) {
+            continue;
+        }
+        found += 1;
+        let mut left_out = lines.clone();
+        left_out.remove(index);
+        let (divergence, _) = replay(&joined(&left_out)).unwrap();
+        let divergence = divergence.unwrap_or_else(|| panic!("{line} was not missed"));
+        assert_eq!(divergence.found.as_deref(), Some(*line), "{divergence}");
+        assert_eq!(divergence.at.as_micros(), time(line), "{divergence}");
+        let step = lines[..index]
+            .iter()
+            .filter(|line| line.contains(r#","in":""#));
+        assert_eq!(divergence.step, step.count() as u64, "{divergence}");
+
+        // Any other character than it is.
+        let changed = line
+            .replacen(['e', 'u', 'o'], "x", 99)
+            .replacen("\"xxt\"", "\"out\"", 1);
+        let changed = changed.replacen("xvxnt", "event", 1);
+        let mut other = lines.clone();
+        other[index] = &changed;
+        if let Ok((divergence, _)) = replay(&joined(&other)) {
+            let divergence = divergence.unwrap_or_else(|| panic!("{changed} was not noticed"));
+            assert_eq!(divergence.expected.as_deref(), Some(&*changed));
+            assert_eq!(divergence.place.line, index as u64 + 1, "{divergence}");
+        }
+    }
+    assert!(found > 10, "{text}");
+}
+
+fn joined(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn time(line: &str) -> u64 {
+    let rest = line.trim_start_matches(r#"{"at":"#);
+    rest.split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_torn_last_line_does_not_count() {
+    let text = recording();
+    for length in text.find('\n').unwrap() + 1..text.len() {
+        let reader = Reader::new(vec![Part::of_text("example", &text[..length])]).unwrap();
+        match Replay::new(reader) {
+            Ok(mut replay) => assert_eq!(replay.run().unwrap(), None, "{length}"),
+            Err(error) => assert_eq!(error.what, "the recording ends before its start"),
+        }
+    }
+}
+
+#[test]
+fn parts_are_one_recording() {
+    let text = recording();
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, second) = lines.split_at(9);
+    let header = lines[0].replace(r#""part":1"#, r#""part":2"#);
+    let second = format!("{header}\n{}", joined(second));
+    let parts = |texts: &[&str]| {
+        let named = texts.iter().enumerate();
+        let parts = named.map(|(index, text)| Part::of_text(&format!("part {}", index + 1), text));
+        Reader::new(parts.collect()).map(Replay::new)??.run()
+    };
+    let first = joined(first);
+    assert_eq!(parts(&[&first, &second]), Ok(None));
+    let error = |texts: &[&str]| parts(texts).unwrap_err().to_string();
+    assert_eq!(
+        error(&[&second]),
+        "part 1:1:1: this is part 2: a replay begins with part 1"
+    );
+    assert_eq!(
+        error(&[&first, &first]),
+        "part 2:1:1: this is not part 2 of the same recording"
+    );
+    assert_eq!(
+        error(&[&first[..first.len() - 1], &second]),
+        "part 1:9:1: the last line is torn, but another file follows"
+    );
+}
+
+#[test]
+fn what_is_no_recording_says_so() {
+    let error = |text: &str| replay(text).unwrap_err().to_string();
+    assert_eq!(
+        error("hello\n"),
+        "example:1:1: this is not the first line of a recording"
+    );
+    assert_eq!(
+        error(""),
+        "example:1:1: this is not the first line of a recording"
+    );
+    let text = recording();
+    let broken = text.replacen(r#""in":"connected"}"#, r#""in":"connected"#, 1);
+    assert!(
+        error(&broken).contains("EOF while parsing a string"),
+        "{}",
+        error(&broken)
+    );
+    let middle: Vec<&str> = text.lines().take(1).chain(text.lines().skip(2)).collect();
+    assert_eq!(
+        error(&joined(&middle)),
+        "example:2:1: the second line of a recording is its start"
+    );
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(b"{\"at\":\xff}\n");
+    let part = Part {
+        name: "example".to_owned(),
+        content: Box::new(&bytes[..]),
+    };
+    let mut replay = Replay::new(Reader::new(vec![part]).unwrap()).unwrap();
+    assert_eq!(replay.run().unwrap_err().what, "this is not UTF-8");
+}
