@@ -2,17 +2,21 @@
 //!
 //! * [`Reader`] reads the lines of a recording, of one file or several parts, in bounded memory.
 //! * [`Replay`] runs the recorded inputs through an engine and compares what it does, line by line.
+//! * [`Traffic`] is what went over the network.
 //! * [`Divergence`] is the first line in which it does something else.
 
 mod divergence;
 mod error;
+mod packet;
 mod reader;
 mod replay;
+mod traffic;
 
 pub use divergence::Divergence;
 pub use error::ReadError;
 pub use reader::{Line, MAX_LINE, Part, Place, Reader};
 pub use replay::{Replay, Summary};
+pub use traffic::{Connection, Direction, End, MAXIMUM_TRAFFIC, Traffic};
 
 #[cfg(test)]
 mod tests;

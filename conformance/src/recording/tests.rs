@@ -1,8 +1,9 @@
 //! Replays of recordings of the engine, as they are and changed.
 
-use shadow_core::mqtt::QoS;
+use shadow_core::config::{Login, Will};
+use shadow_core::mqtt::{ProtocolVersion, QoS};
 use shadow_core::recording::{Mask, Recorder};
-use shadow_core::{Config, Instant, Publication, Session};
+use shadow_core::{Config, Instant, Publication, Session, Timer, TransportFailure, WallTime};
 
 use super::*;
 
@@ -176,4 +177,99 @@ fn what_is_no_recording_says_so() {
     };
     let mut replay = Replay::new(Reader::new(vec![part]).unwrap()).unwrap();
     assert_eq!(replay.run().unwrap_err().what, "this is not UTF-8");
+}
+
+/// What is encoded again from its words are the bytes that the engine gave: every kind of packet
+/// that a device sends, in both versions, on two links.
+#[test]
+fn traffic_is_the_bytes_that_were_sent() {
+    for version in [ProtocolVersion::V31, ProtocolVersion::V311] {
+        let mut config = Config::plain("sensor \"1\"");
+        config.protocol_version = version;
+        config.clean_session = false;
+        config.will = Will::new("gone/\u{e9}", &[0, b'"', 0xff], QoS::AtLeastOnce, true);
+        if let Login::Plain { user_name, .. } = &mut config.login {
+            *user_name = Some("ann".to_owned());
+        }
+        let none = String::new();
+        let (session, start) = (Session::new(), Instant::from_secs(5));
+        let mut engine = Recorder::new(config, session, 7, start, Mask::default(), none);
+        let mut sent: Vec<Vec<u8>> = Vec::new();
+        let mut drain = |engine: &mut Recorder<String>, now| {
+            let mut buffer = Vec::new();
+            while engine.poll_transmit(now, &mut buffer).is_some() {
+                if !buffer.is_empty() {
+                    sent.push(std::mem::take(&mut buffer));
+                }
+            }
+            while engine.poll_event().is_some() {}
+        };
+        let mut now = start;
+        engine.handle_wall_time(now, WallTime::from_unix_millis(1_700_000_000_000));
+        for link in 0..2 {
+            engine.handle_tick(now);
+            drain(&mut engine, now);
+            engine.handle_connected(now);
+            drain(&mut engine, now);
+            engine.handle_bytes(now, &[0x20, 2, 0, 0]);
+            drain(&mut engine, now);
+            if link == 0 {
+                let payloads: [&[u8]; 5] = [b"{}", b"{\n}", b"", b"\"\xc3\xa9", &[0xff, b'"', 0]];
+                for payload in payloads {
+                    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+                        let publication = Publication::new("a/\u{e9}\"", payload).qos(qos);
+                        engine.publish(now, &publication).unwrap();
+                    }
+                }
+                engine.subscribe(now, "a/\"/+/#", QoS::AtLeastOnce).unwrap();
+                engine.unsubscribe(now, "b/#").unwrap();
+                drain(&mut engine, now);
+                // PUBREC for one, PUBLISH of QoS 1 and 2 and PUBREL of its own.
+                engine.handle_bytes(now, &[0x50, 2, 0, 3]);
+                engine.handle_bytes(now, &[0x32, 6, 0, 1, b'a', 0, 1, b'x']);
+                engine.handle_bytes(now, &[0x34, 6, 0, 1, b'a', 0, 2, b'x']);
+                engine.handle_bytes(now, &[0x62, 2, 0, 2]);
+                drain(&mut engine, now);
+                engine.handle_disconnected(now, TransportFailure::Broken("reset".to_owned()));
+                drain(&mut engine, now);
+                now = engine.poll_deadline().unwrap().at;
+            }
+        }
+        engine.handle_bytes(now, &[0x90, 3, 0, 18, 1, 0xb0, 2, 0, 19]);
+        drain(&mut engine, now);
+        // Until all requests have timed out and the link has been silent for long.
+        for _ in 0..20 {
+            now = engine.poll_deadline().unwrap().at;
+            if engine.poll_deadline().unwrap().timer == Timer::PingResponse {
+                break;
+            }
+            engine.handle_tick(now);
+            drain(&mut engine, now);
+        }
+        engine.close(now);
+        drain(&mut engine, now);
+        let text = engine.finish().1.unwrap();
+        let reader = Reader::new(vec![Part::of_text("example", &text)]).unwrap();
+        let traffic = Traffic::read(reader).unwrap();
+        assert_eq!(traffic.epoch, Some(1_700_000_000_000_000 - 5_000_000));
+        let [first, second] = &traffic.connections[..] else {
+            panic!("{traffic:?}");
+        };
+        let broke = TransportFailure::Broken("reset".to_owned());
+        assert_eq!(first.ended, Some((start, End::Lost(broke))));
+        assert_eq!(second.ended, Some((now, End::Closed)));
+        let found: Vec<&[u8]> = [first, second]
+            .into_iter()
+            .flat_map(|connection| &connection.segments)
+            .filter(|(_, direction, _)| *direction == Direction::Sent)
+            .map(|(_, _, bytes)| &**bytes)
+            .collect();
+        assert_eq!(found, sent);
+        let mut kinds: Vec<u8> = sent.iter().map(|bytes| bytes[0] >> 4).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        // CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, UNSUBSCRIBE, PINGREQ,
+        // DISCONNECT.
+        assert_eq!(kinds, [1, 3, 4, 5, 6, 7, 8, 10, 12, 14]);
+    }
 }

@@ -41,15 +41,19 @@ fn fields<'l>(line: &'l mut Line, packet: &Packet<'_>) -> &'l mut Line {
             line.list("filters", filters, |line, (filter, qos)| {
                 line.pair(filter, qos.number());
             })
+            .flag("dup", subscribe.dup)
         }
         Packet::Unsubscribe(unsubscribe) => {
             line.number("id", unsubscribe.packet_id.get());
             let filters = unsubscribe.filters.iter();
             line.list("filters", filters, |line, filter| line.text(filter))
+                .flag("dup", unsubscribe.dup)
         }
         Packet::PubAck(answer) => line.number("id", answer.packet_id.get()),
         Packet::PubRec(answer) => line.number("id", answer.packet_id.get()),
-        Packet::PubRel(answer) => line.number("id", answer.packet_id.get()),
+        Packet::PubRel(answer) => line
+            .number("id", answer.packet_id.get())
+            .flag("dup", answer.dup),
         Packet::PubComp(answer) => line.number("id", answer.packet_id.get()),
         Packet::UnsubAck(answer) => line.number("id", answer.packet_id.get()),
         Packet::SubAck(answer) => line.number("id", answer.packet_id.get()),
