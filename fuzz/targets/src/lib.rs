@@ -11,6 +11,7 @@ mod engine;
 mod input;
 mod json;
 mod log_importer;
+mod recording;
 mod session;
 mod shadow_messages;
 
@@ -18,6 +19,7 @@ pub use decoder::decoder;
 pub use device_info::device_info;
 pub use engine::engine;
 pub use log_importer::log_importer;
+pub use recording::recording;
 pub use session::session;
 pub use shadow_messages::shadow_messages;
 
@@ -25,11 +27,12 @@ pub use shadow_messages::shadow_messages;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its directory in the corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("decoder", decoder),
     ("engine", engine),
     ("shadow_messages", shadow_messages),
     ("device_info", device_info),
     ("log_importer", log_importer),
     ("session", session),
+    ("recording", recording),
 ];

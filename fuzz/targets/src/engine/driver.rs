@@ -3,11 +3,13 @@
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
+use conformance::recording::{Part, Reader, Replay};
 use serde_json::{Map, Value};
 use shadow_core::mqtt::{Packet, PacketKind, ProtocolVersion};
+use shadow_core::recording::{Mask, Recorder};
 use shadow_core::tencent::ShadowName;
 use shadow_core::{
-    Config, Delta, Engine, Event, Instant, RequestError, RequestId, Session, ShadowId, Transmit,
+    Config, Delta, Event, Instant, RequestError, RequestId, Session, ShadowId, Transmit,
     TransportFailure, WallTime,
 };
 
@@ -22,9 +24,10 @@ use shadow_core::{
 /// * after a tick nothing is due, or after a few where a time-out is zero;
 /// * the session that was stored is the session, and changes with its revision;
 /// * no queue is longer than its configuration allows;
-/// * closing ends every request, [`Event::Closed`] comes last, and nothing is due or accepted then.
+/// * closing ends every request, [`Event::Closed`] comes last, and nothing is due or accepted then;
+/// * the recording of it replays line for line.
 pub(super) struct Driver {
-    pub(super) engine: Engine,
+    pub(super) engine: Recorder<String>,
     pub(super) now: Instant,
     /// The transport takes nothing while the link is up.
     pub(super) stalled: bool,
@@ -105,7 +108,7 @@ impl Driver {
     pub(super) fn new(config: Config, bounds: Option<Bounds>, seed: u64, stores: bool) -> Driver {
         let now = Instant::from_secs(1_000);
         let version = config.protocol_version;
-        let engine = Engine::new(config, Session::new(), seed, now);
+        let engine = record(config, Session::new(), seed, now);
         let session = engine.session();
         Driver {
             stored: stores.then(|| (session.revision(), session.to_bytes())),
@@ -393,7 +396,8 @@ impl Driver {
         };
         assert_eq!(session, *self.engine.session());
         let config = self.engine.config().clone();
-        self.engine = Engine::new(config, session, self.seed, self.now);
+        let next = record(config, session, self.seed, self.now);
+        replay(std::mem::replace(&mut self.engine, next));
         if let Some(stored) = &mut self.stored {
             let session = self.engine.session();
             *stored = (session.revision(), session.to_bytes());
@@ -410,7 +414,7 @@ impl Driver {
     }
 
     /// Ends the run.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(mut self) {
         // A peer that stays silent: time goes on, and everything is told in the end.
         (self.stalled, self.deaf) = (false, false);
         self.settle();
@@ -435,6 +439,25 @@ impl Driver {
             !self.engine.has_output(),
             "an engine that is closed is silent"
         );
+        replay(self.engine);
+    }
+}
+
+fn record(config: Config, session: Session, seed: u64, now: Instant) -> Recorder<String> {
+    Recorder::new(config, session, seed, now, Mask::default(), String::new())
+}
+
+/// Runs the recording of an engine again.
+fn replay(engine: Recorder<String>) {
+    let recording = engine.finish().1.unwrap_or_default();
+    let parts = vec![Part::of_text("recording", &recording)];
+    let replayed = Reader::new(parts)
+        .and_then(Replay::new)
+        .and_then(|mut replay| replay.run());
+    match replayed {
+        Ok(None) => {}
+        Ok(Some(divergence)) => panic!("{divergence}"),
+        Err(error) => panic!("{error}\n{recording}"),
     }
 }
 
