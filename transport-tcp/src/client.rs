@@ -15,9 +15,10 @@ use shadow_core::{
 
 use crate::clock::Clock;
 use crate::connector::Connector;
-use crate::driver::Driver;
+use crate::driver::{Driver, Origin};
 use crate::error::ClientError;
 use crate::events::Events;
+use crate::recording::RecordedEngine;
 
 /// How many commands wait for the driver before senders wait too.
 const COMMAND_CAPACITY: usize = 32;
@@ -35,11 +36,11 @@ pub(crate) enum Command {
 }
 
 /// Does something with the engine.
-pub(crate) type Call = Box<dyn FnOnce(&mut Engine, Instant) + Send>;
+pub(crate) type Call = Box<dyn FnOnce(&mut RecordedEngine, Instant) + Send>;
 
 /// Puts a request to the engine.
 pub(crate) type Start =
-    Box<dyn FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send>;
+    Box<dyn FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError> + Send>;
 
 /// Where it goes whether a request was accepted, and how its end is learnt. Nobody listens if the
 /// application dropped its future.
@@ -116,14 +117,28 @@ pub fn client<C: Connector, K: Clock>(
     let (event_sender, events) = crate::events::channel(config.maximum_events);
     let (commands, command_receiver) = async_channel::bounded(COMMAND_CAPACITY);
     let (running, ended) = async_channel::bounded(1);
-    let engine = Engine::new(config, session, seed, clock.now());
+    let now = clock.now();
+    let origin = Origin {
+        session: session.clone(),
+        seed,
+        now,
+    };
+    let engine = Engine::new(config, session, seed, now);
     let client = Client {
         commands,
         ended,
         own_shadow: engine.own_shadow(),
     };
     let commands = Commands(command_receiver);
-    let driver = Driver::new(engine, connector, clock, commands, event_sender, running);
+    let driver = Driver::new(
+        engine,
+        origin,
+        connector,
+        clock,
+        commands,
+        event_sender,
+        running,
+    );
     (client, events, driver)
 }
 
@@ -172,7 +187,7 @@ impl Client {
     /// [`ClientError::DriverStopped`].
     pub async fn attach(&self, name: &ShadowName) -> Result<Shadow, ClientError> {
         let name = name.clone();
-        let attach = move |engine: &mut Engine, now| engine.attach(now, &name);
+        let attach = move |engine: &mut RecordedEngine, now| engine.attach(now, &name);
         Ok(self.shadow(self.call(attach).await??))
     }
 
@@ -187,7 +202,7 @@ impl Client {
     pub async fn publish(&self, publication: &Publication<'_>) -> Result<(), ClientError> {
         let (topic, payload) = (publication.topic.to_owned(), publication.payload.to_vec());
         let (qos, retain) = (publication.qos, publication.retain);
-        let start = move |engine: &mut Engine, now| {
+        let start = move |engine: &mut RecordedEngine, now| {
             let publication = Publication::new(&topic, &payload).qos(qos);
             engine.publish(
                 now,
@@ -214,7 +229,7 @@ impl Client {
     /// [`ClientError::DriverStopped`].
     pub async fn subscribe(&self, filter: &str, qos: QoS) -> Result<QoS, ClientError> {
         let filter = filter.to_owned();
-        let start = move |engine: &mut Engine, now| engine.subscribe(now, &filter, qos);
+        let start = move |engine: &mut RecordedEngine, now| engine.subscribe(now, &filter, qos);
         match self.request(start).await? {
             Outcome::Subscribed { granted } => Ok(granted),
             other => Err(other.into()),
@@ -230,7 +245,7 @@ impl Client {
     /// [`ClientError::DriverStopped`].
     pub async fn unsubscribe(&self, filter: &str) -> Result<(), ClientError> {
         let filter = filter.to_owned();
-        let start = move |engine: &mut Engine, now| engine.unsubscribe(now, &filter);
+        let start = move |engine: &mut RecordedEngine, now| engine.unsubscribe(now, &filter);
         match self.request(start).await? {
             Outcome::Unsubscribed => Ok(()),
             other => Err(other.into()),
@@ -273,10 +288,10 @@ impl Client {
     /// Has the driver do something with its engine.
     async fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Engine, Instant) -> T + Send + 'static,
+        work: impl FnOnce(&mut RecordedEngine, Instant) -> T + Send + 'static,
     ) -> Result<T, ClientError> {
         let (answer, result) = async_channel::bounded(1);
-        let call = move |engine: &mut Engine, now: Instant| {
+        let call = move |engine: &mut RecordedEngine, now: Instant| {
             // Nobody listens if the application dropped its future.
             drop(answer.try_send(work(engine, now)));
         };
@@ -287,7 +302,9 @@ impl Client {
     /// Has the driver start a request; what waits for its end.
     async fn start(
         &self,
-        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+        start: impl FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError>
+        + Send
+        + 'static,
     ) -> Result<Ending, ClientError> {
         let (accepted, acceptance) = async_channel::bounded(1);
         let start = Box::new(start);
@@ -299,7 +316,9 @@ impl Client {
     /// Has the driver start a request, and waits for its end.
     async fn request(
         &self,
-        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+        start: impl FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError>
+        + Send
+        + 'static,
     ) -> Result<Outcome, ClientError> {
         self.start(start).await?.outcome().await
     }
@@ -448,13 +467,15 @@ impl Shadow {
     /// [`ClientError::Refused`] when it is detached already; [`ClientError::DriverStopped`].
     pub async fn detach(self) -> Result<(), ClientError> {
         let id = self.id;
-        let detach = move |engine: &mut Engine, now| engine.detach(now, id);
+        let detach = move |engine: &mut RecordedEngine, now| engine.detach(now, id);
         Ok(self.client.call(detach).await??)
     }
 
     async fn post(
         &self,
-        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+        start: impl FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError>
+        + Send
+        + 'static,
     ) -> Result<Receipt, ClientError> {
         let ending = self.client.start(start).await?;
         Ok(Receipt { ending })
@@ -462,7 +483,9 @@ impl Shadow {
 
     async fn ask(
         &self,
-        start: impl FnOnce(&mut Engine, Instant) -> Result<RequestId, RequestError> + Send + 'static,
+        start: impl FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError>
+        + Send
+        + 'static,
     ) -> Result<Document, ClientError> {
         match self.client.request(start).await? {
             Outcome::Accepted(document) => Ok(document),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_channel::Sender;
 use futures_lite::future::{or, poll_fn, yield_now};
 use shadow_core::mqtt::PacketKind;
+use shadow_core::recording::{Mask, Recorder};
 use shadow_core::{
     DisconnectCause, Engine, Event, Instant, Outcome, RequestError, RequestId, Session, Transmit,
     TransportFailure,
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::connector::{Connector, UntrustedPeer};
 use crate::events::{EventSender, Notification};
 use crate::link::{Link, Outgoing, Progress};
+use crate::recording::{RecordedEngine, RecordingSink};
 use crate::store::{Durability, Saving, SessionStore};
 
 /// How long the last bytes of a connection may take to leave before they are dropped, and after
@@ -45,11 +47,20 @@ const TURNS_PER_POLL: u32 = 32;
 pub struct Driver<C, K> {
     connector: C,
     core: Core<K>,
+    origin: Origin,
+}
+
+/// What an engine is made of beside its configuration, so that it can be made again.
+pub(crate) struct Origin {
+    pub(crate) session: Session,
+    pub(crate) seed: u64,
+    pub(crate) now: Instant,
 }
 
 impl<C: Connector, K: Clock> Driver<C, K> {
     pub(crate) fn new(
         engine: Engine,
+        origin: Origin,
         connector: C,
         clock: K,
         commands: Commands,
@@ -57,7 +68,7 @@ impl<C: Connector, K: Clock> Driver<C, K> {
         running: Sender<Infallible>,
     ) -> Driver<C, K> {
         let core = Core {
-            engine,
+            engine: Recorder::off(engine),
             clock,
             commands,
             command: None,
@@ -70,7 +81,11 @@ impl<C: Connector, K: Clock> Driver<C, K> {
             busy_turns: 0,
             _running: running,
         };
-        Driver { connector, core }
+        Driver {
+            connector,
+            core,
+            origin,
+        }
     }
 
     /// Has the session stored: once at the start, when it changes, as `durability` says, and at the
@@ -80,6 +95,21 @@ impl<C: Connector, K: Clock> Driver<C, K> {
     /// Whether what the store holds is what the client was made with is the caller's business.
     pub fn with_store(mut self, store: impl SessionStore, durability: Durability) -> Driver<C, K> {
         self.core.saving = Some(Saving::new(store, durability));
+        self
+    }
+
+    /// Has everything that goes into the engine and comes out of it recorded, from the very start,
+    /// with this masked beside secrets. A sink that fails is told as
+    /// [`Notification::NotRecorded`]; the link goes on.
+    ///
+    /// A recording that has an `end` is whole: it has none when the future of [`Driver::run`] is
+    /// dropped before. Called twice, the last call counts.
+    pub fn with_recording(mut self, mask: Mask, sink: impl RecordingSink) -> Driver<C, K> {
+        let Origin { session, seed, now } = &self.origin;
+        // Nobody has asked anything of the engine yet: this is the same one.
+        let config = self.core.engine.config().clone();
+        let sink: Box<dyn RecordingSink> = Box::new(sink);
+        self.core.engine = Recorder::new(config, session.clone(), *seed, *now, mask, sink);
         self
     }
 
@@ -93,6 +123,7 @@ impl<C: Connector, K: Clock> Driver<C, K> {
         let Driver {
             mut core,
             mut connector,
+            origin: _,
         } = self;
         let mut outgoing = Outgoing::default();
         core.read_wall_clock();
@@ -115,7 +146,11 @@ impl<C: Connector, K: Clock> Driver<C, K> {
             }
         }
         core.save().await;
-        core.engine.into_session()
+        let (session, sink) = core.engine.finish();
+        if let Some(mut sink) = sink {
+            core.events.tell_unrecorded(sink.as_mut());
+        }
+        session
     }
 }
 
@@ -201,7 +236,7 @@ enum Step {
 
 /// All of a driver but its connection.
 struct Core<K> {
-    engine: Engine,
+    engine: RecordedEngine,
     clock: K,
     commands: Commands,
     /// A command that ended the last wait.
@@ -339,6 +374,9 @@ impl<K: Clock> Core<K> {
     async fn tell(&mut self) {
         while let Some(event) = self.engine.poll_event() {
             self.told.push(event);
+        }
+        if let Some(sink) = self.engine.sink_mut() {
+            self.events.tell_unrecorded(sink.as_mut());
         }
         if self.save_due().is_some_and(|due| due <= self.clock.now()) {
             self.save().await;

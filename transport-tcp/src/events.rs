@@ -7,6 +7,7 @@ use async_channel::{Receiver, Sender};
 use futures_lite::Stream;
 use shadow_core::Event;
 
+use crate::recording::{RecordingError, RecordingSink};
 use crate::store::StoreError;
 
 /// An item of [`Events`].
@@ -24,6 +25,9 @@ pub enum Notification {
     NotStored(StoreError),
     /// The session is stored, after [`Notification::NotStored`].
     StoredAgain,
+    /// The recording ends here: it could not be written. The link goes on, and what was recorded
+    /// until now stays. Told once, also after [`Event::Closed`].
+    NotRecorded(RecordingError),
 }
 
 /// The stream of deltas, connection states, messages and whatever else an engine tells.
@@ -74,6 +78,14 @@ impl EventSender {
         // Fails only when the application has dropped the stream: it wants no events.
         drop(self.numbered.force_send((self.next, notification)));
         self.next += 1;
+    }
+
+    /// Tells that a recording has ended, if it has and that was not told.
+    pub(crate) fn tell_unrecorded(&mut self, sink: &mut dyn RecordingSink) {
+        if let Some(error) = sink.take_error() {
+            tracing::warn!(event = "not_recorded", %error);
+            self.send(Notification::NotRecorded(error));
+        }
     }
 }
 

@@ -54,6 +54,8 @@
 //!         // Only where the driver was given a store.
 //!         Notification::NotStored(error) => println!("{error}"),
 //!         Notification::StoredAgain => println!("stored again"),
+//!         // Only where it was given a recording.
+//!         Notification::NotRecorded(error) => println!("{error}"),
 //!     }
 //! }
 //!
@@ -125,7 +127,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! So that a restart or a power cut forgets nothing, give the driver a [`store`].
+//! So that a restart or a power cut forgets nothing, give the driver a [`store`]. To see afterwards
+//! what happened, and to have it happen again on a desk, give it a [`recording`].
 //!
 //! For TLS, [`NetworkConnector::tls`] takes a CA file, and the certificate and key of a device that
 //! has them. For anything else, implement [`Connector`]: the same driver runs over every stream.
@@ -137,8 +140,8 @@
 //! `close_failed` at level debug; `wall_time_needed` and `events_lost` at warn, and `disconnected`
 //! too where waiting alone does not help (a contested client id, an exceeded limit); `sending`
 //! (with `kind` and `len`) and `received` (with `len`) at trace; `not_stored` (with `error`) at
-//! warn and `stored_again` at debug. No payload and no secret is ever
-//! written.
+//! warn and `stored_again` at debug; `not_recorded` (with `error`) at warn. No payload and no
+//! secret is ever written.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -150,6 +153,7 @@ mod error;
 mod events;
 mod link;
 mod network;
+pub mod recording;
 pub mod store;
 mod tcp;
 #[cfg(feature = "tls")]

@@ -95,7 +95,7 @@ impl Disk for SystemDisk {
 }
 
 /// Files that these options make are their owner's alone (mode 0600), where the system has modes.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

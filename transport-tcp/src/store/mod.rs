@@ -49,7 +49,8 @@ use fs4::TryLockError;
 use shadow_core::Session;
 
 use self::contents::{Contents, suffixed};
-use self::disk::{SystemDisk, private};
+use self::disk::SystemDisk;
+pub(crate) use self::disk::private;
 pub use self::error::StoreError;
 pub(crate) use self::saving::Saving;
 
