@@ -234,8 +234,12 @@ pub async fn bridge<K: Clock>(
             Step::Notified(Some(Notification::Event(event))) => {
                 bridging.handle_event(event, clock);
             }
-            // Its client has no store: the service keeps the documents.
-            Step::Notified(Some(Notification::NotStored(_) | Notification::StoredAgain)) => {}
+            // Its client has no store, as the service keeps the documents, and is not recorded.
+            Step::Notified(Some(
+                Notification::NotStored(_)
+                | Notification::StoredAgain
+                | Notification::NotRecorded(_),
+            )) => {}
             Step::Subscribed(result) => bridging.handle_subscribed(&result)?,
             Step::Published(index, result) => bridging.handle_published(index, result),
         }

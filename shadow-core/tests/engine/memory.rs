@@ -5,6 +5,7 @@ use core::time::Duration;
 use allocation_counter::measure;
 use shadow_core::Engine;
 use shadow_core::mqtt::QoS;
+use shadow_core::recording::Recorder;
 use shadow_core::tencent::Update;
 
 use crate::device::{Device, Out, RESULT_TOPIC, config, publish, token};
@@ -109,5 +110,46 @@ fn a_get_reply_becomes_an_event_with_two_allocations() {
             "{} allocations",
             counted.count_total
         );
+    }
+}
+
+/// A get, its reply and its end; how many allocations that takes.
+macro_rules! exchange {
+    ($engine:expr, $now:expr, $buffer:expr) => {{
+        let (engine, now, buffer) = ($engine, $now, $buffer);
+        let shadow = engine.own_shadow().unwrap();
+        let asked = measure(|| {
+            engine.get(now, shadow).unwrap();
+            assert!(engine.poll_transmit(now, buffer).is_some());
+        });
+        let payload = buffer.iter().position(|byte| *byte == b'{').unwrap();
+        let sent = token(core::str::from_utf8(&buffer[payload..]).unwrap());
+        let reply = format!(
+            r#"{{"clientToken":"{sent}","payload":{{"state":{{}}}},"result":0,"type":"get"}}"#
+        );
+        let packet = publish(RESULT_TOPIC, reply.as_bytes(), QoS::AtMostOnce, None);
+        let answered = measure(|| {
+            engine.handle_bytes(now, &packet);
+            assert!(engine.poll_event().is_some());
+        });
+        buffer.clear();
+        asked.count_total + answered.count_total
+    }};
+}
+
+#[test]
+fn a_recorder_that_is_off_allocates_nothing_beside_its_engine() {
+    let mut device = Device::ready(config());
+    let mut off = None;
+    let engine = Device::ready(config()).engine;
+    let made = measure(|| off = Some(Recorder::<String>::off(engine)));
+    assert_eq!(made.count_total, 0);
+    let mut off = off.unwrap();
+    let mut buffer = Vec::with_capacity(1_024);
+    for _ in 0..3 {
+        device.wait(Duration::from_secs(1));
+        let bare = exchange!(&mut device.engine, device.now, &mut buffer);
+        let wrapped = exchange!(&mut off, device.now, &mut buffer);
+        assert_eq!(wrapped, bare);
     }
 }

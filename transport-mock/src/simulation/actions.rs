@@ -4,6 +4,7 @@ use shadow_core::mqtt::QoS;
 use shadow_core::tencent::Update;
 use shadow_core::{Delta, Instant, Publication, RequestError, RequestId, ShadowId};
 
+use super::SimulatedEngine;
 use super::invariant::{Invariant, Violation};
 use super::model::{Asked, Model, leaves, patch};
 use super::play::{Actor, Play};
@@ -33,11 +34,7 @@ impl Play {
         &mut self,
         index: usize,
         asked: Asked,
-        make: impl FnOnce(
-            &mut shadow_core::Engine,
-            Instant,
-            ShadowId,
-        ) -> Result<RequestId, RequestError>,
+        make: impl FnOnce(&mut SimulatedEngine, Instant, ShadowId) -> Result<RequestId, RequestError>,
     ) -> Result<bool, Violation> {
         let Some(actor) = self.awake(index) else {
             return Ok(false);
@@ -215,11 +212,7 @@ impl Play {
         index: usize,
         delta: &Delta,
         values: &[(Key, Option<u64>)],
-        accept: impl FnOnce(
-            &mut shadow_core::Engine,
-            Instant,
-            &Delta,
-        ) -> Result<RequestId, RequestError>,
+        accept: impl FnOnce(&mut SimulatedEngine, Instant, &Delta) -> Result<RequestId, RequestError>,
     ) -> Result<(), Violation> {
         let Some(actor) = self.awake(index) else {
             return Ok(());

@@ -161,7 +161,14 @@ impl Simulation {
         this.power.boots += 1;
         let seed = this.power.seed.wrapping_add(this.power.boots << 32);
         let config = this.engine.config().clone();
-        let (engine, first) = super::begin(config, session, seed, now, wall);
+        // Without its end: that is what a power cut is.
+        let recording = this.engine.sink_mut().map(std::mem::take);
+        let recorded = recording.is_some();
+        this.recordings.extend(recording);
+        let mask = self.mask.filter(|_| recorded);
+        let engine = super::make(mask, config, session, seed, now);
+        let (engine, first) = super::begin(engine, now, wall);
+        let this = self.device_mut(id);
         this.engine = engine;
         let kind = match restore {
             Restore::Latest => FaultKind::PowerCut,

@@ -2,17 +2,19 @@
 
 use std::collections::VecDeque;
 
-use shadow_core::{Engine, Event, Instant, Session, WallTime};
+use shadow_core::{Event, Instant, Session, WallTime};
 
 use super::fault::{Direction, Restore, WireFault};
 use super::network::Wire;
-use super::{Boot, Reachability};
+use super::{Boot, Reachability, SimulatedEngine};
 use crate::server::ConnectionId;
 
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) label: String,
-    pub(super) engine: Engine,
+    pub(super) engine: SimulatedEngine,
+    /// What the engines before this one were recorded doing, that of each boot.
+    pub(super) recordings: Vec<String>,
     pub(super) events: VecDeque<Event>,
     pub(super) reachability: Reachability,
     /// Counts the connections that it asked for. What belongs to an earlier one is dropped.

@@ -28,11 +28,13 @@ pub enum Invariant {
     Bounds,
     /// Once nothing is wrong any more, everything comes to rest.
     Rest,
+    /// A recording of an engine replays to the same.
+    Replay,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 10] = [
+    pub const ALL: [Invariant; 11] = [
         Invariant::Reported,
         Invariant::Copy,
         Invariant::Told,
@@ -43,6 +45,7 @@ impl Invariant {
         Invariant::Protocol,
         Invariant::Bounds,
         Invariant::Rest,
+        Invariant::Replay,
     ];
 
     /// What it is called in a table.
@@ -59,6 +62,7 @@ impl Invariant {
             Invariant::Protocol => "the protocol is obeyed",
             Invariant::Bounds => "within bounds",
             Invariant::Rest => "comes to rest",
+            Invariant::Replay => "recordings replay to the same",
         }
     }
 }

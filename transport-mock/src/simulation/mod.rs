@@ -39,6 +39,7 @@ mod model;
 mod network;
 mod play;
 mod random;
+pub mod replay;
 pub mod script;
 mod stage;
 mod tally;
@@ -47,6 +48,7 @@ mod watch;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use shadow_core::recording::{Mask, Recorder};
 use shadow_core::tencent::ShadowName;
 use shadow_core::{Config, Engine, Event, Instant, Session, TransportFailure, WallTime};
 
@@ -59,8 +61,11 @@ use network::Network;
 use watch::Watch;
 
 pub use invariant::{Checks, Invariant, Violation};
-pub use play::{play, trace};
+pub use play::{Recording, play, play_and_replay, record, trace};
 pub use tally::{Failure, Tally};
+
+/// A device's engine, recorded or not.
+pub type SimulatedEngine = Recorder<String>;
 
 /// Names a device of a [`Simulation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +133,8 @@ pub struct Simulation {
     watch: Option<Watch>,
     /// `None` where nobody wants one.
     trace: Option<Trace>,
+    /// What is masked in the recordings of devices that are added from now on, if there are any.
+    mask: Option<Mask>,
     buffer: Vec<u8>,
     /// How often something happened since time last passed.
     rounds: usize,
@@ -157,6 +164,7 @@ impl Simulation {
             server: ServerIlls::default(),
             watch: None,
             trace: Some(Trace::new(now)),
+            mask: None,
             buffer: Vec::new(),
             rounds: 0,
         }
@@ -165,6 +173,21 @@ impl Simulation {
     /// Writes a trace from now on, or none, which is faster. By default one is written.
     pub fn set_tracing(&mut self, on: bool) {
         self.trace = on.then(|| Trace::new(Instant::ZERO));
+    }
+
+    /// Has the engines of devices that are added from now on recorded, with this masked beside
+    /// secrets, or not. By default they are not.
+    pub fn set_recording(&mut self, mask: Option<Mask>) {
+        self.mask = mask;
+    }
+
+    /// What a device's engines were recorded doing until now, one recording for each boot; empty
+    /// if it is not recorded. One whose power was cut ends without `end`.
+    pub fn take_recordings(&mut self, device: DeviceId) -> Vec<String> {
+        let this = self.device_mut(device);
+        let mut recordings = std::mem::take(&mut this.recordings);
+        recordings.extend(this.engine.sink_mut().map(std::mem::take));
+        recordings
     }
 
     /// Adds a device whose wall clock shows the same as the cloud's. `label` names it in the trace.
@@ -176,8 +199,9 @@ impl Simulation {
         seed: u64,
     ) -> DeviceId {
         let wall = self.wall_time();
-        let (engine, first) = begin(config, session, seed, self.now, wall);
-        let device = self.add_engine(label, engine);
+        let engine = make(self.mask, config, session, seed, self.now);
+        let (engine, first) = begin(engine, self.now, wall);
+        let device = self.add_device_with(label, engine);
         self.device_mut(device).power.seed = seed;
         if let Some(event) = first {
             self.tell(device, event);
@@ -185,11 +209,17 @@ impl Simulation {
         device
     }
 
-    /// Adds an engine that was made at [`now`](Self::now), and not told the wall time here.
+    /// Adds an engine that was made at [`now`](Self::now), and not told the wall time here. It is
+    /// not recorded.
     pub fn add_engine(&mut self, label: &str, engine: Engine) -> DeviceId {
+        self.add_device_with(label, Recorder::off(engine))
+    }
+
+    fn add_device_with(&mut self, label: &str, engine: SimulatedEngine) -> DeviceId {
         self.devices.push(Device {
             label: label.to_owned(),
             engine,
+            recordings: Vec::new(),
             events: VecDeque::new(),
             reachability: Reachability::Up,
             attempt: 0,
@@ -239,7 +269,11 @@ impl Simulation {
 
     /// Does something with a device's engine, as a request; what comes of it happens when the
     /// simulation runs on. The session is stored before, where it is stored.
-    pub fn with<T>(&mut self, device: DeviceId, work: impl FnOnce(&mut Engine, Instant) -> T) -> T {
+    pub fn with<T>(
+        &mut self,
+        device: DeviceId,
+        work: impl FnOnce(&mut SimulatedEngine, Instant) -> T,
+    ) -> T {
         let now = self.now;
         let this = self.device_mut(device);
         let result = work(&mut this.engine, now);
@@ -447,15 +481,26 @@ impl Simulation {
     }
 }
 
-/// An engine that knows the wall time from the start, and its first event.
-fn begin(
+/// An engine, recorded if there is a mask to do it with.
+fn make(
+    mask: Option<Mask>,
     config: Config,
     session: Session,
     seed: u64,
     now: Instant,
+) -> SimulatedEngine {
+    match mask {
+        Some(mask) => Recorder::new(config, session, seed, now, mask, String::new()),
+        None => Recorder::off(Engine::new(config, session, seed, now)),
+    }
+}
+
+/// The engine, once it knows the wall time from the start, and its first event.
+fn begin(
+    mut engine: SimulatedEngine,
+    now: Instant,
     wall: WallTime,
-) -> (Engine, Option<Event>) {
-    let mut engine = Engine::new(config, session, seed, now);
+) -> (SimulatedEngine, Option<Event>) {
     engine.handle_wall_time(now, wall);
     // Made without a wall time, it had asked for one; that is not what a device would see.
     let first = engine.poll_event();

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use shadow_core::event::{Unmatched, UnmatchedReason};
+use shadow_core::recording::Mask;
 use shadow_core::tencent::{DeviceInfo, ShadowName, VERSION_CONFLICT};
 use shadow_core::{Delta, DisconnectCause, Event, Instant, Outcome, Session, ShadowId};
 
 use super::fault::{Documents, Fault, Restore};
 use super::invariant::{Checks, Invariant, Violation};
 use super::model::{Asked, Leaves, Model, leaves, requested};
+use super::replay::replay;
 use super::script::{Answer, Script, Step};
 use super::stage::{cloud, config, device, latency};
 use super::tally::{Failure, Tally};
@@ -27,15 +29,50 @@ use crate::server::Message;
 ///
 /// When an engine or the cloud does: that is a failure too.
 pub fn play(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
-    let mut play = Play::new(script, trace);
-    match play.run(script) {
-        Ok(()) => Ok(play.tally()),
-        Err(violation) => Err(Box::new(Failure {
-            step: play.step,
-            violation,
-            trace: play.simulation.take_trace(),
-        })),
-    }
+    let mut play = Play::new(script, trace, None);
+    let played = play.run(script);
+    play.end(played)
+}
+
+/// The same with every engine recorded, and at the end each recording replayed, which has to give
+/// the same again. It takes about twice the time.
+///
+/// # Errors
+///
+/// As [`play`]; [`Invariant::Replay`] is one of those that have to hold.
+///
+/// # Panics
+///
+/// As [`play`].
+pub fn play_and_replay(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
+    let mut play = Play::new(script, trace, Some(Mask::default()));
+    let played = play.run(script).and_then(|()| play.replay());
+    play.end(played)
+}
+
+/// What the engines of a script were recorded doing, as far as it goes: those of each device in the
+/// order of its boots.
+///
+/// # Panics
+///
+/// As [`play`].
+#[must_use]
+pub fn record(script: &Script) -> Vec<Recording> {
+    let mut play = Play::new(script, false, Some(Mask::default()));
+    // Where it ends is for `play` to say.
+    let _ = play.run(script);
+    play.take_recordings()
+}
+
+/// What one engine of a script was recorded doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The device.
+    pub device: ShadowName,
+    /// How often its power had been cut before.
+    pub boot: usize,
+    /// The recording.
+    pub text: String,
 }
 
 /// The trace of a script, as far as it goes.
@@ -45,7 +82,7 @@ pub fn play(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
 /// As [`play`].
 #[must_use]
 pub fn trace(script: &Script) -> Vec<String> {
-    let mut play = Play::new(script, true);
+    let mut play = Play::new(script, true, None);
     // Where it ends is for `play` to say.
     let _ = play.run(script);
     play.simulation.take_trace()
@@ -89,11 +126,12 @@ const REPORTS_APART: usize = 4;
 const LONGEST_REST: Duration = Duration::from_secs(900);
 
 impl Play {
-    fn new(script: &Script, trace: bool) -> Play {
+    fn new(script: &Script, trace: bool, recording: Option<Mask>) -> Play {
         let setup = &script.setup;
         let devices: Vec<DeviceInfo> = (0..script.devices.clamp(1, 8)).map(device).collect();
         let mut simulation = Simulation::new(|now| cloud(setup, &devices, now), latency(setup));
         simulation.set_tracing(trace);
+        simulation.set_recording(recording);
         simulation.with_cloud(|cloud, _| cloud.record_requests(true));
         simulation.watch();
         let mut actors = Vec::with_capacity(devices.len());
@@ -133,6 +171,43 @@ impl Play {
             self.step += 1;
         }
         self.take(&Step::Rest)
+    }
+
+    /// Replays what was recorded.
+    fn replay(&mut self) -> Result<(), Violation> {
+        for Recording { device, boot, text } in self.take_recordings() {
+            let replayed = replay(&text);
+            self.checks
+                .that(Invariant::Replay, replayed.is_ok(), || match replayed {
+                    Ok(()) => String::new(),
+                    Err(divergence) => format!("{device}, boot {boot}, {divergence}"),
+                })?;
+        }
+        Ok(())
+    }
+
+    fn take_recordings(&mut self) -> Vec<Recording> {
+        let mut recordings = Vec::new();
+        for actor in &self.actors {
+            let texts = self.simulation.take_recordings(actor.id);
+            recordings.extend(texts.into_iter().enumerate().map(|(boot, text)| Recording {
+                device: actor.name.clone(),
+                boot,
+                text,
+            }));
+        }
+        recordings
+    }
+
+    fn end(mut self, played: Result<(), Violation>) -> Result<Tally, Box<Failure>> {
+        match played {
+            Ok(()) => Ok(self.tally()),
+            Err(violation) => Err(Box::new(Failure {
+                step: self.step,
+                violation,
+                trace: self.simulation.take_trace(),
+            })),
+        }
     }
 
     fn tally(&self) -> Tally {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use transport_mock::simulation::play_and_replay;
 use transport_mock::simulation::script::Script;
 
 use crate::strategy::attempt;
@@ -17,6 +18,8 @@ fn what_was_mended_stays_so() {
         played += 1;
         if let Err(why) = attempt(&script, true) {
             wrong.push(format!("{}\n{why}", path.display()));
+        } else if let Err(failure) = play_and_replay(&script, false) {
+            wrong.push(format!("{}\n{failure}", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -4,10 +4,9 @@
 //! reading it again, and three rounds of updates; and one more in which the application desires
 //! something. Each is played once undisturbed to learn how many bytes and steps it has.
 
-use transport_mock::simulation::Tally;
 use transport_mock::simulation::fault::{Direction, Fault, FaultKind, Restore, WireFault};
-use transport_mock::simulation::play;
 use transport_mock::simulation::script::{Answer, Key, Script, Setup, Step};
+use transport_mock::simulation::{Tally, play_and_replay};
 
 const DEVICE: usize = 0;
 
@@ -117,8 +116,8 @@ fn script(setup: &Setup, fault: Option<Fault>, steps: &[Step]) -> Script {
 }
 
 fn run(script: &Script) -> Tally {
-    play(script, false).unwrap_or_else(|_| {
-        let failure = play(script, true).unwrap_err();
+    play_and_replay(script, false).unwrap_or_else(|_| {
+        let failure = play_and_replay(script, true).unwrap_err();
         panic!("{script:?}\n{failure}")
     })
 }
