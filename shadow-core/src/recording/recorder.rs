@@ -35,8 +35,11 @@ pub struct Recorder<S> {
 struct Tape<S> {
     sink: S,
     line: Line,
-    /// The latest time seen.
+    /// The time of the last line.
     at: Instant,
+    /// The latest time that the engine was given. A poll that gave nothing leaves no line, so what
+    /// has no time of its own is written with that of the line before: a replay knows no other.
+    seen: Instant,
     /// The deadline last written.
     deadline: Option<Deadline>,
 }
@@ -72,6 +75,7 @@ impl<S: Sink> Recorder<S> {
                 sink,
                 line,
                 at: now,
+                seen: now,
                 deadline: None,
             }),
         }
@@ -280,8 +284,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn set_next_token(&mut self, shadow: ShadowId, number: u64) -> Result<(), RequestError> {
-        let now = self.latest();
-        self.input(now, "set_next_token", |line| {
+        self.timeless_input("set_next_token", |line| {
             line.shadow(shadow).number("number", number)
         });
         let result = self.engine.set_next_token(shadow, number);
@@ -407,7 +410,7 @@ impl<S: Sink> Recorder<S> {
         let Some(tape) = &mut self.tape else {
             return self.engine.poll_transmit(now, buffer);
         };
-        tape.advance(now);
+        tape.see(now);
         // Then it does something although it may give nothing.
         let matters = self.engine.waits_for_room();
         if matters {
@@ -419,10 +422,12 @@ impl<S: Sink> Recorder<S> {
             Some(transmit) => {
                 let version = self.engine.config().protocol_version;
                 let bytes = buffer.get(start..).unwrap_or_default();
+                tape.at = tape.seen;
                 let Tape { sink, line, at, .. } = tape;
                 sink.line(packet::write(line, *at, transmit, bytes, version).end());
             }
             None if matters => {
+                tape.at = tape.seen;
                 let Tape { sink, line, at, .. } = tape;
                 sink.line(line.begin(*at, Direction::In, "poll").end());
             }
@@ -441,13 +446,7 @@ impl<S: Sink> Recorder<S> {
     }
 
     pub(super) fn note_end(&mut self) {
-        let now = self.latest();
-        self.input(now, "end", |line| line);
-    }
-
-    /// The latest time seen, for what has none.
-    fn latest(&self) -> Instant {
-        self.tape.as_ref().map_or(Instant::ZERO, |tape| tape.at)
+        self.timeless_input("end", |line| line);
     }
 
     /// Writes the deadline that was in force until now, and then an input.
@@ -461,7 +460,21 @@ impl<S: Sink> Recorder<S> {
             return;
         };
         tape.note_deadline(&self.engine);
-        tape.advance(now);
+        tape.see(now);
+        tape.at = tape.seen;
+        self.timeless_input(kind, fields);
+    }
+
+    /// The same for an input that comes without a time.
+    fn timeless_input(
+        &mut self,
+        kind: &str,
+        fields: impl for<'l> FnOnce(&'l mut Line) -> &'l mut Line,
+    ) {
+        let Some(tape) = &mut self.tape else {
+            return;
+        };
+        tape.note_deadline(&self.engine);
         let Tape { sink, line, at, .. } = tape;
         let line = fields(line.begin(*at, Direction::In, kind));
         sink.line(line.flag("pending", self.engine.has_output()).end());
@@ -496,8 +509,9 @@ impl<S: Sink> Recorder<S> {
 }
 
 impl<S: Sink> Tape<S> {
-    fn advance(&mut self, now: Instant) {
-        self.at = self.at.max(now);
+    /// What an engine sees of the time: it never falls.
+    fn see(&mut self, now: Instant) {
+        self.seen = self.seen.max(now);
     }
 
     fn note_deadline(&mut self, engine: &Engine) {

@@ -348,6 +348,33 @@ fn a_session_goes_on() {
     assert_eq!(replay(&text), text);
 }
 
+/// A poll that gives nothing leaves no line, so no later line may show when it was. What comes with
+/// an earlier time is written with that at which the engine sees it.
+#[test]
+fn a_poll_that_gave_nothing_leaves_nothing_behind() {
+    let late = Instant::from_secs(50);
+    let (early, later) = (Instant::from_secs(40), Instant::from_secs(60));
+    for next in 0..4 {
+        let mut engine = recorder(lamp());
+        log_in(&mut engine, Instant::from_secs(1));
+        engine.handle_bytes(Instant::from_secs(2), &[0x90, 3, 0, 1, 0]);
+        while engine
+            .poll_transmit(Instant::from_secs(2), &mut Vec::new())
+            .is_some()
+        {}
+        assert_eq!(engine.poll_transmit(late, &mut Vec::new()), None);
+        match next {
+            0 => engine.handle_tick(later),
+            1 => engine.handle_tick(early),
+            2 => assert!(engine.poll_event().is_some()),
+            _ => {}
+        }
+        let text = engine.finish().1.unwrap();
+        assert_eq!(text.contains(r#"{"at":50000000,"#), next == 1, "{text}");
+        assert_eq!(replay(&text), text);
+    }
+}
+
 #[test]
 fn off_it_writes_nothing_and_does_the_same() {
     let engine = crate::Engine::new(lamp(), Session::new(), 42, Instant::ZERO);
