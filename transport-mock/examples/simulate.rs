@@ -4,21 +4,24 @@
 //! cargo run --release -p transport-mock --example simulate -- --schedules 100000 --seed 1
 //! cargo run --release -p transport-mock --example simulate -- --minutes 120 --seed 7
 //! cargo run --release -p transport-mock --example simulate -- --replay script.json
+//! cargo run --release -p transport-mock --example simulate -- --replay script.json --record out
 //! ```
 //!
 //! A script in which something does not hold is printed, made as small as it gets, printed again
 //! with its trace, and kept as a file, and the exit status is 1. `--seed` is the first script's;
-//! each further one has the next.
+//! each further one has the next. One script in sixteen is recorded, and its recordings are replayed.
+//! `--record` writes those of a script into a directory: `out/device0-0.jsonl` is what the first
+//! device's engine did until its power was cut for the first time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use transport_mock::simulation::Tally;
 use transport_mock::simulation::fault::FaultKind;
 use transport_mock::simulation::script::Script;
+use transport_mock::simulation::{Recording, Tally, record};
 
 #[path = "../tests/simulation/strategy.rs"]
 mod strategy;
@@ -36,6 +39,7 @@ struct Arguments {
     seed: u64,
     minutes: Option<u64>,
     replay: Option<PathBuf>,
+    record: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
         }
     };
     if let Some(path) = arguments.replay {
-        return replay(&path);
+        return replay(&path, arguments.record.as_deref());
     }
     std::panic::set_hook(Box::new(|_| {}));
     let begin = clock();
@@ -89,6 +93,7 @@ fn arguments() -> Result<Arguments, String> {
         seed: 1,
         minutes: None,
         replay: None,
+        record: None,
     };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
@@ -103,8 +108,12 @@ fn arguments() -> Result<Arguments, String> {
             "--seed" => arguments.seed = number()?,
             "--minutes" => arguments.minutes = Some(number()?),
             "--replay" => arguments.replay = Some(value.into()),
+            "--record" => arguments.record = Some(value.into()),
             _ => return Err(format!("{name} is not known")),
         }
+    }
+    if arguments.record.is_some() && arguments.replay.is_none() {
+        return Err("--record wants the script to record: --replay".into());
     }
     Ok(arguments)
 }
@@ -166,7 +175,7 @@ fn fail(script: Script, why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn replay(path: &PathBuf) -> ExitCode {
+fn replay(path: &Path, recordings: Option<&Path>) -> ExitCode {
     let script = std::fs::read_to_string(path).map_err(|error| error.to_string());
     let script = script
         .and_then(|text| serde_json::from_str::<Script>(&text).map_err(|error| error.to_string()));
@@ -177,6 +186,12 @@ fn replay(path: &PathBuf) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(directory) = recordings
+        && let Err(error) = write_recordings(&script, directory)
+    {
+        eprintln!("{}: {error}", directory.display());
+        return ExitCode::from(2);
+    }
     match attempt(&script, true) {
         Ok(tally) => {
             print!("{tally}");
@@ -187,6 +202,15 @@ fn replay(path: &PathBuf) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn write_recordings(script: &Script, directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    for Recording { device, boot, text } in record(script) {
+        let name = format!("{}-{boot}.jsonl", device.device_name());
+        std::fs::write(directory.join(name), text)?;
+    }
+    Ok(())
 }
 
 fn json(script: &Script) -> String {

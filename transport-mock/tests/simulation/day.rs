@@ -1,8 +1,9 @@
 //! A day of virtual time with a fault each hour.
 
 use transport_mock::simulation::fault::FaultKind;
-use transport_mock::simulation::play;
+
 use transport_mock::simulation::script::{Answer, Script, Setup, Step};
+use transport_mock::simulation::{Invariant, play, play_and_replay};
 
 use crate::faults::{around, fault_of};
 
@@ -52,6 +53,8 @@ fn a_day_with_a_fault_each_hour_takes_no_more_memory_at_its_end() {
     for (kind, count) in tally.faults.iter() {
         assert!(count > 0, "{kind} met nothing");
     }
+    let recorded = play_and_replay(&day, false).unwrap();
+    assert!(recorded.checks.of(Invariant::Replay) > 0);
     let (_, two_days) = highest(&twice);
     println!("{one_day} bytes at most in a day, {two_days} in two");
     // Nothing that is kept for an hour is kept for a day: the second takes no more than the first.
