@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::files::FileOptions;
 use crate::output::Format;
 pub use crate::serve::ServeArguments;
 use crate::server::ServerOptions;
-use crate::session::SessionOptions;
 
 mod help;
 
@@ -83,9 +83,9 @@ pub struct DeviceArguments {
     #[command(flatten)]
     pub server: ServerOptions,
 
-    /// What the device keeps.
+    /// What the device keeps, and what is written down of it.
     #[command(flatten)]
-    pub session: SessionOptions,
+    pub files: FileOptions,
 }
 
 /// Arguments of `watch`.
@@ -100,9 +100,9 @@ pub struct WatchArguments {
     #[command(flatten)]
     pub server: ServerOptions,
 
-    /// What the device keeps.
+    /// What the device keeps, and what is written down of it.
     #[command(flatten)]
-    pub session: SessionOptions,
+    pub files: FileOptions,
 }
 
 /// Arguments of `demo`.
@@ -128,9 +128,9 @@ pub struct ReportArguments {
     #[command(flatten)]
     pub server: ServerOptions,
 
-    /// What the device keeps.
+    /// What the device keeps, and what is written down of it.
     #[command(flatten)]
-    pub session: SessionOptions,
+    pub files: FileOptions,
 }
 
 /// Arguments of `desire`.

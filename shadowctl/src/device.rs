@@ -7,11 +7,12 @@ use transport_tcp::{Client, ClientError, Clock, Connector, Shadow, client};
 
 use crate::destination::Destination;
 use crate::failure::Failure;
+use crate::files::{FileOptions, Files};
 use crate::output::Output;
 use crate::runtime::{Inbox, Patience, Runtime, block_on};
 use crate::seed::random_seed;
 use crate::server::{Server, ServerOptions};
-use crate::session::{KeptSession, SessionOptions};
+use crate::session::KeptSession;
 
 /// A device that is logged in and has its shadow's result topic subscribed.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Device {
     pub async fn connect<C: Connector + 'static, K: Clock>(
         runtime: Runtime<'_, K>,
         mut config: Config,
-        session: KeptSession,
+        files: Files,
         seed: u64,
         connector: C,
         patience: &Patience,
@@ -55,11 +56,14 @@ impl Device {
         let topic = config.own_shadow.as_ref().map(|name| name.result_topic());
         let clock = runtime.clock.clone();
         if let Some(name) = &config.own_shadow {
-            session.check(name)?;
+            files.session.check(name)?;
         }
-        let KeptSession { session, store } = session;
+        let Files {
+            session: KeptSession { session, store },
+            recording,
+        } = files;
         let (client, events, driver) = client(config, session, seed, connector, clock);
-        let driver = store.keep(driver);
+        let driver = recording.of(store.keep(driver));
         let no_shadow = || Failure::operation("the device has no shadow of its own");
         let shadow = client.own_shadow().ok_or_else(no_shadow)?;
         let driver = runtime.executor.spawn(driver.run());
@@ -106,14 +110,15 @@ impl Device {
 ///
 /// # Errors
 ///
-/// Those of [`SessionOptions::load`], [`Destination::find`] and [`Device::connect`]. How the request ended is in the result.
+/// Those of [`FileOptions::open`], [`Destination::find`] and [`Device::connect`]. How the request
+/// ended is in the result.
 pub fn ask(
     options: &ServerOptions,
-    session: &SessionOptions,
+    files: &FileOptions,
     output: &mut Output,
     request: impl AsyncFnOnce(&Shadow) -> Result<Document, ClientError>,
 ) -> Result<(Server, Result<Document, ClientError>), Failure> {
-    let session = session.load()?;
+    let files = files.open()?;
     block_on(async |runtime| {
         let destination = Destination::find_aloud(runtime, options, output).await?;
         let Destination {
@@ -125,7 +130,7 @@ pub fn ask(
         config.behaviour.get_on_subscribe = false;
         let seed = random_seed();
         let mut device =
-            Device::connect(runtime, config, session, seed, connector, &patience, output).await?;
+            Device::connect(runtime, config, files, seed, connector, &patience, output).await?;
         let result = request(&device.shadow).await;
         if let Err(ClientError::Disconnected { .. }) = result {
             device

@@ -2,7 +2,8 @@
 //!
 //! * [`arguments`]: what can be typed.
 //! * [`server`]: which server is meant, and as which device; [`destination`]: it, ready for use.
-//! * [`session`]: what a device keeps from run to run.
+//! * [`files`]: those of a device: [`session`], what it keeps from run to run, and [`recording`],
+//!   what is written down of it.
 //! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
 //! * [`failure`]: what can go wrong, and the exit code of each.
 //! * [`input`]: files that are read whole. [`interrupt`]: Ctrl-C. [`seed`]: what makes one run
@@ -23,9 +24,11 @@ pub mod device;
 pub mod document;
 pub mod embedded;
 pub mod failure;
+pub mod files;
 pub mod input;
 pub mod interrupt;
 pub mod output;
+pub mod recording;
 pub mod runtime;
 pub mod seed;
 pub mod serve;

@@ -95,11 +95,12 @@ impl Inbox {
                 None => return Err(self.progress.too_late(patience)),
                 Some(None) => return Err(Failure::operation("the client stopped unexpectedly")),
                 Some(Some(Notification::Event(event))) => event,
-                // Of the session's file the log tells.
+                // Of the files the log tells.
                 Some(Some(
                     Notification::Lagged { .. }
                     | Notification::NotStored(_)
-                    | Notification::StoredAgain,
+                    | Notification::StoredAgain
+                    | Notification::NotRecorded(_),
                 )) => continue,
             };
             let found = wanted(&event);

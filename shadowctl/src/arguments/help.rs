@@ -6,7 +6,8 @@ Exit codes:
   1  the operation failed: rejected, timed out, lines unexplained
   2  the command line is wrong
   3  the server cannot be reached or trusted, or refused the login
-  4  an input file is missing or wrong: device_info.json, a log, a certificate";
+  4  a file is missing or wrong: device_info.json, a log, a certificate; or is in the way of
+     a recording";
 
 pub(super) const DEMO: &str = "\
 Show what a device shadow is, step by step
@@ -38,6 +39,7 @@ Examples:
   shadowctl get --device device_info.json
   shadowctl get --host 127.0.0.1                     the example device at `shadowctl serve`
   shadowctl get --host 127.0.0.1 --output json | jq .state.reported
+  shadowctl get --host 127.0.0.1 --record get.jsonl  on record, to be replayed
 
 With --output json, the payload of the cloud's reply: state (reported, desired, delta), version, \
 timestamp (ms), and metadata where the cloud sends it.";
@@ -119,13 +121,15 @@ Examples:
   shadowctl watch --host 127.0.0.1
   shadowctl watch --accept --session lamp.session --host 127.0.0.1
                                              a device that forgets nothing over a restart
+  shadowctl watch --record lamp.jsonl --record-limit 16M --record-mask values --host 127.0.0.1
+                                             on record: lamp.jsonl, lamp.2.jsonl and so on
   shadowctl watch --host 127.0.0.1 --output json | jq 'select(.event == \"delta\").state'
 
 With --output json, one object a line with \"time\" (ms since 1970) and \"event\": \"connected\" \
 (session_present), \"disconnected\" (cause, retry_in_ms), \"subscribed\", \"subscription_refused\", \
 \"ready\" (document, version), \"get_rejected\" (code), \"delta\" (origin, redelivered, version, \
 state), \"accepted\" (state) once the cloud has the answer, \"not_accepted\" (why), \"not_stored\" \
-(why) and \"stored_again\" of the session, \"missed\" (count), \"other\" (text).";
+(why) and \"stored_again\" of the session, \"not_recorded\" (why), \"missed\" (count), \"other\" (text).";
 
 pub(super) const REPLAY: &str = "\
 Replay logs of the vendor's Python SDK and account for every line

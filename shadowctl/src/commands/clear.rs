@@ -14,7 +14,7 @@ use crate::output::Output;
 pub fn desired(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
     let (_, result) = ask(
         &arguments.server,
-        &arguments.session,
+        &arguments.files,
         output,
         async |shadow| shadow.clear_desired().await,
     )?;
@@ -33,7 +33,7 @@ pub fn desired(arguments: &DeviceArguments, output: &mut Output) -> Result<(), F
 pub fn reported(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
     let (_, result) = ask(
         &arguments.server,
-        &arguments.session,
+        &arguments.files,
         output,
         async |shadow| shadow.clear_reported().await,
     )?;

@@ -14,7 +14,7 @@ use crate::output::Output;
 pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
     let (server, result) = ask(
         &arguments.server,
-        &arguments.session,
+        &arguments.files,
         output,
         async |shadow| shadow.get().await,
     )?;

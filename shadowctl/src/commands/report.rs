@@ -18,7 +18,7 @@ pub fn run(arguments: &ReportArguments, output: &mut Output) -> Result<(), Failu
     let state = arguments.state.to_json(output)?;
     let (_, result) = ask(
         &arguments.server,
-        &arguments.session,
+        &arguments.files,
         output,
         async |shadow| shadow.update(Update::new().reported(&state)).await,
     )?;

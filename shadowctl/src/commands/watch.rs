@@ -14,6 +14,7 @@ use crate::arguments::WatchArguments;
 use crate::destination::Destination;
 use crate::document::{Compact, Printable, UtcTime};
 use crate::failure::Failure;
+use crate::files::Files;
 use crate::interrupt::Interrupt;
 use crate::output::{ERROR, FAINT, GOOD, Output, RECEIVED};
 use crate::runtime::block_on;
@@ -31,11 +32,14 @@ const MAXIMUM_TOPIC: usize = 128;
 ///
 /// # Errors
 ///
-/// Those of [`SessionOptions::load`](crate::session::SessionOptions::load),
+/// Those of [`FileOptions::open`](crate::files::FileOptions::open),
 /// [`Destination::find_aloud`] and [`Interrupt::new`]; a configuration that the server would
 /// refuse; results that cannot be written.
 pub fn run(arguments: &WatchArguments, output: &mut Output) -> Result<(), Failure> {
-    let KeptSession { session, store } = arguments.session.load()?;
+    let Files {
+        session: KeptSession { session, store },
+        recording,
+    } = arguments.files.open()?;
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
         let destination = Destination::find_aloud(runtime, &arguments.server, output).await?;
@@ -49,7 +53,8 @@ pub fn run(arguments: &WatchArguments, output: &mut Output) -> Result<(), Failur
             destination.connector,
             *clock,
         );
-        let driver = runtime.executor.spawn(store.keep(driver).run());
+        let driver = recording.of(store.keep(driver));
+        let driver = runtime.executor.spawn(driver.run());
         output.remark(format_args!(
             "watching {} at {}; Ctrl-C ends it",
             destination.server.device.name, destination.patience.server
@@ -184,6 +189,9 @@ enum What {
         why: String,
     },
     StoredAgain,
+    NotRecorded {
+        why: String,
+    },
     Missed {
         count: u64,
     },
@@ -216,6 +224,10 @@ impl What {
                 return What::NotStored { why };
             }
             Notification::StoredAgain => return What::StoredAgain,
+            Notification::NotRecorded(error) => {
+                let why = error.to_string();
+                return What::NotRecorded { why };
+            }
         };
         match event {
             Event::Connected { session_present } => What::Connected { session_present },
@@ -321,6 +333,9 @@ impl fmt::Display for Sight {
                 write!(f, "{ERROR}session not stored{ERROR:#}  {}", Printable(why))
             }
             What::StoredAgain => write!(f, "{GOOD}session stored again{GOOD:#}"),
+            What::NotRecorded { why } => {
+                write!(f, "{ERROR}the recording ends{ERROR:#}  {}", Printable(why))
+            }
             What::Missed { count } => write!(f, "{ERROR}missed{ERROR:#} {count} events"),
             What::Other { text } => write!(f, "{}", Printable(text)),
         }

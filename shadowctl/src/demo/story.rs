@@ -14,9 +14,9 @@ use crate::application::{Application, ApplicationError};
 use crate::device::Device;
 use crate::document::finish;
 use crate::failure::Failure;
+use crate::files::Files;
 use crate::output::Output;
 use crate::runtime::{Patience, Runtime};
-use crate::session::KeptSession;
 
 /// How often the device reports.
 const PERIOD: Duration = Duration::from_secs(3);
@@ -245,9 +245,9 @@ impl<C: Connector + Clone + 'static, K: Clock> Story<'_, C, K> {
         let seed = scene.seed.wrapping_add(nth);
         let output = &mut *self.narrator.output;
         let (runtime, patience) = (self.runtime, &scene.patience);
-        let session = KeptSession::default();
+        let files = Files::default();
         let device =
-            Device::connect(runtime, config, session, seed, connector, patience, output).await;
+            Device::connect(runtime, config, files, seed, connector, patience, output).await;
         self.narrator.packets()?;
         device
     }
