@@ -1,28 +1,55 @@
 //! Packet captures of MQTT over TCP: the bytes that each side sent, and when.
 //!
 //! Reads the classic pcap format in either byte order with microseconds or nanoseconds, as
-//! `tcpdump -w` writes it, with link types Ethernet, Linux cooked (v1 and v2), raw IP and BSD
-//! loopback, over IPv4 and IPv6. Streams are put together by sequence number: what is sent twice
-//! is taken once, what comes early waits for what is missing.
+//! `tcpdump -w` writes it, and pcapng, as Wireshark does: any number of sections and interfaces.
+//! Link types are Ethernet with or without VLAN tags, Linux cooked (v1 and v2), raw IP and BSD
+//! loopback, over IPv4 and IPv6; fragments of IP packets are put together. Streams are put together
+//! by sequence number: what is sent twice is taken once, what comes early waits for what is
+//! missing, and what is missing for good ends the stream with a gap.
+//!
+//! A file is read once from its beginning to its end. Memory is taken for the bytes that the
+//! connections have sent, up to [`MAX_KEPT`], whatever the size of the file.
+//!
+//! [`tls`] decrypts connections with the keys that one of their ends has logged.
 
 mod error;
-mod frame;
+mod file;
+mod fragments;
+mod packet;
+mod pcap;
+mod pcapng;
+mod source;
 mod stream;
+pub mod tls;
+mod tracker;
 
 use std::fmt;
+use std::io::Read;
 use std::net::SocketAddr;
 
-pub use error::CaptureError;
+pub use error::{BlockFault, CaptureError};
 
-use frame::Frames;
-use stream::Tracker;
+use file::File;
+use fragments::{Fragments, Payload};
+use packet::Content;
+use tls::KeyLog;
+use tracker::Tracker;
 
 /// Port of MQTT over TCP without TLS.
 pub const MQTT_PORT: u16 = 1883;
-/// Largest file that is read, in bytes.
-pub const MAX_FILE: usize = 64 << 20;
+/// Port of MQTT over TLS.
+pub const MQTT_TLS_PORT: u16 = 8883;
+/// Most memory that the connections of one capture take: the bytes that they sent, and 96 more for
+/// each segment.
+pub const MAX_KEPT: usize = 256 << 20;
 /// Most connections in one capture.
 pub const MAX_CONNECTIONS: usize = 1024;
+/// Most bytes of one frame in a pcap file, as in libpcap and Wireshark.
+pub const MAX_FRAME: u32 = 256 << 10;
+/// Most bytes of one block in a pcapng file, as in Wireshark.
+pub const MAX_BLOCK: u32 = 16 << 20;
+/// Most interfaces in one section of a pcapng file.
+pub const MAX_INTERFACES: usize = 4096;
 
 /// Who sent a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,11 +103,12 @@ pub struct Connection {
     pub segments: Vec<Segment>,
     /// How it ended; none if it was still open at the end of the capture.
     pub closed_by: Option<Close>,
-    /// Whether the capture has its beginning (a SYN of the device). If not, the streams begin with
+    /// Whether the capture has its beginning (a SYN of either side). If not, the streams begin with
     /// the first bytes that were seen, maybe in the middle of a packet.
     pub from_start: bool,
-    /// The sides whose stream lacks bytes that the capture does not have. `segments` holds what
-    /// came before the gap and nothing after it.
+    /// The sides whose stream lacks bytes that the capture does not have, as later segments, a FIN
+    /// or the other side's acknowledgements show. `segments` holds what came before the gap and
+    /// nothing after it.
     pub gaps: Vec<Direction>,
 }
 
@@ -111,41 +139,97 @@ impl Connection {
 /// A capture, imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
-    /// Connections to the server's port, in the order of their first frame.
+    /// Connections to the server's ports, in the order of their first frame.
     pub connections: Vec<Connection>,
-    /// Frames that are not TCP to or from that port, or cannot be read.
+    /// Frames that are not TCP to or from those ports, or cannot be read.
     pub skipped: usize,
     /// Whether the file ends in the middle of a frame, which is left out.
     pub truncated: bool,
+    /// The TLS secrets that a pcapng file brings along (Decryption Secrets Blocks).
+    pub key_log: KeyLog,
 }
 
 impl Capture {
-    /// Reads the bytes of a capture file. `port` is the server's, [`MQTT_PORT`] as a rule, and
-    /// tells the device's side; if both ends have it, the receiver of the first frame is the
-    /// server.
+    /// Reads the bytes of a capture file, as [`Capture::read`] does for one port.
     ///
     /// # Errors
-    /// [`CaptureError`] if the file is not a pcap, of a link type that is not supported, larger
-    /// than [`MAX_FILE`], or has more than [`MAX_CONNECTIONS`] connections.
+    /// Those of [`Capture::read`].
     pub fn parse(bytes: &[u8], port: u16) -> Result<Self, CaptureError> {
-        if bytes.len() > MAX_FILE {
-            return Err(CaptureError::TooLarge);
-        }
-        let mut frames = Frames::new(bytes)?;
-        let mut tracker = Tracker::new(port);
+        Capture::read(bytes, &[port])
+    }
+
+    /// Reads a capture file. `ports` are the server's, [`MQTT_PORT`] and [`MQTT_TLS_PORT`] as a
+    /// rule, and tell the device's side; if both ends have one, the receiver of the first frame is
+    /// the server, unless that frame answers a SYN. The reader need not be buffered.
+    ///
+    /// Frames of a pcapng file that bear no time have that of the frame before.
+    ///
+    /// # Errors
+    /// [`CaptureError`] if the file is neither a pcap nor a pcapng, breaks the rules of its format,
+    /// has frames of link types that are not supported and no others, has more than
+    /// [`MAX_CONNECTIONS`] connections or more than [`MAX_KEPT`] bytes in them, or cannot be read.
+    pub fn read(input: impl Read, ports: &[u16]) -> Result<Self, CaptureError> {
+        let mut file = File::open(input)?;
+        let mut tracker = Tracker::new(ports);
+        let mut fragments = Fragments::default();
         let mut skipped = 0;
-        for frame in &mut frames {
-            if !tracker.frame(&frame)? {
+        let mut supported = false;
+        let mut unsupported = None;
+        let mut last = 0;
+        while let Some(frame) = file.next()? {
+            let at_micros = frame.at_micros;
+            last = at_micros;
+            let Some(link) = frame.link() else {
+                unsupported.get_or_insert(frame.link_type);
                 skipped += 1;
+                continue;
+            };
+            supported = true;
+            match packet::content(link, frame.data, frame.cut) {
+                Content::Tcp(tcp) => {
+                    if !tracker.segment(at_micros, &tcp)? {
+                        skipped += 1;
+                    }
+                }
+                Content::Fragment(fragment) => {
+                    for payload in fragments.add(at_micros, &fragment) {
+                        skipped += take_payload(&mut tracker, at_micros, &payload)?;
+                    }
+                }
+                Content::Other => skipped += 1,
+            }
+            if tracker.kept() > MAX_KEPT {
+                let offset = file.offset();
+                return Err(CaptureError::TooLarge { offset });
             }
         }
-        let truncated = frames.truncated();
+        if let (Some(link_type), false) = (unsupported, supported) {
+            return Err(CaptureError::LinkType(link_type));
+        }
+        for payload in fragments.finish() {
+            skipped += take_payload(&mut tracker, last, &payload)?;
+        }
+        let (truncated, key_log) = file.finish();
         Ok(Capture {
             connections: tracker.finish(),
             skipped,
             truncated,
+            key_log,
         })
     }
+}
+
+/// Takes what came of fragments; returns how many frames it was in if it is of no connection.
+fn take_payload(
+    tracker: &mut Tracker<'_>,
+    at_micros: u64,
+    payload: &Payload,
+) -> Result<usize, CaptureError> {
+    let taken = match packet::tcp(payload.packet, &payload.bytes, payload.cut) {
+        Some(tcp) => tracker.segment(at_micros, &tcp)?,
+        None => false,
+    };
+    Ok(if taken { 0 } else { payload.frames })
 }
 
 #[cfg(test)]

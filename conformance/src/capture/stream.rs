@@ -1,171 +1,64 @@
-//! TCP segments of a capture, put together into the streams of each connection.
+//! One side's bytes, put in order by their sequence numbers (RFC 9293 section 3.4).
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
-use super::frame::{Frame, Tcp};
-use super::{CaptureError, Close, Connection, Direction, MAX_CONNECTIONS, Segment};
 
 /// Most bytes of one stream that wait for missing ones before them.
 const MAX_WAITING: usize = 1 << 20;
 /// Most segments that they may be in.
 const MAX_WAITING_SEGMENTS: usize = 1024;
 
-/// All connections seen so far.
-pub(super) struct Tracker {
-    port: u16,
-    open: Vec<Tracked>,
-}
-
-impl Tracker {
-    pub(super) fn new(port: u16) -> Self {
-        Tracker {
-            port,
-            open: Vec::new(),
-        }
-    }
-
-    /// Takes one frame. False if it is none of a connection to the port.
-    pub(super) fn frame(&mut self, frame: &Frame<'_>) -> Result<bool, CaptureError> {
-        let Some(tcp) = &frame.tcp else {
-            return Ok(false);
-        };
-        let of = |device: SocketAddr, server: SocketAddr| {
-            move |tracked: &Tracked| {
-                tracked.connection.device == device && tracked.connection.server == server
-            }
-        };
-        // The latest connection between the two ends, from either side.
-        let forward = self.open.iter().rposition(of(tcp.source, tcp.destination));
-        let backward = self.open.iter().rposition(of(tcp.destination, tcp.source));
-        let (direction, known) = match (forward, backward) {
-            (Some(index), _) => (Direction::Device, Some(index)),
-            (None, Some(index)) => (Direction::Server, Some(index)),
-            (None, None) if tcp.destination.port() == self.port => (Direction::Device, None),
-            (None, None) if tcp.source.port() == self.port => (Direction::Server, None),
-            (None, None) => return Ok(false),
-        };
-        let begins = tcp.syn && !tcp.ack;
-        let index = match known {
-            Some(index) if !(begins && self.is_another(index, tcp.sequence)) => index,
-            _ => {
-                if self.open.len() == MAX_CONNECTIONS {
-                    return Err(CaptureError::TooManyConnections);
-                }
-                let (device, server) = match direction {
-                    Direction::Device => (tcp.source, tcp.destination),
-                    Direction::Server => (tcp.destination, tcp.source),
-                };
-                let first_syn = begins.then_some(tcp.sequence);
-                self.open.push(Tracked::new(device, server, first_syn));
-                self.open.len() - 1
-            }
-        };
-        if let Some(tracked) = self.open.get_mut(index) {
-            tracked.segment(frame.at_micros, direction, tcp);
-        }
-        Ok(true)
-    }
-
-    /// Whether a SYN opens another connection over the same ports, and is not sent once more.
-    fn is_another(&self, index: usize, sequence: u32) -> bool {
-        self.open
-            .get(index)
-            .is_some_and(|tracked| tracked.first_syn != Some(sequence))
-    }
-
-    pub(super) fn finish(self) -> Vec<Connection> {
-        self.open.into_iter().map(Tracked::finish).collect()
-    }
-}
-
-struct Tracked {
-    connection: Connection,
-    /// Sequence number of the device's SYN.
-    first_syn: Option<u32>,
-    device: Stream,
-    server: Stream,
-}
-
-impl Tracked {
-    fn new(device: SocketAddr, server: SocketAddr, first_syn: Option<u32>) -> Self {
-        let connection = Connection {
-            device,
-            server,
-            segments: Vec::new(),
-            closed_by: None,
-            from_start: first_syn.is_some(),
-            gaps: Vec::new(),
-        };
-        Tracked {
-            connection,
-            first_syn,
-            device: Stream::default(),
-            server: Stream::default(),
-        }
-    }
-
-    fn segment(&mut self, at_micros: u64, direction: Direction, tcp: &Tcp<'_>) {
-        let stream = match direction {
-            Direction::Device => &mut self.device,
-            Direction::Server => &mut self.server,
-        };
-        let mut sequence = tcp.sequence;
-        if tcp.syn {
-            // A SYN takes a number of its own.
-            sequence = sequence.wrapping_add(1);
-            stream.next.get_or_insert(sequence);
-        }
-        let bytes = stream.take(sequence, tcp.payload);
-        if !bytes.is_empty() {
-            self.connection.segments.push(Segment {
-                at_micros,
-                direction,
-                bytes,
-            });
-        }
-        let close = match (tcp.rst, tcp.fin) {
-            (true, _) => Some(Close::Reset(direction)),
-            (false, true) => Some(Close::Finished(direction)),
-            (false, false) => None,
-        };
-        self.connection.closed_by = self.connection.closed_by.or(close);
-    }
-
-    fn finish(self) -> Connection {
-        let mut connection = self.connection;
-        for (stream, direction) in [
-            (&self.device, Direction::Device),
-            (&self.server, Direction::Server),
-        ] {
-            if stream.lossy || !stream.waiting.is_empty() {
-                connection.gaps.push(direction);
-            }
-        }
-        connection
-    }
-}
-
 /// One side's bytes.
+///
+/// Of bytes that were sent more than once, those that came first in the capture count.
 #[derive(Default)]
-struct Stream {
-    /// Sequence number of the next byte to deliver; none before the first segment.
+pub(super) struct Stream {
+    /// Sequence number of the next byte to deliver; none before anything tells where it begins.
     next: Option<u32>,
     /// Segments ahead of `next`, by sequence number.
     waiting: BTreeMap<u32, Vec<u8>>,
     waiting_bytes: usize,
     /// Whether a segment was dropped because too much was waiting.
     lossy: bool,
+    /// Where it began.
+    first: Option<u32>,
+    /// One past the last byte that was sent, as far as segments and a FIN tell.
+    end: Option<u32>,
+    /// What the other side has, a FIN included.
+    acknowledged: Option<u32>,
+    /// Whether a FIN was seen.
+    finished: bool,
 }
 
 impl Stream {
+    /// Where the stream begins or goes on, unless it is known.
+    pub(super) fn begin(&mut self, sequence: u32) {
+        self.next.get_or_insert(sequence);
+        self.first.get_or_insert(sequence);
+    }
+
+    /// Whether the stream may begin here: it does, or nothing of it was seen.
+    pub(super) fn may_begin(&self, sequence: u32) -> bool {
+        self.first.is_none_or(|first| first == sequence)
+    }
+
+    /// Whether a segment with this number may be of this stream: within 64 MiB, which is more than
+    /// anything sends ahead of what was acknowledged.
+    pub(super) fn is_near(&self, sequence: u32) -> bool {
+        const NEAR: u32 = 1 << 26;
+        self.next.is_none_or(|next| {
+            let ahead = sequence.wrapping_sub(next);
+            ahead < NEAR || ahead.wrapping_neg() < NEAR
+        })
+    }
+
     /// Takes a segment; returns what can be delivered now.
-    fn take(&mut self, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn take(&mut self, sequence: u32, payload: &[u8]) -> Vec<u8> {
         let mut delivered = Vec::new();
         if payload.is_empty() {
             return delivered;
         }
-        let next = *self.next.get_or_insert(sequence);
+        self.begin(sequence);
+        let next = self.next.unwrap_or(sequence);
         match new_part(next, sequence, payload) {
             Part::Next(bytes) => {
                 delivered.extend_from_slice(bytes);
@@ -176,6 +69,42 @@ impl Stream {
             Part::Old => {}
         }
         delivered
+    }
+
+    /// Notes that the side has sent everything before this number.
+    pub(super) fn reaches(&mut self, sequence: u32) {
+        later(&mut self.end, sequence);
+    }
+
+    /// Notes that the side has sent everything before this number, and will send no more.
+    pub(super) fn finishes(&mut self, sequence: u32) {
+        self.reaches(sequence);
+        self.finished = true;
+    }
+
+    /// Notes that the other side has everything before this number.
+    pub(super) fn acknowledged(&mut self, sequence: u32) {
+        self.begin(sequence);
+        later(&mut self.acknowledged, sequence);
+    }
+
+    /// Whether bytes are missing that were sent.
+    pub(super) fn has_gap(&self) -> bool {
+        let Some(next) = self.next else {
+            return false;
+        };
+        // A FIN has a number too: one more than the bytes is acknowledged.
+        let last = advance(next, usize::from(self.finished));
+        let beyond = |end: Option<u32>, next| end.is_some_and(|end| is_ahead(end, next));
+        self.lossy
+            || !self.waiting.is_empty()
+            || beyond(self.end, next)
+            || beyond(self.acknowledged, last)
+    }
+
+    /// How many bytes wait for others, and in how many segments.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting_bytes, self.waiting.len())
     }
 
     fn keep(&mut self, sequence: u32, payload: &[u8]) {
@@ -222,13 +151,11 @@ enum Part<'a> {
     Old,
 }
 
-/// Compares modulo 2^32: a segment is ahead if it is less than 2^31 ahead.
 fn new_part(next: u32, sequence: u32, payload: &[u8]) -> Part<'_> {
-    let behind = next.wrapping_sub(sequence);
-    if behind > u32::MAX / 2 {
+    if is_ahead(sequence, next) {
         return Part::Early;
     }
-    match usize::try_from(behind)
+    match usize::try_from(next.wrapping_sub(sequence))
         .ok()
         .and_then(|behind| payload.get(behind..))
     {
@@ -237,7 +164,18 @@ fn new_part(next: u32, sequence: u32, payload: &[u8]) -> Part<'_> {
     }
 }
 
-fn advance(sequence: u32, length: usize) -> u32 {
+fn later(known: &mut Option<u32>, sequence: u32) {
+    if known.is_none_or(|known| is_ahead(sequence, known)) {
+        *known = Some(sequence);
+    }
+}
+
+/// Compares modulo 2^32: a number is ahead if it is less than 2^31 ahead.
+fn is_ahead(a: u32, b: u32) -> bool {
+    b.wrapping_sub(a) > u32::MAX / 2
+}
+
+pub(super) fn advance(sequence: u32, length: usize) -> u32 {
     // A frame of a capture is far below 4 GiB.
     sequence.wrapping_add(u32::try_from(length).unwrap_or(u32::MAX))
 }

@@ -330,32 +330,35 @@ fn what_is_no_pcap_is_refused() {
     let mut usb = File::recorded(FIRST_CONTACT);
     usb.link_type = 220;
     for (bytes, error, text) in [
-        (&b""[..], CaptureError::NotPcap, "not a pcap file"),
+        (
+            &b""[..],
+            CaptureError::NotPcap,
+            "neither a pcap nor a pcapng file",
+        ),
         (
             b"2021-07-20 16:44:56,611.611 [log.py:35]",
             CaptureError::NotPcap,
-            "not a pcap file",
+            "neither a pcap nor a pcapng file",
         ),
         (
             &FIRST_CONTACT[..23],
             CaptureError::NotPcap,
-            "not a pcap file",
+            "neither a pcap nor a pcapng file",
         ),
         (
-            b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a",
-            CaptureError::PcapNg,
-            "a pcapng file, which is not supported yet; convert it with `tshark -F \
-             pcap -r IN -w OUT`",
+            b"\x1f\x8b\x08\x00",
+            CaptureError::Compressed("gzip"),
+            "compressed with gzip; decompress it first: `gunzip FILE`",
+        ),
+        (
+            b"\x28\xb5\x2f\xfd\x04",
+            CaptureError::Compressed("zstd"),
+            "compressed with zstd; decompress it first: `zstd -d FILE`",
         ),
         (
             &usb.bytes(),
             CaptureError::LinkType(220),
             "link type 220 is not supported; Ethernet, Linux cooked, raw IP and loopback are",
-        ),
-        (
-            &vec![0; MAX_FILE + 1],
-            CaptureError::TooLarge,
-            "larger than 64 MiB",
         ),
     ] {
         assert_eq!(Capture::parse(bytes, MQTT_PORT), Err(error));

@@ -1,0 +1,191 @@
+//! What is in a frame: a TCP segment, a fragment of an IP packet, or something else.
+
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{
+    EtherType, IpFragOffset, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, TcpSlice,
+    TransportSlice,
+};
+use pcap_parser::Linktype;
+
+/// Raw IP as some writers number it: the platform's DLT_RAW instead of the file format's.
+const RAW_OF_PLATFORMS: [i32; 2] = [12, 14];
+
+/// Where the IP packet of a frame begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Ethernet,
+    /// The EtherType stands at `ether_type`, the packet at `packet`.
+    Cooked {
+        ether_type: usize,
+        packet: usize,
+    },
+    /// The packet follows so many bytes, and its version says which IP it is.
+    Ip {
+        skip: usize,
+    },
+}
+
+impl Link {
+    /// None if the type (<https://www.tcpdump.org/linktypes.html>) is not supported.
+    pub(super) fn of_type(link_type: i32) -> Option<Self> {
+        match Linktype(link_type) {
+            Linktype::ETHERNET => Some(Link::Ethernet),
+            Linktype::LINUX_SLL => Some(Link::Cooked {
+                ether_type: 14,
+                packet: 16,
+            }),
+            Linktype::LINUX_SLL2 => Some(Link::Cooked {
+                ether_type: 0,
+                packet: 20,
+            }),
+            Linktype::NULL | Linktype::LOOP => Some(Link::Ip { skip: 4 }),
+            Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 => Some(Link::Ip { skip: 0 }),
+            Linktype(other) if RAW_OF_PLATFORMS.contains(&other) => Some(Link::Ip { skip: 0 }),
+            Linktype(_) => None,
+        }
+    }
+}
+
+/// What is in a frame.
+pub(super) enum Content<'a> {
+    Tcp(Tcp<'a>),
+    Fragment(Fragment<'a>),
+    Other,
+}
+
+/// One TCP segment.
+pub(super) struct Tcp<'a> {
+    pub(super) source: SocketAddr,
+    pub(super) destination: SocketAddr,
+    pub(super) sequence: u32,
+    /// None without the ACK flag.
+    pub(super) acknowledged: Option<u32>,
+    pub(super) syn: bool,
+    pub(super) fin: bool,
+    pub(super) rst: bool,
+    pub(super) payload: &'a [u8],
+    /// How many more bytes the payload had, that the capture does not have.
+    pub(super) cut: usize,
+}
+
+/// A piece of an IP packet's payload.
+pub(super) struct Fragment<'a> {
+    pub(super) packet: PacketKey,
+    pub(super) offset: IpFragOffset,
+    pub(super) more: bool,
+    pub(super) payload: &'a [u8],
+    /// Whether the capture cut the piece short.
+    pub(super) cut: bool,
+}
+
+/// What the fragments of a packet have in common (RFC 791 section 3.2, RFC 8200 section 4.5).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PacketKey {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    identification: u32,
+}
+
+/// Takes a frame apart. `cut` bytes at its end were not captured.
+pub(super) fn content(link: Link, data: &[u8], cut: usize) -> Content<'_> {
+    parse(link, data, cut).unwrap_or(Content::Other)
+}
+
+fn parse(link: Link, data: &[u8], cut: usize) -> Option<Content<'_>> {
+    let packet = match link {
+        Link::Ethernet => LaxSlicedPacket::from_ethernet(data).ok()?,
+        Link::Cooked { ether_type, packet } => {
+            let kind: [u8; 2] = data.get(ether_type..ether_type + 2)?.try_into().ok()?;
+            let ether_type = EtherType(u16::from_be_bytes(kind));
+            LaxSlicedPacket::from_ether_type(ether_type, data.get(packet..)?)
+        }
+        Link::Ip { skip } => LaxSlicedPacket::from_ip(data.get(skip..)?).ok()?,
+    };
+    let (source, destination): (IpAddr, IpAddr);
+    // How long the packet is by its header, and how much of it is here.
+    let (length, here);
+    let fragment;
+    match &packet.net {
+        Some(LaxNetSlice::Ipv4(ip)) => {
+            let header = ip.header();
+            source = header.source_addr().into();
+            destination = header.destination_addr().into();
+            let payload = ip.payload();
+            let extensions = ip.extensions();
+            let extension = extensions.auth.as_ref();
+            let extension = extension.map_or(0, |auth| auth.slice().len());
+            length = usize::from(header.total_len());
+            here = header.slice().len() + extension + payload.payload.len();
+            fragment = payload.fragmented.then(|| {
+                let identification = u32::from(header.identification());
+                let (offset, more) = (header.fragments_offset(), header.more_fragments());
+                (identification, offset, more, payload)
+            });
+        }
+        Some(LaxNetSlice::Ipv6(ip)) => {
+            let header = ip.header();
+            source = header.source_addr().into();
+            destination = header.destination_addr().into();
+            let payload = ip.payload();
+            length = usize::from(header.payload_length());
+            here = ip.extensions().slice().len() + payload.payload.len();
+            let mut extensions = ip.extensions().clone().into_iter();
+            let header = extensions.find_map(|extension| match extension {
+                Ipv6ExtensionSlice::Fragment(header) => Some(header),
+                _ => None,
+            });
+            fragment = header.filter(|_| payload.fragmented).map(|header| {
+                let (offset, more) = (header.fragment_offset(), header.more_fragments());
+                (header.identification(), offset, more, payload)
+            });
+        }
+        _ => return None,
+    }
+    // A length of 0 stands for one that the network card was yet to fill in.
+    let cut = if length == 0 {
+        cut
+    } else {
+        length.saturating_sub(here)
+    };
+    if let Some((identification, offset, more, payload)) = fragment {
+        if payload.ip_number != IpNumber::TCP {
+            return None;
+        }
+        return Some(Content::Fragment(Fragment {
+            packet: PacketKey {
+                source,
+                destination,
+                identification,
+            },
+            offset,
+            more,
+            payload: payload.payload,
+            cut: cut > 0,
+        }));
+    }
+    let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
+        return None;
+    };
+    Some(Content::Tcp(segment(source, destination, &tcp, cut)))
+}
+
+/// The segment in an IP packet's payload; none if it is no whole TCP header.
+pub(super) fn tcp(packet: PacketKey, payload: &[u8], cut: usize) -> Option<Tcp<'_>> {
+    let tcp = TcpSlice::from_slice(payload).ok()?;
+    Some(segment(packet.source, packet.destination, &tcp, cut))
+}
+
+fn segment<'a>(source: IpAddr, destination: IpAddr, tcp: &TcpSlice<'a>, cut: usize) -> Tcp<'a> {
+    Tcp {
+        source: SocketAddr::new(source, tcp.source_port()),
+        destination: SocketAddr::new(destination, tcp.destination_port()),
+        sequence: tcp.sequence_number(),
+        acknowledged: tcp.ack().then(|| tcp.acknowledgment_number()),
+        syn: tcp.syn(),
+        fin: tcp.fin(),
+        rst: tcp.rst(),
+        payload: tcp.payload(),
+        cut,
+    }
+}

@@ -1,0 +1,5 @@
+//! TLS connections, decrypted.
+
+mod key_log;
+
+pub use key_log::{KeyLog, MAX_SECRETS};
