@@ -9,6 +9,8 @@ mod formats;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod variants;

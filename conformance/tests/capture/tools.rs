@@ -95,6 +95,14 @@ fn parse(printed: &str) -> Followed {
         let line = line.unwrap_or_else(|| panic!("{node} in {printed}"));
         line.trim().parse::<SocketAddr>().unwrap()
     };
+    Followed {
+        ends: [end("Node 0:"), end("Node 1:")],
+        sent: sent(printed),
+    }
+}
+
+/// What both ends sent: first the one that is printed as node 0.
+pub(crate) fn sent(printed: &str) -> [String; 2] {
     let mut sent = [String::new(), String::new()];
     let lines = printed
         .lines()
@@ -102,10 +110,7 @@ fn parse(printed: &str) -> Followed {
     for line in lines.skip(1).filter(|line| !line.starts_with('=')) {
         sent[usize::from(line.starts_with('\t'))].push_str(line.trim());
     }
-    Followed {
-        ends: [end("Node 0:"), end("Node 1:")],
-        sent,
-    }
+    sent
 }
 
 /// A connection in the same terms.

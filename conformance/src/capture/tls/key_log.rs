@@ -37,15 +37,28 @@ pub(super) enum Label {
 }
 
 impl Label {
-    fn parse(text: &[u8]) -> Option<Self> {
-        match text {
-            b"CLIENT_RANDOM" => Some(Label::ClientRandom),
-            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Some(Label::ClientHandshake),
-            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Some(Label::ServerHandshake),
-            b"CLIENT_TRAFFIC_SECRET_0" => Some(Label::ClientTraffic),
-            b"SERVER_TRAFFIC_SECRET_0" => Some(Label::ServerTraffic),
-            _ => None,
+    const ALL: [Label; 5] = [
+        Label::ClientRandom,
+        Label::ClientHandshake,
+        Label::ServerHandshake,
+        Label::ClientTraffic,
+        Label::ServerTraffic,
+    ];
+
+    /// As it stands in a key log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Label::ClientRandom => "CLIENT_RANDOM",
+            Label::ClientHandshake => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+            Label::ServerHandshake => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+            Label::ClientTraffic => "CLIENT_TRAFFIC_SECRET_0",
+            Label::ServerTraffic => "SERVER_TRAFFIC_SECRET_0",
         }
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut labels = Label::ALL.into_iter();
+        labels.find(|label| label.name().as_bytes() == text)
     }
 }
 
@@ -111,7 +124,6 @@ impl KeyLog {
         self.left_out
     }
 
-    #[expect(dead_code, reason = "decryption comes next")]
     pub(super) fn secret(&self, random: &[u8; RANDOM], label: Label) -> Option<&[u8]> {
         self.secrets.get(&(*random, label)).map(Vec::as_slice)
     }
