@@ -75,6 +75,11 @@ impl Events {
         (count > 0).then_some(Event::EventsLost { count })
     }
 
+    /// Those that wait, the next one first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.queue.iter()
+    }
+
     /// How many ends of requests wait.
     pub(super) fn ends(&self) -> usize {
         self.ends

@@ -3,6 +3,7 @@
 mod desired;
 mod events;
 mod inbound;
+mod inspect;
 mod link;
 mod login;
 mod plain;
@@ -35,6 +36,10 @@ use crate::random::Random;
 use crate::request::{RequestError, RequestId, ShadowId};
 use crate::session::Session;
 use crate::time::{Instant, WallTime};
+
+pub use self::inspect::{
+    InspectedLink, InspectedRequest, InspectedShadow, Inspection, QueuedTransmit,
+};
 
 /// A device's half of its shadows, as a state machine without I/O.
 ///

@@ -259,6 +259,11 @@ impl Requests {
         self.held.bytes
     }
 
+    /// All of them, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Request> {
+        self.open.iter()
+    }
+
     /// For changing progress and payloads; [`Requests::recount`] has to follow.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Request> {
         self.open.iter_mut()

@@ -144,6 +144,10 @@ impl Shadows {
         self.attached.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Shadow> {
+        self.attached.iter()
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Shadow> {
         self.attached.iter_mut()
     }

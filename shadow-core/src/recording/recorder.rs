@@ -105,6 +105,18 @@ impl<S: Sink> Recorder<S> {
         (self.engine.into_session(), self.tape.map(|tape| tape.sink))
     }
 
+    /// Ends the recording and gives back its sink, if it was on; the engine goes on unrecorded.
+    pub fn stop(&mut self) -> Option<S> {
+        self.note_end();
+        self.tape.take().map(|tape| tape.sink)
+    }
+
+    /// Gives back the engine, which goes on unrecorded; the recording stays without an end.
+    #[must_use]
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
     /// Gives up the engine for what survives it, and ends the recording.
     #[must_use]
     pub fn into_session(self) -> Session {

@@ -1,5 +1,7 @@
 //! The state machine of a client's connection.
 
+mod inspect;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 

@@ -6,6 +6,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::engine::QueuedTransmit;
 use crate::mqtt::{self, EncodeError, PacketId, PacketKind};
 
 /// What the driver has to do next on its transport.
@@ -94,6 +95,25 @@ impl Outbox {
     pub(crate) fn has(&self, wanted: PacketKind) -> bool {
         let is_wanted = |item: &Item| matches!(item, Item::Packet { kind, .. } if *kind == wanted);
         self.items.iter().any(is_wanted)
+    }
+
+    /// What waits, the next one first.
+    pub(crate) fn inspect(&self) -> Vec<QueuedTransmit> {
+        let items = self.items.iter();
+        items
+            .map(|item| match item {
+                Item::Connect => QueuedTransmit::Connect,
+                Item::Close => QueuedTransmit::Close,
+                Item::Login(login) => QueuedTransmit::Packet {
+                    kind: PacketKind::Connect,
+                    bytes: login.len(),
+                },
+                Item::Packet { kind, len, .. } => QueuedTransmit::Packet {
+                    kind: *kind,
+                    bytes: *len,
+                },
+            })
+            .collect()
     }
 
     pub(crate) fn push_connect(&mut self) {
