@@ -7,16 +7,19 @@
 
 mod divergence;
 mod error;
+mod fields;
 mod packet;
 mod reader;
 mod replay;
 mod traffic;
+mod words;
 
-pub use divergence::Divergence;
+pub use divergence::{Divergence, FieldDifference};
 pub use error::ReadError;
 pub use reader::{Line, MAX_LINE, Part, Place, Reader};
 pub use replay::{Replay, Summary};
 pub use traffic::{Connection, Direction, End, MAXIMUM_TRAFFIC, Traffic};
+pub use words::describe;
 
 #[cfg(test)]
 mod tests;

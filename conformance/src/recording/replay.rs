@@ -3,28 +3,36 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use shadow_core::json::{JsonStyle, restyle};
 use shadow_core::recording::{Input, Recorder, Sink, Start};
 use shadow_core::{Engine, Instant};
 
 use super::divergence::Divergence;
 use super::error::ReadError;
+use super::fields::Fields;
 use super::reader::{Place, Reader};
 
 /// How many lines before a divergence are kept to be shown.
 const KEPT_LINES: usize = 12;
 
 /// What a replay has seen so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// How many inputs went in; the start is the first.
     pub inputs: u64,
     /// How many outputs were compared.
     pub outputs: u64,
+    /// How many connections were asked for.
+    pub connections: u64,
+    /// How many gets and updates of shadows left, those of the engine's own too.
+    pub exchanges: u64,
     /// The engine's time at the start.
+    #[serde(serialize_with = "micros")]
     pub from: Instant,
     /// The engine's time now.
+    #[serde(serialize_with = "micros")]
     pub until: Instant,
     /// Whether the recording has an end, and that was reached.
     pub ended: bool,
@@ -56,25 +64,56 @@ pub struct Replay<'a> {
     engine: Recorder<Written>,
     buffer: Vec<u8>,
     summary: Summary,
+    /// The line that is being replayed.
+    line: String,
+    /// Lines that were read to see what follows a divergence, and where they are.
+    ahead: VecDeque<Result<(Place, String), ReadError>>,
+    /// Where the line is that is being replayed, if it was among those.
+    ahead_place: Option<Place>,
     /// The recorded deadline, which the engine states with the next input.
     deadline: Option<(Place, String)>,
     before: VecDeque<String>,
 }
 
-/// What the engine's recorder wrote and the recording has not been seen to have.
+/// What the engine's recorder wrote and the recording has not been seen to have: lines, one behind
+/// the other in one buffer that is used again.
 #[derive(Debug, Default)]
-struct Written(VecDeque<String>);
+struct Written {
+    text: String,
+    taken: usize,
+}
+
+impl Written {
+    /// Those that were not taken.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.get(self.taken..).unwrap_or_default().lines()
+    }
+
+    fn advance(&mut self, line: usize) {
+        self.taken += line + 1;
+        if self.taken >= self.text.len() {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.taken = 0;
+    }
+}
 
 impl Sink for Written {
     fn line(&mut self, line: &str) {
-        self.0.push_back(line.trim_end_matches('\n').to_owned());
+        self.text.push_str(line);
     }
 }
 
 /// What a recorded output asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Output {
-    Transmit,
+    Connect,
+    Close,
+    Packet,
     Event,
     Answer,
     Deadline,
@@ -109,9 +148,9 @@ impl<'a> Replay<'a> {
             seed,
         } = *start;
         let mut engine = Recorder::new(config, session, seed, now, mask, Written::default());
-        if let Some(Written(lines)) = engine.sink_mut() {
+        if let Some(written) = engine.sink_mut() {
             // Its header and start are what was just read.
-            lines.clear();
+            written.clear();
         }
         Ok(Replay {
             reader,
@@ -123,6 +162,9 @@ impl<'a> Replay<'a> {
                 until: now,
                 ..Summary::default()
             },
+            line: String::new(),
+            ahead: VecDeque::new(),
+            ahead_place: None,
             deadline: None,
             before: VecDeque::new(),
         })
@@ -142,29 +184,50 @@ impl<'a> Replay<'a> {
         Ok(None)
     }
 
-    /// Replays one more line; `None` behind the last one.
+    /// Replays one more line; `None` behind the last one. It may be called again after a divergence:
+    /// the engine then goes on with the recorded inputs, in a state of its own.
     ///
     /// # Errors
     ///
     /// [`ReadError`]: the line cannot be read.
     pub fn next_step(&mut self) -> Result<Option<Option<Divergence>>, ReadError> {
-        let Some(line) = self.reader.next_line()? else {
-            return Ok(None);
-        };
-        let text = line.text.to_owned();
-        let input = Input::parse(&text).map_err(|error| self.reader.line_error(&error))?;
-        let divergence = match input {
-            Some((now, input)) => self.input(now, &input, &text),
-            None => match read_output(&text) {
-                None => return Err(self.reader.error(1, "there is no such output")),
-                Some((at, output)) => self.output(at, output, &text),
+        let mut text = std::mem::take(&mut self.line);
+        text.clear();
+        self.ahead_place = None;
+        match self.ahead.pop_front() {
+            Some(ahead) => {
+                let (place, line) = ahead?;
+                self.ahead_place = Some(place);
+                text.push_str(&line);
+            }
+            None => match self.reader.next_line()? {
+                Some(line) => text.push_str(line.text),
+                None => return Ok(None),
             },
-        };
-        if self.before.len() == KEPT_LINES {
-            self.before.pop_front();
         }
-        self.before.push_back(text);
+        let divergence = self.replay_line(&text)?;
+        // The oldest line's memory takes the next one.
+        let mut kept = match self.before.len() {
+            KEPT_LINES => self.before.pop_front().unwrap_or_default(),
+            _ => String::new(),
+        };
+        std::mem::swap(&mut kept, &mut text);
+        self.before.push_back(kept);
+        self.line = text;
         Ok(Some(divergence))
+    }
+
+    /// The line that was replayed last; `None` before the first.
+    #[must_use]
+    pub fn last_line(&self) -> Option<&str> {
+        self.before.back().map(String::as_str)
+    }
+
+    /// Where the line is that was replayed last.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let ahead = self.ahead_place.clone();
+        ahead.unwrap_or_else(|| self.reader.place())
     }
 
     /// What it has seen so far.
@@ -185,6 +248,28 @@ impl<'a> Replay<'a> {
         &self.reader
     }
 
+    fn replay_line(&mut self, text: &str) -> Result<Option<Divergence>, ReadError> {
+        match Input::parse(text) {
+            Ok(Some((now, input))) => Ok(self.input(now, &input, text)),
+            Ok(None) => match read_output(text) {
+                None => Err(self.error(1, "there is no such output")),
+                Some((at, output)) => Ok(self.output(at, output, text)),
+            },
+            Err(error) => Err(self.error(error.column(), error.what())),
+        }
+    }
+
+    /// An error at the line that is being replayed.
+    fn error(&self, column: usize, what: &str) -> ReadError {
+        let Place { file, line } = self.place();
+        ReadError {
+            file,
+            line,
+            column,
+            what: what.to_owned(),
+        }
+    }
+
     fn input(&mut self, now: Instant, input: &Input, text: &str) -> Option<Divergence> {
         if self.engine.has_output() && !is_pending(text) {
             let found = self.poll_unexpected();
@@ -201,51 +286,59 @@ impl<'a> Replay<'a> {
             _ => input.apply(now, &mut self.engine),
         }
         // What the engine says of its deadline comes with the input.
-        let states = |line: &String| matches!(read_output(line), Some((_, Output::Deadline)));
-        let stated = if self.written().is_some_and(states) {
-            self.take_written()
-        } else {
-            None
-        };
+        let states = |line: &str| matches!(read_output(line), Some((_, Output::Deadline)));
+        let stated = self.front().is_some_and(states);
         if let Some(divergence) = self.compare_deadline(stated) {
             return Some(divergence);
         }
-        match self.take_written() {
-            Some(written) if same(text, &written) => None,
-            written => self.diverged(Some(text), written),
+        match self.compare(text) {
+            Ok(()) => None,
+            Err(written) => self.diverged(Some(text), written),
         }
     }
 
-    fn compare_deadline(&mut self, stated: Option<String>) -> Option<Divergence> {
-        match (self.deadline.take(), stated) {
-            (None, None) => None,
-            (Some((_, expected)), Some(stated)) if same(&expected, &stated) => {
-                self.summary.outputs += 1;
-                None
+    /// Compares what the engine says of its deadline, if it says something, with what is recorded.
+    fn compare_deadline(&mut self, stated: bool) -> Option<Divergence> {
+        let divergence = match self.deadline.take() {
+            None if !stated => return None,
+            None => {
+                let stated = self.take_front();
+                self.diverged(None, stated)
             }
-            (Some((place, expected)), stated) => {
-                let mut divergence = self.diverged(Some(&expected), stated)?;
-                divergence.place = place;
-                // It was read before the input that showed it.
-                divergence.step -= 1;
-                Some(divergence)
+            Some((place, expected)) => {
+                let compared = match stated {
+                    true => self.compare(&expected),
+                    false => Err(None),
+                };
+                let stated = match compared {
+                    Ok(()) => {
+                        self.summary.outputs += 1;
+                        return None;
+                    }
+                    Err(stated) => stated,
+                };
+                let divergence = self.diverged(Some(&expected), stated);
+                divergence.map(|divergence| Divergence {
+                    place,
+                    ..divergence
+                })
             }
-            (None, stated) => {
-                let mut divergence = self.diverged(None, stated)?;
-                divergence.step -= 1;
-                Some(divergence)
-            }
-        }
+        };
+        // It was in force before the input that showed it.
+        divergence.map(|divergence| Divergence {
+            step: divergence.step - 1,
+            ..divergence
+        })
     }
 
     fn output(&mut self, at: Instant, output: Output, text: &str) -> Option<Divergence> {
         self.summary.until = self.summary.until.max(at);
         match output {
             Output::Deadline => {
-                self.deadline = Some((self.reader.place(), text.to_owned()));
+                self.deadline = Some((self.place(), text.to_owned()));
                 return None;
             }
-            Output::Transmit => {
+            Output::Connect | Output::Close | Output::Packet => {
                 self.buffer.clear();
                 self.engine.poll_transmit(at, &mut self.buffer);
             }
@@ -253,65 +346,180 @@ impl<'a> Replay<'a> {
             Output::Answer => {}
         }
         self.summary.outputs += 1;
-        match self.take_written() {
-            Some(written) if same(text, &written) => None,
-            // That a poll gave nothing is no output.
-            written => self.diverged(
-                Some(text),
-                written.filter(|line| read_output(line).is_some()),
-            ),
+        self.summary.connections += u64::from(output == Output::Connect);
+        self.summary.exchanges += u64::from(output == Output::Packet && is_request(text));
+        // That a poll gave nothing is no output.
+        let is_output = |line: &String| read_output(line).is_some();
+        match self.compare(text) {
+            Ok(()) => None,
+            Err(written) => self.diverged(Some(text), written.filter(is_output)),
         }
     }
 
     /// What the engine has to give although the recording has nothing.
     fn poll_unexpected(&mut self) -> Option<String> {
         let now = self.summary.until;
-        if self.engine.poll_event().is_none() {
-            self.engine.poll_transmit(now, &mut self.buffer);
+        self.buffer.clear();
+        if self.engine.poll_transmit(now, &mut self.buffer).is_none() {
+            self.engine.poll_event();
         }
-        self.take_written()
+        let is_output = |line: &String| read_output(line).is_some();
+        let mut found = self.take_front();
+        while found.as_ref().is_some_and(|line| !is_output(line)) {
+            found = self.take_front();
+        }
+        found
     }
 
-    fn written(&mut self) -> Option<&String> {
-        self.engine.sink_mut()?.0.front()
+    /// The next line that the engine's recorder wrote.
+    fn front(&mut self) -> Option<&str> {
+        self.engine.sink_mut()?.lines().next()
     }
 
-    fn take_written(&mut self) -> Option<String> {
-        self.engine.sink_mut()?.0.pop_front()
+    fn take_front(&mut self) -> Option<String> {
+        let written = self.engine.sink_mut()?;
+        let line = written.lines().next()?.to_owned();
+        written.advance(line.len());
+        Some(line)
+    }
+
+    /// Takes the next line that the engine's recorder wrote, and gives it if it is another one.
+    fn compare(&mut self, expected: &str) -> Result<(), Option<String>> {
+        let written = self.engine.sink_mut().ok_or(None)?;
+        let line = written.lines().next().ok_or(None)?;
+        let length = line.len();
+        let compared = match same(expected, line) {
+            true => Ok(()),
+            false => Err(Some(line.to_owned())),
+        };
+        written.advance(length);
+        compared
     }
 
     /// Always `Some`.
-    fn diverged(&self, expected: Option<&str>, found: Option<String>) -> Option<Divergence> {
+    fn diverged(&mut self, expected: Option<&str>, found: Option<String>) -> Option<Divergence> {
+        let place = self.place();
         // A deadline is stated later than it was set.
         let stated = found.as_deref().or(expected).and_then(read_output);
+        let at = stated.map_or(self.summary.until, |(at, _)| at);
+        let reordered = match (expected, &found) {
+            (Some(expected), Some(found)) => self.is_reordered(expected, found),
+            _ => false,
+        };
         Some(Divergence {
-            place: self.reader.place(),
+            place,
             step: self.summary.inputs,
-            at: stated.map_or(self.summary.until, |(at, _)| at),
+            at,
             expected: expected.map(str::to_owned),
             found,
             before: self.before.iter().cloned().collect(),
+            reordered,
         })
     }
+
+    /// Whether the packets that the engine sends in this step are those of the recording.
+    fn is_reordered(&mut self, expected: &str, found: &str) -> bool {
+        let is_packet = |line: &str| matches!(read_output(line), Some((_, Output::Packet)));
+        if !is_packet(expected) || !is_packet(found) {
+            return false;
+        }
+        let mut recorded = vec![without_id(expected)];
+        while self.ahead.len() < MOST_AHEAD {
+            let line = match self.reader.next_line() {
+                Ok(Some(line)) => line.text.to_owned(),
+                Ok(None) => break,
+                Err(error) => {
+                    self.ahead.push_back(Err(error));
+                    break;
+                }
+            };
+            let goes_on = read_output(&line).is_some();
+            if is_packet(&line) {
+                recorded.push(without_id(&line));
+            }
+            self.ahead.push_back(Ok((self.reader.place(), line)));
+            if !goes_on {
+                break;
+            }
+        }
+        while recorded.len() < MOST_AHEAD
+            && self
+                .engine
+                .poll_transmit(self.summary.until, &mut self.buffer)
+                .is_some()
+        {
+            self.buffer.clear();
+        }
+        let mut sent = vec![without_id(found)];
+        if let Some(written) = self.engine.sink_mut() {
+            sent.extend(
+                written
+                    .lines()
+                    .filter(|line| is_packet(line))
+                    .map(without_id),
+            );
+        }
+        recorded.sort();
+        sent.sort();
+        recorded.len() > 1 && recorded == sent
+    }
+}
+
+/// How far a replay looks ahead after a divergence, in lines.
+const MOST_AHEAD: usize = 64;
+
+/// A packet's line without its packet id.
+fn without_id(line: &str) -> String {
+    let fields = Fields::parse(line).unwrap_or_default();
+    let members = fields.members.iter().filter(|(key, _)| key != "id");
+    members
+        .map(|(key, value)| format!("{key} {value}\n"))
+        .collect()
+}
+
+/// Whether a packet's line is a request on a shadow.
+fn is_request(line: &str) -> bool {
+    line.contains(r#""PUBLISH","topic":"$shadow/operation/"#)
+}
+
+fn micros<S: Serializer>(instant: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(instant.as_micros())
 }
 
 /// When an output was, and what brings it about; `None` if the line is none.
 fn read_output(line: &str) -> Option<(Instant, Output)> {
     #[derive(Deserialize)]
-    struct Fields<'a> {
+    struct Spaced<'a> {
         at: u64,
         #[serde(borrow)]
         out: Cow<'a, str>,
     }
-    let fields: Fields<'_> = serde_json::from_str(line).ok()?;
-    let output = match &*fields.out {
-        "connect" | "close" | "packet" => Output::Transmit,
+    // As it is written, or otherwise.
+    let (at, out) = match split_output(line) {
+        Some((at, out)) => (at, Cow::Borrowed(out)),
+        None => {
+            let Spaced { at, out } = serde_json::from_str(line).ok()?;
+            (at, out)
+        }
+    };
+    let output = match &*out {
+        "connect" => Output::Connect,
+        "close" => Output::Close,
+        "packet" => Output::Packet,
         "event" => Output::Event,
         "accepted" | "refused" => Output::Answer,
         "deadline" => Output::Deadline,
         _ => return None,
     };
-    Some((Instant::from_micros(fields.at), output))
+    Some((Instant::from_micros(at), output))
+}
+
+/// Time and kind of an output's line as it is written.
+fn split_output(line: &str) -> Option<(u64, &str)> {
+    let rest = line.strip_prefix(r#"{"at":"#)?;
+    let (digits, rest) = rest.split_once(',')?;
+    let (kind, _) = rest.strip_prefix(r#""out":""#)?.split_once('"')?;
+    Some((digits.parse().ok()?, kind))
 }
 
 /// Whether output waited when this input came.
