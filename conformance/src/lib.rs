@@ -5,6 +5,7 @@
 //! * [`capture`] reads packet captures of MQTT connections.
 //! * [`import`] drives the engine with a log or a capture and compares what it does.
 //! * [`recording`] reads recordings of the engine and replays them.
+//! * [`show`] tells a recording step by step, and draws it.
 //! * [`clauses`] has the normative statements of MQTT 3.1.1 with the tests that show each.
 
 pub mod capture;
@@ -12,6 +13,7 @@ pub mod clauses;
 pub mod import;
 pub mod log;
 pub mod recording;
+pub mod show;
 
 /// The code in the README compiles, and what it asserts holds.
 #[cfg(doctest)]

@@ -1,0 +1,604 @@
+//! From lines to steps.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io::BufRead;
+use std::time::Duration;
+
+use shadow_core::mqtt::{Oversized, ProtocolVersion, StreamDecoder};
+
+use super::call;
+use super::document::{Documents, Effect, Saying};
+use super::error::StoryError;
+use super::event;
+use super::exchange::{Exchanges, Waiting};
+use super::line::{Fields, Lines};
+use super::packet;
+use super::step::{Change, Content, Deadline, Kind, Link, Route, Step};
+use super::words::Span;
+
+/// The largest packet that is read, in bytes; the engine's own bound is lower unless it was set to
+/// more. A larger PUBLISH is told without its payload.
+const MAXIMUM_PACKET: usize = 16 * 1024 * 1024;
+
+/// How many shadows' names are kept by their numbers.
+const MAXIMUM_NAMES: usize = 4096;
+
+/// In how many of the last messages a document is looked for.
+const RECENT: usize = 4;
+
+/// Tells a recording, step by step. An iterator of [`Step`]s; after an error it ends.
+///
+/// Lines of a kind that is not known are steps too, so that a recording of a newer engine in the same
+/// format can be told. A last line that was torn off is left out ([`Story::torn`]).
+pub struct Story<R> {
+    lines: Lines<R>,
+    header: Header,
+    ready: VecDeque<Step>,
+    /// Whether the last of `ready` is a call whose result is on the next line.
+    held: bool,
+    ended: bool,
+    count: u64,
+    time: Time,
+    teller: Teller,
+}
+
+/// What the first line of a recording says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The version of the engine that was recorded.
+    pub engine: String,
+    /// Which file of the recording this is, from 1.
+    pub part: u64,
+    /// What is masked beside secrets: `names`, `values`.
+    pub mask: Vec<String>,
+}
+
+/// What is known of a shadow's document at some point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Whose, `{productId}/{deviceName}`.
+    pub shadow: String,
+    /// Its version.
+    pub version: Option<u64>,
+    /// What it holds, as additions to nothing.
+    pub holds: Vec<Change>,
+}
+
+impl<R: BufRead> Story<R> {
+    /// Begins to read; reads the first line.
+    ///
+    /// # Errors
+    ///
+    /// [`StoryError::Empty`], [`StoryError::Newer`], or a first line that is no recording's.
+    pub fn read(source: R) -> Result<Story<R>, StoryError> {
+        let mut lines = Lines::new(source);
+        let Some((number, text)) = lines.next()? else {
+            return Err(StoryError::Empty);
+        };
+        let header = Header::parse(&Fields::parse(number, text)?)?;
+        Ok(Story {
+            lines,
+            header,
+            ready: VecDeque::new(),
+            held: false,
+            ended: false,
+            count: 0,
+            time: Time::default(),
+            teller: Teller::new(),
+        })
+    }
+
+    /// What the first line says.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether the last line was torn off and left out, which is known at the end.
+    #[must_use]
+    pub fn torn(&self) -> bool {
+        self.lines.torn()
+    }
+
+    /// The documents as far as the session has shown them up to the last step that was read, by name.
+    #[must_use]
+    pub fn documents(&self) -> Vec<Known> {
+        let all = self.teller.documents.all();
+        let known = all.map(|(shadow, version, holds)| Known {
+            shadow: shadow.to_owned(),
+            version,
+            holds,
+        });
+        known.collect()
+    }
+
+    /// Reads the next line.
+    fn advance(&mut self) -> Result<(), StoryError> {
+        let Some((number, text)) = self.lines.next()? else {
+            self.ended = true;
+            return Ok(());
+        };
+        let fields = Fields::parse(number, text)?;
+        if fields.raw("shadow-recording").is_some() {
+            // Files of one recording that were put together again.
+            Header::parse(&fields)?;
+            self.time.restart();
+            return Ok(());
+        }
+        let at = fields.required("at", fields.u64("at")?)?;
+        let direction = (fields.string("in")?, fields.string("out")?);
+        if let (Some("start"), _) = (direction.0.as_deref(), ()) {
+            self.time.restart();
+            self.teller.exchanges.restart();
+        }
+        let at = self
+            .time
+            .relative(at)
+            .ok_or_else(|| fields.wrong("at", "at or after the line before"))?;
+        let before = self.ready.len();
+        let mut told = Told {
+            at,
+            line: number,
+            steps: &mut self.ready,
+            count: &mut self.count,
+            deadline: self.teller.deadline.clone(),
+        };
+        match direction {
+            (Some(kind), None) => {
+                self.held = self.teller.input(&kind, &fields, &mut told)?;
+            }
+            (None, Some(kind)) => {
+                let held = std::mem::take(&mut self.held);
+                self.teller
+                    .output(&kind, &fields, held, &self.time, &mut told)?;
+            }
+            _ => {
+                return Err(StoryError::Line {
+                    line: number,
+                    column: 1,
+                    why: "neither an input nor an output: one of `in` and `out` is expected"
+                        .to_owned(),
+                });
+            }
+        }
+        debug_assert!(self.ready.len() >= before);
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Iterator for Story<R> {
+    type Item = Result<Step, StoryError>;
+
+    fn next(&mut self) -> Option<Result<Step, StoryError>> {
+        loop {
+            if self.ready.len() > usize::from(self.held && !self.ended) {
+                return self.ready.pop_front().map(Ok);
+            }
+            if self.ended {
+                return None;
+            }
+            if let Err(error) = self.advance() {
+                self.ended = true;
+                self.ready.clear();
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+impl<R> fmt::Debug for Story<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Story")
+            .field("header", &self.header)
+            .field("steps", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Header {
+    fn parse(fields: &Fields<'_>) -> Result<Header, StoryError> {
+        let Some(format) = fields.u64("shadow-recording")? else {
+            return Err(StoryError::Line {
+                line: fields.number(),
+                column: 1,
+                why: "not a recording: its first line would say `\"shadow-recording\"`".to_owned(),
+            });
+        };
+        if format > super::FORMAT {
+            return Err(StoryError::Newer { format });
+        }
+        Ok(Header {
+            engine: fields.string("engine")?.unwrap_or_default(),
+            part: fields.u64("part")?.unwrap_or(1),
+            mask: fields
+                .read("mask", "a list of strings")?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// From the driver's clock to the time since the beginning.
+#[derive(Debug, Default)]
+pub(super) struct Time {
+    /// What the driver's clock said where `shift` is.
+    base: Option<u64>,
+    shift: u64,
+    last: u64,
+}
+
+impl Time {
+    /// `None` if time runs back.
+    fn relative(&mut self, at: u64) -> Option<Duration> {
+        let base = *self.base.get_or_insert(at);
+        let since = self.shift.saturating_add(at.checked_sub(base)?);
+        if since < self.last {
+            return None;
+        }
+        self.last = since;
+        Some(Duration::from_micros(since))
+    }
+
+    /// When a later time is.
+    fn future(&self, at: u64) -> Duration {
+        let ahead = at.saturating_sub(self.base.unwrap_or(at));
+        Duration::from_micros(self.shift.saturating_add(ahead))
+    }
+
+    /// What comes next may be of another clock; if it is not, no time is lost.
+    fn restart(&mut self) {
+        self.shift = self.last;
+        self.base = None;
+    }
+}
+
+/// Takes the steps of one line.
+pub(super) struct Told<'a> {
+    pub(super) at: Duration,
+    line: u64,
+    steps: &'a mut VecDeque<Step>,
+    count: &'a mut u64,
+    deadline: Option<Deadline>,
+}
+
+impl Told<'_> {
+    /// The number that the next step gets.
+    pub(super) fn next_number(&self) -> u64 {
+        *self.count + 1
+    }
+
+    /// The next step, if it has to be answered.
+    pub(super) fn next_waiting(&self) -> Waiting {
+        Waiting {
+            step: self.next_number(),
+            at: self.at,
+        }
+    }
+
+    /// A step that has nothing yet but what every step has.
+    pub(super) fn step(&self, kind: Kind, route: Route, name: impl Into<String>) -> Step {
+        Step {
+            number: self.next_number(),
+            at: self.at,
+            line: self.line,
+            kind,
+            route,
+            name: name.into(),
+            words: String::new(),
+            detail: String::new(),
+            shadow: None,
+            topic: None,
+            token: None,
+            request: None,
+            content: None,
+            document_of: None,
+            fault: None,
+            answers: Vec::new(),
+            expects: 0,
+            version: None,
+            changes: Vec::new(),
+            link: Link::Down,
+            deadline: self.deadline.clone(),
+        }
+    }
+
+    /// Adds the step that was made last.
+    pub(super) fn push(&mut self, mut step: Step, link: Link) {
+        step.link = link;
+        *self.count = step.number;
+        self.steps.push_back(step);
+    }
+
+    /// The step before, which is the call that this line is the result of.
+    fn held(&mut self) -> Option<&mut Step> {
+        self.steps.back_mut()
+    }
+}
+
+/// What is known from the lines so far.
+pub(super) struct Teller {
+    pub(super) version: ProtocolVersion,
+    pub(super) link: Link,
+    /// `None` once the bytes made no sense, until the next link.
+    pub(super) decoder: Option<StreamDecoder>,
+    pub(super) exchanges: Exchanges,
+    pub(super) documents: Documents,
+    deadline: Option<Deadline>,
+    /// Names of shadows by their numbers.
+    names: BTreeMap<u64, String>,
+    /// The last messages of the cloud: what their steps are, and their texts.
+    recent: VecDeque<(u64, String)>,
+}
+
+impl Teller {
+    fn new() -> Teller {
+        Teller {
+            version: ProtocolVersion::V311,
+            link: Link::Down,
+            decoder: None,
+            exchanges: Exchanges::default(),
+            documents: Documents::default(),
+            deadline: None,
+            names: BTreeMap::new(),
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// An input. Whether the next line is its result.
+    fn input(
+        &mut self,
+        kind: &str,
+        fields: &Fields<'_>,
+        told: &mut Told<'_>,
+    ) -> Result<bool, StoryError> {
+        match kind {
+            "start" | "end" | "connected" | "disconnected" => {
+                self.link_input(kind, fields, told)?
+            }
+            "bytes" => packet::inbound(self, fields, told)?,
+            "tick" => self.tick(told),
+            "wall" => {
+                let mut step = told.step(Kind::Clock, Route::Device, "wall");
+                let millis = fields.required("unix_ms", fields.u64("unix_ms")?)?;
+                step.words = format!("{millis} ms since 1970");
+                told.push(step, self.link);
+            }
+            "poll" => {
+                let step = told.step(Kind::Clock, Route::Device, "poll");
+                told.push(step, self.link);
+            }
+            _ => {
+                call::call(self, kind, fields, told)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// An output. `held` says that a call came just before.
+    fn output(
+        &mut self,
+        kind: &str,
+        fields: &Fields<'_>,
+        held: bool,
+        time: &Time,
+        told: &mut Told<'_>,
+    ) -> Result<(), StoryError> {
+        match kind {
+            "accepted" if held => {
+                let shadow = fields.u64("shadow")?;
+                let request = fields.u64("request")?;
+                let Some(call) = told.held() else {
+                    return Ok(());
+                };
+                call.request = request;
+                call.expects = u8::from(request.is_some());
+                let waiting = Waiting {
+                    step: call.number,
+                    at: call.at,
+                };
+                let name = call.shadow.clone();
+                if let Some(request) = request {
+                    self.exchanges.open_call(request, waiting);
+                }
+                if let (Some(number), Some(name)) = (shadow, name) {
+                    self.name(number, &name);
+                }
+            }
+            "refused" if held => {
+                let why = fields.string("why")?;
+                if let Some(call) = told.held() {
+                    call.fault = Some(format!("refused: {}", why.unwrap_or_default()));
+                }
+            }
+            "connect" => {
+                self.exchanges.link_lost();
+                self.exchanges.connect(told.next_waiting());
+                self.link = Link::Connecting;
+                let mut step = told.step(Kind::Link, Route::DeviceToLink, "connect");
+                step.expects = 1;
+                told.push(step, self.link);
+            }
+            "close" => {
+                self.lose_link();
+                let step = told.step(Kind::Link, Route::DeviceToLink, "close");
+                told.push(step, self.link);
+            }
+            "packet" => packet::outbound(self, fields, told)?,
+            "event" => event::event(self, fields, told)?,
+            "deadline" => {
+                let timer = fields.string("timer")?.unwrap_or_default();
+                let due: Option<u64> = fields
+                    .read::<Option<u64>>("due", "a whole number or null")?
+                    .flatten();
+                self.deadline = due.map(|due| Deadline {
+                    due: time.future(due),
+                    timer,
+                });
+            }
+            other => {
+                let mut step = told.step(Kind::Event, Route::DeviceToApplication, other);
+                step.content = rest(fields, &[]);
+                told.push(step, self.link);
+            }
+        }
+        Ok(())
+    }
+
+    fn link_input(
+        &mut self,
+        kind: &str,
+        fields: &Fields<'_>,
+        told: &mut Told<'_>,
+    ) -> Result<(), StoryError> {
+        let route = match kind {
+            "connected" | "disconnected" => Route::LinkToDevice,
+            _ => Route::Device,
+        };
+        let mut step = told.step(Kind::Link, route, kind);
+        match kind {
+            "connected" => {
+                step.answers = self.answer_connect(told);
+                self.link = Link::Connected;
+                self.decoder = Some(self.new_decoder());
+            }
+            "disconnected" => {
+                step.answers = self.answer_connect(told);
+                let failure = fields.string("failure")?.unwrap_or_default();
+                let why = fields.string("why")?;
+                let reason = match failure.as_str() {
+                    "ConnectFailed" => "cannot connect",
+                    "Untrusted" => "not trusted",
+                    "ClosedByPeer" => "closed by the peer",
+                    "Broken" => "broken",
+                    other => other,
+                };
+                let mut fault = reason.to_owned();
+                if let Some(why) = why {
+                    fault.push_str(": ");
+                    fault.push_str(&why);
+                }
+                let cut = self.decoder.as_ref().map_or(0, StreamDecoder::buffered);
+                if cut > 0 {
+                    fault.push_str(&format!("; {cut} bytes of a packet that was cut are lost"));
+                }
+                step.fault = Some(fault);
+                self.lose_link();
+            }
+            "start" => {
+                self.lose_link();
+                self.deadline = None;
+                self.names.clear();
+                let stored = !matches!(fields.raw("session"), None | Some("null"));
+                step.words = match stored {
+                    true => "with a stored session".to_owned(),
+                    false => "without a stored session".to_owned(),
+                };
+                step.content = rest(fields, &["seed"]);
+            }
+            _ => self.lose_link(),
+        }
+        told.push(step, self.link);
+        Ok(())
+    }
+
+    fn tick(&mut self, told: &mut Told<'_>) {
+        let due = self.deadline.take_if(|deadline| deadline.due <= told.at);
+        let step = match due {
+            Some(Deadline { timer, due }) => {
+                let mut step = told.step(Kind::Timer, Route::Device, timer);
+                step.words = timer_words(&step.name).to_owned();
+                let late = told.at.saturating_sub(due);
+                if !late.is_zero() {
+                    step.detail = format!("{} after it was due", Span(late));
+                }
+                step
+            }
+            None => told.step(Kind::Clock, Route::Device, "tick"),
+        };
+        told.push(step, self.link);
+    }
+
+    fn answer_connect(&mut self, told: &Told<'_>) -> Vec<super::step::Answer> {
+        let connect = self.exchanges.connected();
+        connect
+            .map(|waiting| waiting.answered(told.at))
+            .into_iter()
+            .collect()
+    }
+
+    pub(super) fn lose_link(&mut self) {
+        self.link = Link::Down;
+        self.decoder = None;
+        self.exchanges.link_lost();
+    }
+
+    pub(super) fn new_decoder(&self) -> StreamDecoder {
+        StreamDecoder::new(self.version, MAXIMUM_PACKET, Oversized::SkipPublish)
+    }
+
+    /// Notes a shadow's number.
+    pub(super) fn name(&mut self, number: u64, name: &str) {
+        if self.names.len() < MAXIMUM_NAMES {
+            self.names.insert(number, name.to_owned());
+        }
+    }
+
+    /// The name of the shadow of this number, if it is known.
+    pub(super) fn shadow_name(&self, number: u64) -> Option<String> {
+        self.names.get(&number).cloned()
+    }
+
+    /// Notes what a message says of a document, in the step that tells it.
+    pub(super) fn hear(
+        &mut self,
+        step: &mut Step,
+        shadow: &str,
+        version: Option<u64>,
+        saying: Saying<'_>,
+    ) {
+        let Effect {
+            version,
+            changes,
+            fault,
+        } = self.documents.hear(shadow, step.number, version, saying);
+        step.version = version;
+        step.changes = changes;
+        step.fault = step.fault.take().or(fault);
+    }
+
+    /// Keeps a message of the cloud for [`Teller::document_step`].
+    pub(super) fn keep(&mut self, step: u64, text: &str) {
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((step, text.to_owned()));
+    }
+
+    /// The recent step that carries this document.
+    pub(super) fn document_step(&self, document: &str) -> Option<u64> {
+        let mut recent = self.recent.iter().rev();
+        let found = recent.find(|(_, text)| text.contains(document));
+        found.map(|(step, _)| *step)
+    }
+}
+
+/// The fields of a line that are not told otherwise.
+pub(super) fn rest(fields: &Fields<'_>, told: &[&str]) -> Option<Content> {
+    let always = ["at", "in", "out", "pending"];
+    let object = fields.object(|key| !always.contains(&key) && !told.contains(&key));
+    object.map(Content::Json)
+}
+
+fn timer_words(timer: &str) -> &'static str {
+    match timer {
+        "Reconnect" => "time to connect",
+        "Connect" => "no CONNACK in time",
+        "KeepAlive" => "time to send PINGREQ",
+        "PingResponse" => "no PINGRESP in time",
+        "Acknowledgement" => "no SUBACK or UNSUBACK in time",
+        "Pace" => "the next message may leave",
+        "Request" => "no reply in time",
+        _ => "",
+    }
+}
