@@ -14,6 +14,10 @@ mod help;
 mod logs;
 #[cfg(test)]
 mod peer;
+/// Beside `watch`.
+#[cfg(test)]
+#[cfg(unix)]
+mod record;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]

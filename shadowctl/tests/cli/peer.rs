@@ -72,6 +72,23 @@ impl Peer {
         })
     }
 
+    /// A server that refuses every login; what it was sent.
+    pub(crate) fn refusing() -> (Peer, Receiver<Vec<u8>>) {
+        let (sender, received) = channel();
+        let peer = Peer::start(async move |listener| {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut login = vec![0; 1024];
+                let length = stream.read(&mut login).await.unwrap_or(0);
+                login.truncate(length);
+                drop(sender.send(login));
+                // Not authorized.
+                drop(stream.write_all(&[0x20, 2, 0, 5]).await);
+            }
+        });
+        (peer, received)
+    }
+
     /// A server that lets everyone in and subscribe, and hangs up at the first message.
     pub(crate) fn hanging_up() -> Peer {
         Peer::start(async |listener| {
