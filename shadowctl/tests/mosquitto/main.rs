@@ -24,6 +24,7 @@ mod half_open;
 mod outage;
 mod program;
 mod proxy;
+mod recording;
 mod refusals;
 mod restart;
 mod shadows;
@@ -56,6 +57,7 @@ const TESTS: &[Test] = &[
     test("restart::in_the_middle", restart::in_the_middle),
     test("outage::of_reports", outage::of_reports),
     test("outage::of_messages", outage::of_messages),
+    test("recording::of_an_outage", recording::of_an_outage),
     test(
         "half_open::noticed_in_time_and_mended",
         half_open::noticed_in_time_and_mended,

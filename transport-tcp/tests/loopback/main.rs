@@ -19,6 +19,8 @@ mod driver;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod stall;
 #[cfg(test)]
 mod store;
