@@ -4,18 +4,22 @@ use std::cell::RefCell;
 use std::future::{Future, ready};
 use std::io::ErrorKind;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_lite::StreamExt;
 use serde_json::json;
+use shadow_core::recording::{Mask, Sink};
 use shadow_core::tencent::Update;
 use shadow_core::{Config, DisconnectCause, Event, Instant, Session};
 use smol::LocalExecutor;
 use transport_mock::cloud::{Cloud, example_device, example_name};
 use transport_mock::server::{Departure, ServerEvent};
+use transport_mock::simulation::replay::replay;
 use transport_mock::stream::{Connect, Fault, Faults, memory_network};
 use transport_mock::trace::{SharedTrace, tracing_connector};
 use transport_mock::{SharedCloud, VirtualClock, serve};
+use transport_tcp::recording::RecordingSink;
 use transport_tcp::{Client, Clock, Events, Notification, client};
 
 use crate::support::WALL;
@@ -29,8 +33,30 @@ struct World {
     server_events: Rc<RefCell<Vec<ServerEvent>>>,
 }
 
-/// Runs a test with a device whose connections become what `script` says.
+/// A recording that the test can read.
+#[derive(Clone, Default)]
+struct Recorded(Arc<Mutex<String>>);
+
+impl Sink for Recorded {
+    fn line(&mut self, line: &str) {
+        self.0.lock().unwrap().push_str(line);
+    }
+}
+
+impl RecordingSink for Recorded {}
+
+/// Runs a test with a device whose connections become what `script` says. Whatever the driver did
+/// with its engine replays.
 fn with_device<F: Future>(script: Vec<Connect>, test: impl FnOnce(World) -> F) -> F::Output {
+    with_recorded_device(Config::new(&example_device()), script, test).0
+}
+
+/// The same for a device that is configured so; with what was recorded.
+fn with_recorded_device<F: Future>(
+    config: Config,
+    script: Vec<Connect>,
+    test: impl FnOnce(World) -> F,
+) -> (F::Output, String) {
     let clock = VirtualClock::new(WALL);
     let cloud = SharedCloud::new(Cloud::example(clock.now(), WALL));
     let (connector, listener) = memory_network(512, 8);
@@ -42,9 +68,10 @@ fn with_device<F: Future>(script: Vec<Connect>, test: impl FnOnce(World) -> F) -
     executor
         .spawn(serve(cloud.clone(), incoming, clock.clone(), on_event))
         .detach();
-    let config = Config::new(&example_device());
     let connector = connector.with_script(script);
     let (device, events, driver) = client(config, Session::new(), 7, connector, clock.clone());
+    let recorded = Recorded::default();
+    let driver = driver.with_recording(Mask::default(), recorded.clone());
     executor.spawn(driver.run()).detach();
     let world = World {
         clock: clock.clone(),
@@ -53,7 +80,11 @@ fn with_device<F: Future>(script: Vec<Connect>, test: impl FnOnce(World) -> F) -
         events,
         server_events,
     };
-    clock.run(&executor, test(world))
+    let result = clock.run(&executor, test(world));
+    let recording = recorded.0.lock().unwrap().clone();
+    assert_eq!(replay(&recording), Ok(()));
+    assert!(recording.contains(r#""out":"connect""#), "{recording}");
+    (result, recording)
 }
 
 async fn next_event(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Event {
@@ -350,4 +381,37 @@ fn same_run_gives_the_same_trace() {
     assert!(first.len() > 500, "{}", first.len());
     assert_eq!(first, run(1));
     assert_ne!(first, run(2));
+}
+
+/// A write that stalls at any byte keeps packets in the engine, which is then polled in another
+/// order and has no room for all it wants to say: it replays all the same.
+#[test]
+fn a_stall_at_any_byte_replays() {
+    let (mut pending, mut polls) = (0, 0);
+    for at in (0..900).step_by(13) {
+        let faults = Faults {
+            to_server: vec![Fault::StallAfter(at), Fault::SplitWrites(vec![7, 1, 30])],
+            to_client: vec![Fault::SplitReads(vec![1, 40])],
+        };
+        let mut config = Config::new(&example_device());
+        config.maximum_queued_bytes = 300;
+        let script = vec![Connect::Accepted(faults)];
+        let ((), recording) = with_recorded_device(config, script, |world| async move {
+            let shadow = world.device.own_shadow().unwrap();
+            for count in 0..20 {
+                let report = json!({"updateCount": count, "text": "x".repeat(50)});
+                // Some find no room.
+                let _ = shadow.report(&report).await;
+                let update = Update::new().reported(json!({"other": count}));
+                let mut updated = Box::pin(shadow.update(update));
+                let _ = futures_lite::future::poll_once(&mut updated).await;
+            }
+            // On the next link everything gets there.
+            let last = shadow.report(&json!({"updateCount": 99})).await.unwrap();
+            last.acknowledged().await.unwrap();
+        });
+        pending += recording.matches(r#""pending":true}"#).count();
+        polls += recording.matches(r#","in":"poll"}"#).count();
+    }
+    assert!(pending > 0 && polls > 0, "{pending} {polls}");
 }
