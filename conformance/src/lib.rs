@@ -3,6 +3,7 @@
 //!
 //! * [`log`] reads logs of the vendor's Python SDK.
 //! * [`capture`] reads packet captures of MQTT connections.
+//! * [`export`] writes sessions for other programs.
 //! * [`import`] drives the engine with a log or a capture and compares what it does.
 //! * [`recording`] reads recordings of the engine and replays them.
 //! * [`show`] tells a recording step by step, and draws it.
@@ -10,6 +11,7 @@
 
 pub mod capture;
 pub mod clauses;
+pub mod export;
 pub mod import;
 pub mod log;
 pub mod recording;

@@ -5,6 +5,8 @@
 //! fail instead with `SHADOW_REQUIRE_TSHARK=1`.
 
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod network;

@@ -1,0 +1,3 @@
+//! Sessions written for other programs to read.
+
+pub mod pcapng;
