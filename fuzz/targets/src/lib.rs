@@ -5,6 +5,7 @@
 //! corpus. The README beside this crate says how to run and extend them.
 #![expect(clippy::panic, reason = "a panic is how a target tells of a fault")]
 
+mod captures;
 mod decoder;
 mod device_info;
 mod engine;
@@ -15,6 +16,7 @@ mod recording;
 mod session;
 mod shadow_messages;
 
+pub use captures::captures;
 pub use decoder::decoder;
 pub use device_info::device_info;
 pub use engine::engine;
@@ -27,7 +29,7 @@ pub use shadow_messages::shadow_messages;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its directory in the corpus.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("decoder", decoder),
     ("engine", engine),
     ("shadow_messages", shadow_messages),
@@ -35,4 +37,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("log_importer", log_importer),
     ("session", session),
     ("recording", recording),
+    ("captures", captures),
 ];
