@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{
-    EtherType, IpFragOffset, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, TcpSlice,
-    TransportSlice,
+    EtherType, IpAuthHeaderSlice, IpFragOffset, IpNumber, Ipv6FragmentHeaderSlice,
+    Ipv6RawExtHeaderSlice, LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice,
 };
 use pcap_parser::Linktype;
 
@@ -130,11 +130,7 @@ fn parse(link: Link, data: &[u8], cut: usize) -> Option<Content<'_>> {
             let payload = ip.payload();
             length = usize::from(header.payload_length());
             here = ip.extensions().slice().len() + payload.payload.len();
-            let mut extensions = ip.extensions().clone().into_iter();
-            let header = extensions.find_map(|extension| match extension {
-                Ipv6ExtensionSlice::Fragment(header) => Some(header),
-                _ => None,
-            });
+            let header = fragment_header(header.next_header(), ip.extensions().slice());
             fragment = header.filter(|_| payload.fragmented).map(|header| {
                 let (offset, more) = (header.fragment_offset(), header.more_fragments());
                 (header.identification(), offset, more, payload)
@@ -168,6 +164,33 @@ fn parse(link: Link, data: &[u8], cut: usize) -> Option<Content<'_>> {
         return None;
     };
     Some(Content::Tcp(segment(source, destination, &tcp, cut)))
+}
+
+/// The fragment header among whole extension headers. etherparse's own iterator over the headers of
+/// a lax slice reads past the last whole one, without a check.
+fn fragment_header(first: IpNumber, headers: &[u8]) -> Option<Ipv6FragmentHeaderSlice<'_>> {
+    let (mut kind, mut rest) = (first, headers);
+    loop {
+        let length = match kind {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => {
+                return Ipv6FragmentHeaderSlice::from_slice(rest).ok();
+            }
+            IpNumber::IPV6_HEADER_HOP_BY_HOP
+            | IpNumber::IPV6_ROUTE_HEADER
+            | IpNumber::IPV6_DESTINATION_OPTIONS => {
+                let header = Ipv6RawExtHeaderSlice::from_slice(rest).ok()?;
+                kind = header.next_header();
+                header.slice().len()
+            }
+            IpNumber::AUTHENTICATION_HEADER => {
+                let header = IpAuthHeaderSlice::from_slice(rest).ok()?;
+                kind = header.next_header();
+                header.slice().len()
+            }
+            _ => return None,
+        };
+        rest = rest.get(length..)?;
+    }
 }
 
 /// The segment in an IP packet's payload; none if it is no whole TCP header.

@@ -379,6 +379,43 @@ fn ipv6_extension_headers() {
     assert_eq!(only(&capture).gaps, [Device]);
 }
 
+/// Within and between the extension headers, too: nothing is read past what was captured.
+#[test]
+fn ipv6_packets_cut_anywhere() {
+    let flow = Flow {
+        device: "[fe80::2]:50000".parse().unwrap(),
+        server: "[fe80::1]:1883".parse().unwrap(),
+        ..flow()
+    };
+    let options = [
+        60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 1, 4, 0, 0, 0, 0, 51, 0, 1, 4, 0, 0, 0, 0, 6, 1, 0, 0, 0,
+        0, 0, 1, 0, 0, 0, 1,
+    ];
+    let mut frame = flow.frame(Device, ACK, 0, 0, b"0123");
+    let length = u16::from_be_bytes([frame[18], frame[19]]) + 36;
+    frame[18..20].copy_from_slice(&length.to_be_bytes());
+    frame[20] = 0;
+    frame.splice(54..54, options);
+    for cut in [0, 4] {
+        for end in 14..frame.len() {
+            // The header may know of the cut, or not.
+            let mut file = cut_pcap(std::slice::from_ref(&frame), end);
+            if cut > 0 && end >= 54 {
+                let length = u16::try_from(end - 54).unwrap();
+                file[24 + 16 + 18..24 + 16 + 20].copy_from_slice(&length.to_be_bytes());
+            }
+            let capture = Capture::parse(&file, MQTT_PORT).unwrap();
+            let whole_header = end >= 14 + 40 + 36 + 20;
+            assert_eq!(
+                capture.connections.len(),
+                usize::from(whole_header),
+                "{end}"
+            );
+        }
+    }
+    check(&[frame], b"0123", b"");
+}
+
 /// The frame's IP packet in pieces of at most so many bytes (RFC 791 section 3.2).
 fn fragments(frame: &[u8], identification: u16, size: usize) -> Vec<Vec<u8>> {
     let payload = &frame[34..];
