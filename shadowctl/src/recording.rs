@@ -10,6 +10,7 @@ use transport_tcp::recording::{self, RecordingFile};
 use transport_tcp::{Clock, Connector, Driver};
 
 use crate::failure::{Failure, FailureKind};
+use crate::seed::random_key;
 
 /// Whether, where and how the device's engine is recorded.
 #[derive(Args, Clone, Debug, Default)]
@@ -100,10 +101,16 @@ impl RecordingOptions {
         };
         let file = RecordingFile::create(path, options)
             .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
-        let mask = Mask {
-            names: self.record_mask.contains(&Masked::Names),
-            values: self.record_mask.contains(&Masked::Values),
-        };
+        let mut mask = Mask::default();
+        if !self.record_mask.is_empty() {
+            mask = Mask::keyed(random_key()?);
+        }
+        for masked in &self.record_mask {
+            mask = match masked {
+                Masked::Names => mask.names(),
+                Masked::Values => mask.values(),
+            };
+        }
         Ok(Recording(Some((mask, file))))
     }
 }

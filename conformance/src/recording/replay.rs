@@ -507,7 +507,7 @@ fn read_output(line: &str) -> Option<(Instant, Output)> {
         "close" => Output::Close,
         "packet" => Output::Packet,
         "event" => Output::Event,
-        "accepted" | "refused" => Output::Answer,
+        "accepted" | "refused" | "unfaithful" => Output::Answer,
         "deadline" => Output::Deadline,
         _ => return None,
     };

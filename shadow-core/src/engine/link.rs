@@ -19,16 +19,16 @@ use crate::time::Instant;
 /// Below this not even a SUBACK came through, and no link would last.
 const SMALLEST_PACKET_SIZE: usize = 128;
 
+/// The largest packet that is read, in bytes.
+pub(crate) fn maximum_packet_size(config: &Config) -> usize {
+    config.maximum_packet_size.max(SMALLEST_PACKET_SIZE)
+}
+
 /// A decoder for one link.
 pub(super) fn decoder(config: &Config) -> StreamDecoder {
-    let Config {
-        protocol_version,
-        maximum_packet_size,
-        ..
-    } = *config;
     StreamDecoder::new(
-        protocol_version,
-        maximum_packet_size.max(SMALLEST_PACKET_SIZE),
+        config.protocol_version,
+        maximum_packet_size(config),
         Oversized::SkipPublish,
     )
 }

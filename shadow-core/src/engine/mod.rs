@@ -21,6 +21,7 @@ use core::time::Duration;
 
 use self::events::Events;
 use self::inbound::Inbound;
+pub(crate) use self::link::maximum_packet_size;
 use self::login::Credentials;
 use self::requests::{Owner, Progress, Request, Requests, Task};
 use self::shadows::Shadows;
@@ -516,6 +517,11 @@ impl Engine {
     #[must_use]
     pub fn open_requests(&self) -> usize {
         self.requests.of_application() + self.requests.reports()
+    }
+
+    /// Whether there is a link that bytes can come on.
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection.is_open()
     }
 
     /// Whether the next `poll_transmit` may do something even if it gives nothing.

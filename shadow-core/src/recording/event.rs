@@ -134,7 +134,7 @@ pub(super) const fn origin_name(origin: DeltaOrigin) -> &'static str {
     }
 }
 
-const fn name(event: &Event) -> &'static str {
+pub(super) const fn name(event: &Event) -> &'static str {
     match event {
         Event::Connected { .. } => "Connected",
         Event::Disconnected { .. } => "Disconnected",

@@ -66,7 +66,10 @@ impl Header {
         line.begin_plain(r#"{"shadow-recording":1"#)
             .string("engine", &self.engine)
             .number("part", self.part);
-        let masked = [(self.mask.names, "names"), (self.mask.values, "values")];
+        let masked = [
+            (self.mask.hides_names(), "names"),
+            (self.mask.hides_values(), "values"),
+        ];
         let masked = masked.iter().filter(|(set, _)| *set);
         line.list("mask", masked, |line, (_, name)| line.text(name));
         line.end().into()
@@ -93,11 +96,11 @@ impl Header {
         }
         let stored: Stored = serde_json::from_str(line)?;
         debug_assert_eq!(stored.format, FORMAT, "it was just read");
-        let mut mask = Mask::default();
+        let (mut names, mut values) = (false, false);
         for name in &stored.mask {
             match name.as_str() {
-                "names" => mask.names = true,
-                "values" => mask.values = true,
+                "names" => names = true,
+                "values" => values = true,
                 other => {
                     return Err(LineError::new(
                         line.find("mask").map_or(1, |at| at + 1),
@@ -109,7 +112,7 @@ impl Header {
         Ok(Header {
             engine: stored.engine.to_string(),
             part: stored.part,
-            mask,
+            mask: Mask::applied(names, values),
         })
     }
 }

@@ -156,6 +156,15 @@ pub enum Part {
     Error(String),
 }
 
+impl Part {
+    pub(super) fn of<T: Serialize + ?Sized>(value: &T) -> Part {
+        match Json::from_serialize(value) {
+            Ok(json) => Part::Json(json),
+            Err(error) => Part::Error(error.to_string()),
+        }
+    }
+}
+
 impl Serialize for Part {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -67,6 +67,7 @@
 //! | `packet` | `packet`, its kind, and all its fields |
 //! | `event` | `event`, its kind, and all its fields |
 //! | `deadline` | `due` (`null` for none) and `timer`: what was in force until the next input; only when it has changed |
+//! | `unfaithful` | `what`: in which the masked engine here did something else than the real one, from here on ([`Mask`]) |
 //!
 //! A payload that is a JSON object stands as it is; other text is a string; other bytes are under
 //! `payload_bytes`, as those of `bytes`. JSON with a line break in it is a string under a key with
@@ -77,15 +78,16 @@ mod event;
 mod header;
 mod input;
 mod line;
+mod mask;
 mod packet;
 mod recorder;
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use core::fmt;
 
 pub use header::{FORMAT, Header};
 pub use input::{Input, LineError, Part, Request, Start};
+pub use mask::Mask;
 pub use recorder::Recorder;
 
 /// Where a recorder's lines go.
@@ -113,32 +115,6 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 impl<S: Sink + ?Sized> Sink for Box<S> {
     fn line(&mut self, line: &str) {
         (**self).line(line);
-    }
-}
-
-/// What a recording does not show. Secrets, that is the device secret, passwords and signatures,
-/// are never in one, whatever is set here.
-///
-/// What is masked is masked in what goes in and in what comes out alike, by text of the same
-/// length, so that a masked recording replays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mask {
-    /// Product ids, device names, client ids and user names, wherever they stand, topics and tokens
-    /// included.
-    pub names: bool,
-    /// The values of shadow documents and the payloads of other messages: texts and numbers. Keys,
-    /// versions, times and `true`, `false` and `null` stay.
-    pub values: bool,
-}
-
-impl fmt::Display for Mask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.names, self.values) {
-            (false, false) => "secrets",
-            (true, false) => "secrets and names",
-            (false, true) => "secrets and values",
-            (true, true) => "secrets, names and values",
-        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! An engine that is written down.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
@@ -7,7 +8,9 @@ use core::time::Duration;
 
 use serde::Serialize;
 
+use super::input::{Input, Part, Request};
 use super::line::{Direction, Line};
+use super::mask::Twin;
 use super::{Header, Mask, Sink, configuration, event, packet};
 use crate::config::Config;
 use crate::engine::{Deadline, Engine};
@@ -26,9 +29,13 @@ use crate::time::{Instant, WallTime};
 ///
 /// What is written, line by line, is told by the [module](super). An input is written before the
 /// engine gets it, so that the recording of an engine that panics ends with what made it.
+///
+/// Under a [`Mask`] it has a second engine, and records that.
 pub struct Recorder<S> {
     engine: Engine,
     tape: Option<Tape<S>>,
+    /// Instead of a tape, where something is masked.
+    twin: Option<Box<Twin<S>>>,
 }
 
 /// What a recorder that is on has beside the engine.
@@ -52,8 +59,18 @@ impl<S: Sink> Recorder<S> {
         seed: u64,
         now: Instant,
         mask: Mask,
-        mut sink: S,
+        sink: S,
     ) -> Recorder<S> {
+        let mut sink = match Twin::new(&config, &session, seed, now, mask, sink) {
+            Ok(twin) => {
+                return Recorder {
+                    engine: Engine::new(config, session, seed, now),
+                    tape: None,
+                    twin: Some(Box::new(twin)),
+                };
+            }
+            Err(sink) => sink,
+        };
         let mut line = Line::default();
         let header = Header {
             mask,
@@ -78,37 +95,52 @@ impl<S: Sink> Recorder<S> {
                 seen: now,
                 deadline: None,
             }),
+            twin: None,
         }
     }
 
     /// Wraps an engine without recording it.
     #[must_use]
     pub const fn off(engine: Engine) -> Recorder<S> {
-        Recorder { engine, tape: None }
+        Recorder {
+            engine,
+            tape: None,
+            twin: None,
+        }
     }
 
     /// Whether it records.
     #[must_use]
     pub const fn is_on(&self) -> bool {
-        self.tape.is_some()
+        self.tape.is_some() || self.twin.is_some()
     }
 
     /// Where the lines go, if they go anywhere.
     pub fn sink_mut(&mut self) -> Option<&mut S> {
-        self.tape.as_mut().map(|tape| &mut tape.sink)
+        match &mut self.twin {
+            Some(twin) => twin.sink_mut(),
+            None => self.tape.as_mut().map(|tape| &mut tape.sink),
+        }
     }
 
     /// Gives up the engine for what survives it ([`Engine::into_session`]), ends the recording and
     /// gives back its sink.
     pub fn finish(mut self) -> (Session, Option<S>) {
         self.note_end();
-        (self.engine.into_session(), self.tape.map(|tape| tape.sink))
+        let sink = match self.twin {
+            Some(twin) => twin.finish(),
+            None => self.tape.map(|tape| tape.sink),
+        };
+        (self.engine.into_session(), sink)
     }
 
     /// Ends the recording and gives back its sink, if it was on; the engine goes on unrecorded.
     pub fn stop(&mut self) -> Option<S> {
         self.note_end();
-        self.tape.take().map(|tape| tape.sink)
+        match self.twin.take() {
+            Some(twin) => twin.finish(),
+            None => self.tape.take().map(|tape| tape.sink),
+        }
     }
 
     /// Gives back the engine, which goes on unrecorded; the recording stays without an end.
@@ -125,6 +157,7 @@ impl<S: Sink> Recorder<S> {
 
     /// [`Engine::handle_wall_time`].
     pub fn handle_wall_time(&mut self, now: Instant, wall: WallTime) {
+        self.beside(now, || Input::WallTime(wall));
         self.input(now, "wall", |line| {
             line.number("unix_ms", wall.as_unix_millis())
         });
@@ -133,18 +166,21 @@ impl<S: Sink> Recorder<S> {
 
     /// [`Engine::handle_connected`].
     pub fn handle_connected(&mut self, now: Instant) {
+        self.beside(now, || Input::Connected);
         self.input(now, "connected", |line| line);
         self.engine.handle_connected(now);
     }
 
     /// [`Engine::handle_bytes`].
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        self.beside(now, || Input::Bytes(bytes.into()));
         self.input(now, "bytes", |line| line.bytes("bytes", bytes));
         self.engine.handle_bytes(now, bytes);
     }
 
     /// [`Engine::handle_disconnected`].
     pub fn handle_disconnected(&mut self, now: Instant, failure: TransportFailure) {
+        self.beside(now, || Input::Disconnected(failure.clone()));
         self.input(now, "disconnected", |line| {
             line.string("failure", event::failure_kind(&failure))
                 .some_string("why", failure.why())
@@ -154,18 +190,21 @@ impl<S: Sink> Recorder<S> {
 
     /// [`Engine::handle_tick`].
     pub fn handle_tick(&mut self, now: Instant) {
+        self.beside(now, || Input::Tick);
         self.input(now, "tick", |line| line);
         self.engine.handle_tick(now);
     }
 
     /// [`Engine::reconnect`].
     pub fn reconnect(&mut self, now: Instant) {
+        self.beside(now, || Input::Reconnect);
         self.input(now, "reconnect", |line| line);
         self.engine.reconnect(now);
     }
 
     /// [`Engine::close`].
     pub fn close(&mut self, now: Instant) {
+        self.beside(now, || Input::Close);
         self.input(now, "close", |line| line);
         self.engine.close(now);
     }
@@ -176,6 +215,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn cancel(&mut self, now: Instant, request: RequestId) -> Result<(), RequestError> {
+        self.beside(now, || Input::Request(Request::Cancel(request)));
         self.input(now, "cancel", |line| {
             line.number("request", request.as_u64())
         });
@@ -194,6 +234,9 @@ impl<S: Sink> Recorder<S> {
         request: RequestId,
         timeout: Duration,
     ) -> Result<(), RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::SetTimeout { request, timeout })
+        });
         self.input(now, "set_timeout", |line| {
             line.number("request", request.as_u64())
                 .micros("micros", timeout)
@@ -208,6 +251,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn attach(&mut self, now: Instant, name: &ShadowName) -> Result<ShadowId, RequestError> {
+        self.beside(now, || Input::Request(Request::Attach(name.clone())));
         self.input(now, "attach", |line| {
             line.string("product_id", name.product_id())
                 .string("device_name", name.device_name())
@@ -222,6 +266,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn detach(&mut self, now: Instant, shadow: ShadowId) -> Result<(), RequestError> {
+        self.beside(now, || Input::Request(Request::Detach(shadow)));
         self.input(now, "detach", |line| line.shadow(shadow));
         let result = self.engine.detach(now, shadow);
         self.answer(result, |line, ()| line)
@@ -233,6 +278,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn get(&mut self, now: Instant, shadow: ShadowId) -> Result<RequestId, RequestError> {
+        self.beside(now, || Input::Request(Request::Get(shadow)));
         self.input(now, "get", |line| line.shadow(shadow));
         let result = self.engine.get(now, shadow);
         self.answer_request(result)
@@ -249,6 +295,15 @@ impl<S: Sink> Recorder<S> {
         shadow: ShadowId,
         update: &Update<R, D>,
     ) -> Result<RequestId, RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::Update {
+                shadow,
+                reported: update.reported_part().map(Part::of),
+                desired: update.desired_part().map(Part::of),
+                version: update.expected_version(),
+                overwrite: update.overwrites(),
+            })
+        });
         self.input(now, "update", |line| {
             line.shadow(shadow);
             if let Some(reported) = update.reported_part() {
@@ -296,6 +351,10 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn set_next_token(&mut self, shadow: ShadowId, number: u64) -> Result<(), RequestError> {
+        // It has no time, and neither has the twin's.
+        self.beside(Instant::ZERO, || {
+            Input::Request(Request::SetNextToken { shadow, number })
+        });
         self.timeless_input("set_next_token", |line| {
             line.shadow(shadow).number("number", number)
         });
@@ -314,6 +373,12 @@ impl<S: Sink> Recorder<S> {
         shadow: ShadowId,
         patch: &R,
     ) -> Result<RequestId, RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::Report {
+                shadow,
+                reported: Part::of(patch),
+            })
+        });
         self.input(now, "report", |line| {
             line.shadow(shadow).value("reported", patch)
         });
@@ -327,6 +392,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn accept(&mut self, now: Instant, delta: &Delta) -> Result<RequestId, RequestError> {
+        self.beside(now, || Input::Request(Request::Accept(delta.clone())));
         self.input(now, "accept", |line| line.delta(delta));
         let result = self.engine.accept(now, delta);
         self.answer_request(result)
@@ -343,6 +409,12 @@ impl<S: Sink> Recorder<S> {
         delta: &Delta,
         reported: &R,
     ) -> Result<RequestId, RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::AcceptAs {
+                delta: delta.clone(),
+                reported: Part::of(reported),
+            })
+        });
         self.input(now, "accept_as", |line| {
             line.delta(delta).value("reported", reported)
         });
@@ -361,6 +433,12 @@ impl<S: Sink> Recorder<S> {
         delta: &Delta,
         reason: &str,
     ) -> Result<RequestId, RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::Reject {
+                delta: delta.clone(),
+                reason: reason.into(),
+            })
+        });
         self.input(now, "reject", |line| {
             line.delta(delta).string("reason", reason)
         });
@@ -378,6 +456,14 @@ impl<S: Sink> Recorder<S> {
         now: Instant,
         publication: &Publication<'_>,
     ) -> Result<RequestId, RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::Publish {
+                topic: publication.topic.into(),
+                payload: publication.payload.into(),
+                qos: publication.qos,
+                retain: publication.retain,
+            })
+        });
         self.input(now, "publish", |line| {
             line.string("topic", publication.topic)
                 .number("qos", publication.qos.number())
@@ -399,6 +485,12 @@ impl<S: Sink> Recorder<S> {
         filter: &str,
         qos: QoS,
     ) -> Result<RequestId, RequestError> {
+        self.beside(now, || {
+            Input::Request(Request::Subscribe {
+                filter: filter.into(),
+                qos,
+            })
+        });
         self.input(now, "subscribe", |line| {
             line.string("filter", filter).number("qos", qos.number())
         });
@@ -412,6 +504,7 @@ impl<S: Sink> Recorder<S> {
     ///
     /// Those of the engine.
     pub fn unsubscribe(&mut self, now: Instant, filter: &str) -> Result<RequestId, RequestError> {
+        self.beside(now, || Input::Request(Request::Unsubscribe(filter.into())));
         self.input(now, "unsubscribe", |line| line.string("filter", filter));
         let result = self.engine.unsubscribe(now, filter);
         self.answer_request(result)
@@ -420,7 +513,11 @@ impl<S: Sink> Recorder<S> {
     /// [`Engine::poll_transmit`].
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
         let Some(tape) = &mut self.tape else {
-            return self.engine.poll_transmit(now, buffer);
+            let transmit = self.engine.poll_transmit(now, buffer);
+            if let Some(twin) = &mut self.twin {
+                twin.poll_transmit(now, transmit);
+            }
+            return transmit;
         };
         tape.see(now);
         // Then it does something although it may give nothing.
@@ -454,11 +551,30 @@ impl<S: Sink> Recorder<S> {
         if let (Some(Tape { sink, line, at, .. }), Some(event)) = (&mut self.tape, &event) {
             sink.line(event::write(line, *at, event).end());
         }
+        if let Some(twin) = &mut self.twin {
+            twin.poll_event(event.as_ref());
+        }
         event
     }
 
     pub(super) fn note_end(&mut self) {
         self.timeless_input("end", |line| line);
+    }
+
+    /// Gives the twin an input, if there is one.
+    #[inline]
+    fn beside(&mut self, now: Instant, input: impl FnOnce() -> Input) {
+        if let Some(twin) = &mut self.twin {
+            twin.input(now, &self.engine, input());
+        }
+    }
+
+    /// Writes that this, which is a twin, has just done something else than the other.
+    pub(super) fn note_unfaithful(&mut self, what: &str) {
+        if let Some(Tape { sink, line, at, .. }) = &mut self.tape {
+            let line = line.begin(*at, Direction::Out, "unfaithful");
+            sink.line(line.string("what", what).end());
+        }
     }
 
     /// Writes the deadline that was in force until now, and then an input.
@@ -555,7 +671,7 @@ impl<S> Deref for Recorder<S> {
 impl<S> fmt::Debug for Recorder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("on", &self.tape.is_some())
+            .field("on", &(self.tape.is_some() || self.twin.is_some()))
             .field("engine", &self.engine)
             .finish_non_exhaustive()
     }

@@ -137,6 +137,11 @@ impl Session {
         self.shadows.iter_mut().find(|state| state.name == *name)
     }
 
+    /// What is kept of each shadow, to be changed without a trace.
+    pub(crate) fn shadow_states_mut(&mut self) -> &mut [ShadowState] {
+        &mut self.shadows
+    }
+
     /// What is kept of a shadow.
     pub(crate) fn shadow(&self, name: &ShadowName) -> Option<&ShadowState> {
         self.shadows.iter().find(|state| state.name == *name)

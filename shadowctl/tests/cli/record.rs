@@ -325,14 +325,8 @@ fn wrong_options_are_usage_errors() {
 #[test]
 fn the_header_says_what_is_masked() {
     let cloud = TestCloud::example();
-    let names = Mask {
-        names: true,
-        values: false,
-    };
-    let both = Mask {
-        values: true,
-        ..names
-    };
+    let names = Mask::default().names();
+    let both = names.values();
     for (masks, mask) in [
         (&["--record-mask", "names"][..], names),
         (&["--record-mask", "values,names"], both),
@@ -342,8 +336,15 @@ fn the_header_says_what_is_masked() {
         let record = ["get", "--record", place.name()];
         let run = run_at(cloud.port(), &[&record, masks].concat());
         assert_eq!(run.code, 0, "{run:#?}");
-        let header = Header::parse(place.replayed().lines().next().unwrap());
+        let text = place.replayed();
+        let header = Header::parse(text.lines().next().unwrap());
         assert_eq!(header.unwrap().mask, mask);
+        // The example's device, and what it has reported.
+        let device = example_name();
+        assert!(!text.contains(device.product_id()), "{text}");
+        assert!(!text.contains(device.device_name()), "{text}");
+        let value = r#""updateCount11":"shadow""#;
+        assert_eq!(text.contains(value), mask == names, "{text}");
     }
 }
 

@@ -1,0 +1,210 @@
+//! Who it is: names, and where they stand.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::characters::{Characters, Domain};
+use crate::config::{Config, Login};
+use crate::session::Session;
+use crate::tencent::ShadowName;
+
+/// The topics whose first levels stay, longest first. Names follow.
+const SHADOW_TOPICS: [&str; 2] = ["$shadow/operation/result/", "$shadow/operation/"];
+
+/// Masks names, and knows those that it has to look for in other text.
+pub(super) struct Names {
+    characters: Characters,
+    /// Those of the configuration and the session, longest first. They never change, so what holds
+    /// them is masked the same way throughout a recording.
+    own: Vec<Known>,
+    /// Those, and the names of shadows that were attached since.
+    all: Vec<Known>,
+}
+
+/// A name and what stands for it, which is as long.
+#[derive(Clone, Debug)]
+struct Known {
+    name: String,
+    masked: String,
+}
+
+impl Names {
+    pub(super) fn new(characters: Characters, config: &Config, session: &Session) -> Names {
+        let mut names = Names {
+            characters,
+            own: Vec::new(),
+            all: Vec::new(),
+        };
+        let mut known = Vec::new();
+        for name in config.own_shadow.iter().chain(session.shadows()) {
+            names.learn(&mut known, name);
+        }
+        match &config.login {
+            Login::Key { device, .. } | Login::Certificate { device, .. } => {
+                names.learn(&mut known, device);
+            }
+            Login::Plain {
+                client_id,
+                user_name,
+                ..
+            } => {
+                let masked = known.iter().find(|known| known.name == *client_id);
+                let masked = masked.map(|known| known.masked.clone());
+                let masked = masked.unwrap_or_else(|| names.name(client_id));
+                add(&mut known, client_id, masked.clone());
+                if let Some(name) = user_name {
+                    // The vendor's begins with the client id: what follows is nobody's name.
+                    let rest = name.strip_prefix(&**client_id);
+                    let masked = match rest.filter(|rest| rest.starts_with(';')) {
+                        Some(rest) => masked + rest,
+                        None => known
+                            .iter()
+                            .find(|known| known.name == *name)
+                            .map_or_else(|| names.name(name), |known| known.masked.clone()),
+                    };
+                    add(&mut known, name, masked);
+                }
+            }
+        }
+        names.all = known.clone();
+        names.own = known;
+        names
+    }
+
+    /// Notes the names of a shadow that the application attaches.
+    pub(super) fn attach(&mut self, name: &ShadowName) {
+        let mut all = core::mem::take(&mut self.all);
+        self.learn(&mut all, name);
+        self.all = all;
+    }
+
+    fn learn(&self, known: &mut Vec<Known>, name: &ShadowName) {
+        let masked = self.shadow(name);
+        add(known, name.client_id(), masked.client_id().into());
+        add(known, name.product_id(), masked.product_id().into());
+        add(known, name.device_name(), masked.device_name().into());
+    }
+
+    /// A name that stands alone.
+    pub(super) fn name(&self, name: &str) -> String {
+        let mut characters: Vec<char> = name.chars().collect();
+        self.characters.text(Domain::Name, &mut characters);
+        characters.into_iter().collect()
+    }
+
+    /// A client id or user name of the configuration.
+    pub(super) fn own(&self, name: &str) -> String {
+        let known = self.own.iter().find(|known| known.name == name);
+        known.map_or_else(|| self.name(name), |known| known.masked.clone())
+    }
+
+    /// Both parts on their own, so that every topic and the client id are made of masked parts.
+    pub(super) fn shadow(&self, name: &ShadowName) -> ShadowName {
+        let (product_id, device_name) = (name.product_id(), name.device_name());
+        ShadowName::new(&self.name(product_id), &self.name(device_name))
+            .expect("no character becomes a longer one, a control character or a wildcard")
+    }
+
+    /// A topic name or filter, level by level.
+    pub(super) fn topic(&self, topic: &str) -> String {
+        for prefix in SHADOW_TOPICS {
+            if let Some(rest) = topic.strip_prefix(prefix) {
+                let mut masked = String::from(prefix);
+                self.levels(rest, |names, level| names.name(level).into(), &mut masked);
+                return masked;
+            }
+        }
+        let mut masked = String::with_capacity(topic.len());
+        let level = |names: &Names, level: &str| match level.starts_with('$') {
+            true => String::from(level),
+            false => names.own(level),
+        };
+        self.levels(topic, level, &mut masked);
+        masked
+    }
+
+    fn levels(&self, topic: &str, mask: impl Fn(&Names, &str) -> String, out: &mut String) {
+        for (index, level) in topic.split('/').enumerate() {
+            if index > 0 {
+                out.push('/');
+            }
+            out.push_str(&mask(self, level));
+        }
+    }
+
+    /// A client token in a message on `topic`.
+    pub(super) fn token(&self, token: &str, topic: &str) -> String {
+        let name = ShadowName::from_result_topic(topic)
+            .or_else(|| ShadowName::from_operation_topic(topic));
+        if let Some(name) = name
+            && let Some(rest) = token.strip_prefix(name.product_id())
+            && rest.starts_with('-')
+        {
+            return self.name(name.product_id()) + rest;
+        }
+        self.in_document(token)
+    }
+
+    /// Names that are words in a text that an engine may compare with another.
+    pub(super) fn in_document(&self, text: &str) -> String {
+        replace_in_text(&self.own, text)
+    }
+
+    /// Names that are words in any other text.
+    pub(super) fn in_text(&self, text: &str) -> String {
+        replace_in_text(&self.all, text)
+    }
+
+    /// The same of bytes that are no text.
+    pub(super) fn in_bytes(&self, bytes: &mut [u8]) {
+        replace(&self.all, bytes);
+    }
+}
+
+/// Keeps the list sorted, longest first.
+fn add(known: &mut Vec<Known>, name: &str, masked: String) {
+    if name.is_empty() || known.iter().any(|known| known.name == name) {
+        return;
+    }
+    let place = known.partition_point(|known| known.name.len() >= name.len());
+    let name = name.into();
+    known.insert(place, Known { name, masked });
+}
+
+fn replace_in_text(known: &[Known], text: &str) -> String {
+    let mut bytes = String::from(text).into_bytes();
+    replace(known, &mut bytes);
+    // UTF-8 in the place of UTF-8.
+    let masked = String::from_utf8_lossy(&bytes);
+    match masked {
+        Cow::Borrowed(text) => text.into(),
+        Cow::Owned(text) => text,
+    }
+}
+
+/// Puts what stands for it in the place of each known name that no ASCII letter or digit adjoins; of
+/// those that overlap the first, and the longest.
+fn replace(known: &[Known], bytes: &mut [u8]) {
+    let mut start = 0;
+    while start < bytes.len() {
+        let adjoins = start.checked_sub(1).and_then(|before| bytes.get(before));
+        let free = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
+        // What was put there is as long as what was, and of the same kinds.
+        let found = known.iter().find(|known| {
+            let end = start + known.name.len();
+            free(adjoins)
+                && bytes.get(start..end) == Some(known.name.as_bytes())
+                && free(bytes.get(end))
+        });
+        let Some(found) = found else {
+            start += 1;
+            continue;
+        };
+        let end = start + found.masked.len();
+        if let Some(place) = bytes.get_mut(start..end) {
+            place.copy_from_slice(found.masked.as_bytes());
+        }
+        start = end;
+    }
+}
