@@ -17,6 +17,8 @@ mod patch;
 mod reader;
 mod serializer;
 
+#[cfg(test)]
+pub(crate) use patch::same_value;
 pub(crate) use patch::{DEEPEST, Object};
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};

@@ -15,10 +15,10 @@ use crate::session::Session;
 use crate::tencent::{DeviceInfo, Secret, ShadowName, Update};
 use crate::time::{Instant, WallTime};
 
-const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+pub(super) const CONNACK: &[u8] = &[0x20, 2, 0, 0];
 
 /// The base64 of `TOPSECRET-KEY`, which must be in no recording, nor must that.
-const SECRET: &str = "VE9QU0VDUkVULUtFWQ==";
+pub(super) const SECRET: &str = "VE9QU0VDUkVULUtFWQ==";
 
 fn lamp() -> Config {
     Config::new(&DeviceInfo::with_key("PRODUCT001", "lamp", SECRET).unwrap())
@@ -60,7 +60,7 @@ fn log_in(engine: &mut Recorder<String>, now: Instant) {
 }
 
 /// Runs the inputs of a recording again, polling where it was polled.
-fn replay(recording: &str) -> String {
+pub(super) fn replay(recording: &str) -> String {
     let mut lines = recording.lines();
     let header = Header::parse(lines.next().unwrap()).unwrap();
     let (at, Input::Start(start)) = Input::parse(lines.next().unwrap()).unwrap().unwrap() else {

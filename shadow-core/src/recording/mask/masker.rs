@@ -245,7 +245,7 @@ impl Masker {
         };
         let masked = if topic.starts_with(SHADOW) {
             rewrite(text, &mut |place, leaf| {
-                self.shadow_leaf(topic, place, leaf)
+                self.shadow_leaf(topic, place, leaf);
             })
         } else if Json::new(text).is_ok() {
             rewrite(text, &mut |_, leaf| self.leaf(leaf, Names::in_text))

@@ -111,7 +111,7 @@ impl Names {
         for prefix in SHADOW_TOPICS {
             if let Some(rest) = topic.strip_prefix(prefix) {
                 let mut masked = String::from(prefix);
-                self.levels(rest, |names, level| names.name(level).into(), &mut masked);
+                self.levels(rest, |names, level| names.name(level), &mut masked);
                 return masked;
             }
         }

@@ -75,6 +75,11 @@ impl Stream {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// There is enough to tell more.
     fn look(&mut self, masker: &Masker, out: &mut Vec<u8>) {
         let error = match Packet::decode(&self.held, self.version) {
