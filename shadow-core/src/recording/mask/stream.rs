@@ -234,95 +234,102 @@ impl<'a> PublishParts<'a> {
 const QOS: u8 = 0b0110;
 
 /// Appends a packet that is refused, or the beginning of one: all that it is refused for, and nothing
-/// that it says. Numbers, the lengths of its fields and how far a string is text stay.
+/// that it says. Numbers, the lengths of its fields and how far a string is text stay; what is behind
+/// the fault is nothing but zeros.
 fn scrub(packet: &[u8], out: &mut Vec<u8>) {
     let (header, body) = packet
         .split_at_checked(header_length(packet))
         .unwrap_or((packet, &[]));
     out.extend_from_slice(header);
     let mut fields = Fields { rest: body, out };
-    match PacketKind::from_number(header.first().map_or(0, |first| first >> 4)) {
-        Some(PacketKind::Publish) => {
-            fields.string();
-            fields.plain(packet_id_length(packet));
-        }
-        Some(PacketKind::Subscribe) => {
-            fields.plain(2);
-            while !fields.rest.is_empty() {
-                fields.string();
-                fields.plain(1);
-            }
-        }
-        Some(PacketKind::Unsubscribe) => {
-            fields.plain(2);
-            while !fields.rest.is_empty() {
-                fields.string();
-            }
-        }
-        Some(PacketKind::Connect) => {
-            fields.string();
-            let flags = fields.rest.get(1).copied().unwrap_or(0);
-            fields.plain(4);
-            let will = 2 * usize::from(flags & 0b0000_0100 != 0);
-            let strings = will + (flags & 0b1100_0000).count_ones() as usize;
-            for _ in 0..=strings {
-                fields.string();
-            }
-        }
-        Some(PacketKind::SubAck) => {
-            // It is refused for the first code that is none.
-            let codes = body.iter().skip(2);
-            let right = codes
-                .take_while(|code| matches!(code, 0..=2 | 0x80))
-                .count();
-            fields.plain(3 + right);
-        }
-        Some(PacketKind::PingReq | PacketKind::PingResp | PacketKind::Disconnect) | None => {}
-        Some(_) => fields.plain(2),
-    }
+    let kind = PacketKind::from_number(header.first().map_or(0, |first| first >> 4));
+    // Where it stopped makes no difference to what is left.
+    let _ = kind.and_then(|kind| fields.of(kind, packet_id_length(packet)));
     let left = fields.rest.len();
     out.resize(out.len() + left, 0);
 }
 
-/// A body being scrubbed.
+/// A body being scrubbed, field by field; `None` at a fault.
 struct Fields<'p, 'o> {
     rest: &'p [u8],
     out: &'o mut Vec<u8>,
 }
 
-impl Fields<'_, '_> {
-    fn plain(&mut self, length: usize) {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .unwrap_or((self.rest, &[]));
-        self.out.extend_from_slice(taken);
-        self.rest = rest;
+impl<'p> Fields<'p, '_> {
+    fn of(&mut self, kind: PacketKind, publish_id_length: usize) -> Option<()> {
+        match kind {
+            PacketKind::Publish => {
+                let name = self.string()?;
+                topic::validate_name(name).ok()?;
+                self.plain(publish_id_length)?;
+            }
+            PacketKind::Subscribe => {
+                self.plain(2)?;
+                while !self.rest.is_empty() {
+                    topic::validate_filter(self.string()?).ok()?;
+                    self.plain(1).filter(|qos| matches!(qos, [0..=2]))?;
+                }
+            }
+            PacketKind::Unsubscribe => {
+                self.plain(2)?;
+                while !self.rest.is_empty() {
+                    topic::validate_filter(self.string()?).ok()?;
+                }
+            }
+            PacketKind::Connect => {
+                let protocol = self.string()?;
+                let level = self.plain(1)?;
+                if !matches!((protocol, level), ("MQTT", [4]) | ("MQIsdp", [3])) {
+                    return None;
+                }
+                let flags = self.plain(1)?.first().copied()?;
+                self.plain(2)?;
+                let will = 2 * usize::from(flags & 0b0000_0100 != 0);
+                let strings = will + (flags & 0b1100_0000).count_ones() as usize;
+                for _ in 0..=strings {
+                    self.string()?;
+                }
+            }
+            PacketKind::SubAck => {
+                self.plain(2)?;
+                while self
+                    .plain(1)
+                    .is_some_and(|code| matches!(code, [0..=2 | 0x80]))
+                {}
+            }
+            PacketKind::PingReq | PacketKind::PingResp | PacketKind::Disconnect => {}
+            _ => {
+                self.plain(2)?;
+            }
+        }
+        Some(())
     }
 
-    /// A string behind its length.
-    fn string(&mut self) {
-        let length = self
-            .rest
-            .first_chunk()
-            .map_or(0, |length| u16::from_be_bytes(*length));
-        self.plain(2);
-        let split = self.rest.split_at_checked(length.into());
-        let (string, rest) = split.unwrap_or((self.rest, &[]));
+    /// Numbers or flags; those that are there.
+    fn plain(&mut self, length: usize) -> Option<&'p [u8]> {
+        let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
+        self.out.extend_from_slice(taken);
         self.rest = rest;
-        let valid = match core::str::from_utf8(string) {
-            Ok(text) => text.len(),
-            Err(error) => error.valid_up_to(),
-        };
-        // The names of the protocol, and what is not allowed in topics or anywhere.
+        (taken.len() == length).then_some(taken)
+    }
+
+    /// A string behind its length, as it was.
+    fn string(&mut self) -> Option<&'p str> {
+        let length = u16::from_be_bytes(*self.plain(2)?.first_chunk()?);
+        let (string, rest) = self.rest.split_at_checked(length.into())?;
+        self.rest = rest;
+        let text = core::str::from_utf8(string);
+        let valid = text.map_or_else(|error| error.valid_up_to(), str::len);
         let known = matches!(string, b"MQTT" | b"MQIsdp");
-        self.out
-            .extend(string.iter().enumerate().map(|(index, byte)| match byte {
-                b'\0' | b'+' | b'#' | b'/' => *byte,
-                _ if known => *byte,
-                _ if index < valid => FILLER,
-                _ => 0xff,
-            }));
+        let scrubbed = string.iter().enumerate().map(|(index, byte)| match byte {
+            _ if known => *byte,
+            // What is not allowed in topics, or anywhere.
+            b'\0' | b'+' | b'#' | b'/' => *byte,
+            _ if index < valid => FILLER,
+            _ => 0xff,
+        });
+        self.out.extend(scrubbed);
+        text.ok().filter(|text| !text.contains('\0'))
     }
 }
 

@@ -334,7 +334,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 20_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
     fn a_masked_recording_tells_the_same_under_other_names(
         profile in prop::sample::select(vec![
