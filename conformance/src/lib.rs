@@ -7,10 +7,12 @@
 //! * [`import`] drives the engine with a log or a capture and compares what it does.
 //! * [`recording`] reads recordings of the engine and replays them.
 //! * [`show`] tells a recording step by step, and draws it.
+//! * [`diagnose`] tells where a session's devices broke the specification or lost something.
 //! * [`clauses`] has the normative statements of MQTT 3.1.1 with the tests that show each.
 
 pub mod capture;
 pub mod clauses;
+pub mod diagnose;
 pub mod export;
 pub mod import;
 pub mod log;

@@ -71,6 +71,9 @@ pub enum Command {
     /// Replay logs of the vendor's Python SDK and account for every line
     #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
+    /// Tell where a recorded device broke the specification, or lost something
+    #[command(long_about = help::DIAGNOSE, after_long_help = help::DIAGNOSE_EXAMPLES)]
+    Diagnose(DiagnoseArguments),
     /// Print a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArguments),
@@ -168,6 +171,19 @@ pub struct ReplayArguments {
     /// Log files; several are excerpts of one session, in order
     #[arg(value_name = "LOG", required = true)]
     pub logs: Vec<PathBuf>,
+}
+
+/// Arguments of `diagnose`.
+#[derive(Args, Clone, Debug)]
+pub struct DiagnoseArguments {
+    /// Captures (pcap, pcapng) and logs of the vendor's Python SDK, told apart by their content;
+    /// several logs are excerpts of one session
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The server's TCP port in captures
+    #[arg(long, value_name = "PORT", default_value_t = conformance::capture::MQTT_PORT)]
+    pub port: u16,
 }
 
 /// Arguments of `completions`.

@@ -12,7 +12,7 @@ const STAND_IN_DEVICE: &str = "device";
 
 /// Names of the session's device, and how they are printed.
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// The names to replay with.
     pub(super) name: ShadowName,
     /// What is printed in place of the product id, if it was taken out.
@@ -41,7 +41,7 @@ pub(super) fn looks_redacted(text: &str) -> bool {
 }
 
 impl Identity {
-    pub(super) fn find(session: &Session) -> Identity {
+    pub(crate) fn find(session: &Session) -> Identity {
         let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut client_id = None;
         let mut token_prefix = None;

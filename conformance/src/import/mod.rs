@@ -63,9 +63,10 @@ pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
 pub use wire::{CaptureReport, ConnectionReport, Difference, import_capture};
 
 use crate::log::{Log, Session, SessionError};
+pub(crate) use identity::Identity;
+pub(crate) use outline::{Line, Outline};
+
 use driver::Driver;
-use identity::Identity;
-use outline::Outline;
 use start::{Beginning, Start};
 
 /// Replays logs that are excerpts of one session.

@@ -13,26 +13,26 @@ use crate::log::{Payload, Place, Session, Statement, Thread};
 
 /// One line of the session.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Milliseconds on the log's clock.
-    pub(super) at: u64,
+    pub(crate) at: u64,
     /// With the ids filled in.
-    pub(super) statement: Statement,
-    pub(super) thread: Option<Thread>,
+    pub(crate) statement: Statement,
+    pub(crate) thread: Option<Thread>,
     /// Whether its tag is that of paho's source.
-    pub(super) by_paho: bool,
+    pub(crate) by_paho: bool,
     /// What to call it in findings.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// Whether lines may be missing between the one before and this one: another file begins.
-    pub(super) seam: bool,
+    pub(crate) seam: bool,
 }
 
 /// All lines, and what belongs together.
 #[derive(Debug)]
-pub(super) struct Outline {
-    pub(super) lines: Vec<Line>,
+pub(crate) struct Outline {
+    pub(crate) lines: Vec<Line>,
     /// For a received PUBLISH: the callback line that prints its payload.
-    pub(super) callback_of: Vec<Option<usize>>,
+    pub(crate) callback_of: Vec<Option<usize>>,
     /// For a callback line with a payload: the received PUBLISH.
     pub(super) cause_of: Vec<Option<usize>>,
     /// Of shadow messages, which one program writes.
@@ -66,7 +66,7 @@ const CALL: u64 = 50;
 const LOOK_AHEAD: usize = 20;
 
 impl Outline {
-    pub(super) fn new(session: &Session, identity: &Identity) -> Outline {
+    pub(crate) fn new(session: &Session, identity: &Identity) -> Outline {
         let mut lines = Vec::with_capacity(session.order.len());
         let adjacent = Adjacency::new(session);
         let mut before: Option<Place> = None;
@@ -142,7 +142,7 @@ impl Outline {
     }
 
     /// The payload that a callback line prints.
-    pub(super) fn payload(&self, index: usize) -> Option<&Payload> {
+    pub(crate) fn payload(&self, index: usize) -> Option<&Payload> {
         match self.statement(index)? {
             Statement::OnPayload { payload, .. } | Statement::OnMessage { payload, .. } => {
                 Some(payload)
@@ -245,7 +245,7 @@ impl Outline {
         }
     }
 
-    fn fits(&self, message: usize, callback: usize) -> bool {
+    pub(crate) fn fits(&self, message: usize, callback: usize) -> bool {
         let Some(Statement::ReceivedPublish { length, topic, .. }) = self.statement(message) else {
             return false;
         };

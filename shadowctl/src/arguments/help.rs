@@ -150,6 +150,26 @@ The exit code is 0 only if nothing is unexplained.
 With --output json, the whole report as one object: files, profile, lines (file, number, text, \
 verdict), unprinted, counts, findings, conclusions.";
 
+pub(super) const DIAGNOSE: &str = "\
+Tell where a recorded device broke the specification, or lost something
+
+Reads the packets of any MQTT client from a capture, or of the vendor's Python SDK from its logs, and \
+looks for malformed packets, late pings, subscriptions that were not made again, requests without \
+answer, tokens used twice, deltas that were not answered or deleted unseen, refused logins and why, \
+unacknowledged messages, servers that fell silent, and more. Each finding says where, by which rule, \
+and what to do about it. What the file does not show is not guessed.";
+
+pub(super) const DIAGNOSE_EXAMPLES: &str = "\
+Examples:
+  shadowctl diagnose device.pcap
+  shadowctl diagnose device.log
+  shadowctl diagnose --port 11883 two-clients.pcapng
+
+The exit code is 0 only if nothing broke the specification and nothing was lost.
+
+With --output json, one object for each session: files, clients, connections, begins_at, findings \
+(severity, finding, rule, at_micros, client, connection, packet, evidence, advice), left_out, counts.";
+
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   shadowctl completions bash > ~/.local/share/bash-completion/completions/shadowctl

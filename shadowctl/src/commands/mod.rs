@@ -3,6 +3,7 @@
 pub mod clear;
 pub mod completions;
 pub mod desire;
+pub mod diagnose;
 pub mod get;
 pub mod replay;
 pub mod report;

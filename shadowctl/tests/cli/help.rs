@@ -2,7 +2,7 @@
 
 use crate::command::run;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "demo",
     "get",
     "report",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 10] = [
     "watch",
     "serve",
     "replay",
+    "diagnose",
     "completions",
 ];
 

@@ -7,6 +7,8 @@ mod demo;
 #[cfg(test)]
 mod device_info;
 #[cfg(test)]
+mod diagnose;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod help;

@@ -1,0 +1,287 @@
+//! Sessions from packet captures.
+
+use shadow_core::mqtt::{DecodeErrorKind, Packet as Wire, ProtocolVersion, SubscribeReturnCode};
+use shadow_core::tencent::Secret;
+
+use super::session::{
+    Connect, Connection, Direction, End, Gap, Login, Packet, Payload, Publish, Record, Session,
+};
+use crate::capture::{self, Capture, Close};
+
+impl From<&Capture> for Session {
+    /// Reads the packets of every connection. Of a stream whose beginning was not captured nothing
+    /// is read unless it begins with a whole packet.
+    fn from(capture: &Capture) -> Session {
+        let times = || {
+            let segments = capture.connections.iter().flat_map(|of| &of.segments);
+            segments.map(|segment| segment.at_micros)
+        };
+        Session {
+            connections: capture.connections.iter().map(connection).collect(),
+            dropped: Vec::new(),
+            begins_at: times().min().unwrap_or_default(),
+            ends_at: times().max().unwrap_or_default(),
+        }
+    }
+}
+
+fn connection(captured: &capture::Connection) -> Connection {
+    let mut found = Connection::new(format!("{} > {}", captured.device, captured.server));
+    found.device = Some(captured.device.ip());
+    found.has_wall_time = true;
+    found.opened_at = captured.segments.first().map(|segment| segment.at_micros);
+    found.end = match captured.closed_by {
+        None => End::Open,
+        Some(Close::Reset(Direction::Server)) if captured.segments.is_empty() => End::Refused,
+        Some(Close::Finished(Direction::Device) | Close::Reset(Direction::Device)) => End::ByDevice,
+        Some(Close::Finished(Direction::Server) | Close::Reset(Direction::Server)) => End::ByServer,
+    };
+    if !captured.from_start {
+        found.gaps.push(Gap {
+            from: 0,
+            to: found.opened_at.unwrap_or(u64::MAX),
+            side: None,
+        });
+    }
+    for &side in &captured.gaps {
+        hide(&mut found, side, last_of(captured, side));
+    }
+    if begins_with_tls(captured) {
+        found.is_encrypted = true;
+        found.gaps.push(Gap {
+            from: 0,
+            to: u64::MAX,
+            side: None,
+        });
+        return found;
+    }
+    let version = version(captured).unwrap_or(ProtocolVersion::V311);
+    let mut device = Stream::new(Direction::Device, captured.from_start);
+    let mut server = Stream::new(Direction::Server, captured.from_start);
+    let mut at_micros = 0;
+    for segment in &captured.segments {
+        at_micros = segment.at_micros.max(at_micros);
+        let stream = match segment.direction {
+            Direction::Device => &mut device,
+            Direction::Server => &mut server,
+        };
+        stream.read(&segment.bytes, at_micros, version, &mut found);
+    }
+    found
+}
+
+/// Whether the device's first bytes are those of a TLS ClientHello, which no MQTT packet has:
+/// its type would be 1 and its flags 6.
+fn begins_with_tls(captured: &capture::Connection) -> bool {
+    let by_device = |segment: &&capture::Segment| segment.direction == Direction::Device;
+    let first = captured.segments.iter().find(by_device);
+    first.is_some_and(|segment| segment.bytes.starts_with(&[0x16, 3]))
+}
+
+fn last_of(captured: &capture::Connection, side: Direction) -> u64 {
+    let of_side = captured.segments.iter().filter(|s| s.direction == side);
+    of_side.map(|s| s.at_micros).next_back().unwrap_or_default()
+}
+
+fn hide(connection: &mut Connection, side: Direction, from: u64) {
+    connection.gaps.push(Gap {
+        from,
+        to: u64::MAX,
+        side: Some(side),
+    });
+}
+
+/// The version that CONNECT asks for.
+fn version(captured: &capture::Connection) -> Option<ProtocolVersion> {
+    let stream = captured.device_bytes();
+    let first = stream.get(..length(&stream).ok()??)?;
+    match Wire::decode(first, ProtocolVersion::V311) {
+        Ok(Wire::Connect(connect)) => Some(connect.version),
+        _ => None,
+    }
+}
+
+/// One side's bytes, cut into packets.
+struct Stream {
+    side: Direction,
+    waiting: Vec<u8>,
+    /// Whether the stream is known to begin with the connection.
+    from_start: bool,
+    /// Whether what comes cannot be read any more.
+    lost: bool,
+}
+
+impl Stream {
+    fn new(side: Direction, from_start: bool) -> Stream {
+        Stream {
+            side,
+            waiting: Vec::new(),
+            from_start,
+            lost: false,
+        }
+    }
+
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        at_micros: u64,
+        version: ProtocolVersion,
+        into: &mut Connection,
+    ) {
+        if self.lost {
+            return;
+        }
+        self.waiting.extend_from_slice(bytes);
+        let mut done = 0;
+        loop {
+            let rest = self.waiting.get(done..).unwrap_or_default();
+            let read = match length(rest) {
+                Ok(None) => break,
+                Ok(Some(length)) => match rest.get(..length) {
+                    Some(bytes) => {
+                        done += length;
+                        packet(bytes, version)
+                    }
+                    None => break,
+                },
+                Err(malformed) => {
+                    self.lost = true;
+                    Err(malformed)
+                }
+            };
+            let packet = match read {
+                Ok(packet) => packet,
+                // What is read in the middle of a stream may be no packet's beginning.
+                Err(_) if !self.from_start => {
+                    self.lost = true;
+                    break;
+                }
+                Err(malformed) => malformed,
+            };
+            into.packets.push(Record {
+                at_micros,
+                from: self.side,
+                packet,
+            });
+            if self.lost {
+                break;
+            }
+        }
+        if self.lost {
+            hide(into, self.side, at_micros);
+            self.waiting = Vec::new();
+        } else {
+            self.waiting.drain(..done);
+        }
+    }
+}
+
+/// The section that a length breaks which cannot be read.
+const FRAMING: &str = "MQTT section 2.2.3";
+
+/// Length of the packet that begins here; `None` before its header is whole.
+fn length(bytes: &[u8]) -> Result<Option<usize>, Packet> {
+    let mut length = 0;
+    for (index, byte) in bytes.iter().skip(1).take(4).enumerate() {
+        length |= usize::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok(Some(2 + index + length));
+        }
+    }
+    if bytes.len() < 5 {
+        return Ok(None);
+    }
+    Err(Packet::Malformed {
+        clause: FRAMING,
+        why: "the remaining length has more than four bytes".to_owned(),
+    })
+}
+
+fn packet(bytes: &[u8], version: ProtocolVersion) -> Result<Packet, Packet> {
+    let wire = match Wire::decode(bytes, version) {
+        Ok(wire) => wire,
+        Err(error) => {
+            if let DecodeErrorKind::ConnectReturnCodeReserved { .. } = error.kind()
+                && let Some(&code) = bytes.get(3)
+            {
+                // The vendor's server may have codes of its own.
+                return Ok(Packet::ConnAck {
+                    session_present: false,
+                    code,
+                });
+            }
+            return Err(Packet::Malformed {
+                clause: error.clause(),
+                why: error.to_string(),
+            });
+        }
+    };
+    Ok(match wire {
+        Wire::Connect(connect) => Packet::Connect(Connect {
+            version: Some(connect.version),
+            client_id: connect.client_id.to_owned(),
+            clean_session: connect.clean_session,
+            keep_alive: connect.keep_alive,
+            has_will: connect.will.is_some(),
+            login: Some(Login {
+                user_name: connect.user_name.map(str::to_owned),
+                password: connect.password.map(Secret::from_bytes),
+            }),
+        }),
+        Wire::ConnAck(connack) => Packet::ConnAck {
+            session_present: connack.session_present,
+            code: connack.code.number(),
+        },
+        Wire::Publish(publish) => Packet::Publish(Publish {
+            dup: publish.dup,
+            qos: publish.qos.number(),
+            retain: publish.retain,
+            topic: publish.topic.to_owned(),
+            id: publish.packet_id.map(|id| id.get()),
+            payload: Payload::Known(publish.payload.to_vec()),
+        }),
+        Wire::PubAck(packet) => Packet::PubAck {
+            id: packet.packet_id.get(),
+        },
+        Wire::PubRec(packet) => Packet::PubRec {
+            id: packet.packet_id.get(),
+        },
+        Wire::PubRel(packet) => Packet::PubRel {
+            id: packet.packet_id.get(),
+        },
+        Wire::PubComp(packet) => Packet::PubComp {
+            id: packet.packet_id.get(),
+        },
+        Wire::Subscribe(subscribe) => Packet::Subscribe {
+            id: subscribe.packet_id.get(),
+            filters: subscribe
+                .filters
+                .iter()
+                .map(|(filter, qos)| (filter.to_owned(), qos.number()))
+                .collect(),
+        },
+        Wire::SubAck(suback) => Packet::SubAck {
+            id: Some(suback.packet_id.get()),
+            codes: Some(
+                suback
+                    .return_codes
+                    .iter()
+                    .map(|code| match code {
+                        SubscribeReturnCode::Granted(qos) => qos.number(),
+                        SubscribeReturnCode::Failure => 128,
+                    })
+                    .collect(),
+            ),
+        },
+        Wire::Unsubscribe(unsubscribe) => Packet::Unsubscribe {
+            id: unsubscribe.packet_id.get(),
+            filters: unsubscribe.filters.iter().map(str::to_owned).collect(),
+        },
+        Wire::UnsubAck(packet) => Packet::UnsubAck {
+            id: packet.packet_id.get(),
+        },
+        Wire::PingReq => Packet::PingReq,
+        Wire::PingResp => Packet::PingResp,
+        Wire::Disconnect => Packet::Disconnect,
+    })
+}

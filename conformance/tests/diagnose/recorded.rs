@@ -1,0 +1,127 @@
+//! The documented and the recorded sessions of the vendor's SDK.
+
+use conformance::capture::{Capture, MQTT_PORT};
+use conformance::diagnose::{Finding, Report, Session, diagnose};
+use conformance::log::Log;
+
+use crate::tape::count;
+
+fn bytes(name: &str) -> Vec<u8> {
+    let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
+}
+
+fn logs(names: &[&str]) -> Report {
+    let logs = names
+        .iter()
+        .map(|name| Log::parse(name, &bytes(name)).unwrap());
+    diagnose(&Session::from_logs(logs.collect()).unwrap())
+}
+
+fn capture(name: &str) -> Report {
+    let capture = Capture::parse(&bytes(name), MQTT_PORT).unwrap();
+    diagnose(&Session::from(&capture))
+}
+
+#[test]
+fn sessions_in_which_all_went_well_have_nothing_grave() {
+    for names in [
+        &["documented/1-get-cached-status.log"][..],
+        &["documented/2a-modify-update.log"],
+        &["documented/2b-modify-get.log"],
+        &[
+            "documented/1-get-cached-status.log",
+            "documented/2a-modify-update.log",
+            "documented/2b-modify-get.log",
+        ],
+        &["documented/3-regular-update.log"],
+        &["recorded/python-sdk-first-contact.log"],
+        &["recorded/python-sdk-delta.log"],
+    ] {
+        let report = logs(names);
+        assert!(!report.is_grave(), "{names:?}\n{report}");
+    }
+    for name in [
+        "recorded/python-sdk-first-contact.pcap",
+        "recorded/python-sdk-delta.pcap",
+    ] {
+        let report = capture(name);
+        assert!(!report.is_grave(), "{name}\n{report}");
+        // The SDK writes the expiry of its user name in milliseconds.
+        assert_eq!(count(&report, |f| *f == Finding::ExpiryInMilliseconds), 1);
+    }
+}
+
+/// By hand, from what `fixtures/README.md` says of the session.
+#[test]
+fn a_reconnect_shows_what_the_sdk_does_not_do() {
+    let report = capture("recorded/python-sdk-reconnect.pcap");
+    let found = |fits: fn(&Finding) -> bool| count(&report, fits);
+    assert_eq!(
+        found(|f| matches!(f, Finding::ConnectRefused { attempts: 3 })),
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        found(|f| matches!(f, Finding::SignatureReused { times: 1 })),
+        1,
+        "{report}"
+    );
+    // Its tokens begin at `-0` again.
+    assert_eq!(
+        found(|f| matches!(f, Finding::TokenReused { .. })),
+        2,
+        "{report}"
+    );
+    assert_eq!(
+        found(|f| matches!(f, Finding::DupWithoutOriginal { is_older: true, .. })),
+        2,
+        "{report}"
+    );
+    // A get and an update were under way.
+    assert_eq!(
+        found(|f| matches!(f, Finding::Unanswered { .. })),
+        2,
+        "{report}"
+    );
+    let report = logs(&["recorded/python-sdk-reconnect.log"]);
+    let dropped = count(&report, |f| matches!(f, Finding::DroppedOffline { .. }));
+    assert_eq!(dropped, 1, "{report}");
+}
+
+#[test]
+fn an_unanswered_ping_is_found_in_both() {
+    let report = capture("recorded/python-sdk-unanswered-ping.pcap");
+    assert_eq!(
+        count(&report, |f| matches!(f, Finding::PingUnanswered { .. })),
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        count(&report, |f| matches!(f, Finding::PingLate { .. })),
+        0,
+        "{report}"
+    );
+    let report = logs(&["recorded/python-sdk-unanswered-ping.log"]);
+    assert_eq!(
+        count(&report, |f| matches!(f, Finding::FrozenPeer { .. })),
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        count(&report, |f| matches!(f, Finding::LoginUnanswered { .. })),
+        1,
+        "{report}"
+    );
+}
+
+#[test]
+fn the_report_is_for_programs_too() {
+    let report = capture("recorded/python-sdk-reconnect.pcap");
+    let value = serde_json::to_value(&report).unwrap();
+    let first = &value["findings"][0];
+    assert_eq!(first["finding"], "connect-refused");
+    assert_eq!(first["severity"], "note");
+    assert_eq!(first["attempts"], 3);
+    assert_eq!(value["clients"][0]["connections"], 5);
+}
