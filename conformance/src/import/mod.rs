@@ -29,11 +29,13 @@
 //! checked against each other instead (`ledger`): a reply must repeat what was sent, a document must
 //! hold what was accepted before, and versions count upwards.
 
+mod capture_report;
 mod conclusions;
 mod device;
 mod doings;
 mod driver;
 mod end;
+mod fault;
 mod gaps;
 mod identity;
 mod inbound;
@@ -45,6 +47,7 @@ mod numbers;
 mod outline;
 mod own;
 mod player;
+mod profile;
 mod queue;
 mod replies;
 mod report;
@@ -58,9 +61,12 @@ mod window;
 mod wire;
 mod words;
 
+pub use capture_report::{CaptureReport, ConnectionReport, Difference};
 pub use conclusions::Conclusion;
+pub use fault::Fault;
+pub use profile::{CaptureProfile, Tokens};
 pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
-pub use wire::{CaptureReport, ConnectionReport, Difference, import_capture};
+pub use wire::{import_capture, record_capture};
 
 use crate::log::{Log, Session, SessionError};
 pub(crate) use identity::Identity;
@@ -68,6 +74,15 @@ pub(crate) use outline::{Line, Outline};
 
 use driver::Driver;
 use start::{Beginning, Start};
+
+/// A recording of one engine that an import drove; `conformance::recording` replays it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The client identifier.
+    pub client_id: String,
+    /// The recording, line by line.
+    pub lines: String,
+}
 
 /// Replays logs that are excerpts of one session.
 ///

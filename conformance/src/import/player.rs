@@ -1,13 +1,21 @@
 //! The engine with a capture played to it: the server's bytes go in at their times, and it is asked
 //! for what the device's packets show.
 
+use std::collections::BTreeSet;
+
 use shadow_core::json::{Json, JsonStyle};
 use shadow_core::mqtt::{
-    Packet, PacketId, PacketKind, ProtocolVersion, Publish, QoS, Subscribe, Unsubscribe,
+    Packet, PacketId, PacketKind, ProtocolVersion, PubAck, PubComp, Publish, QoS, Subscribe,
+    Unsubscribe,
 };
+use shadow_core::recording::{Mask, Recorder};
 use shadow_core::tencent::{Operation, Part, ShadowName, Update, request};
-use shadow_core::{Engine, Instant, Publication, RequestError, ShadowId, Transmit, WallTime};
+use shadow_core::{
+    Config, Engine, Event, Instant, Publication, RequestError, RequestId, Session, ShadowId,
+    Transmit, TransportFailure, WallTime,
+};
 
+use super::fault::Fault;
 use super::identity::token_of;
 use super::numbers::{after, distance};
 use super::own::is_of_the_engines_form;
@@ -16,16 +24,20 @@ use super::wire::{Sent, packet_length};
 use crate::capture::{Connection, Direction};
 
 /// Most numbers that are skipped between two connections.
-const MAXIMUM_SKIPPED: usize = 4096;
+pub(super) const MAXIMUM_SKIPPED: usize = 4096;
 
 /// An engine that does what the device's packets show.
 pub(super) struct Player {
-    pub(super) engine: Engine,
+    engine: Recorder<String>,
     now: Instant,
+    /// The capture's time at the engine's beginning.
+    base: Option<u64>,
     version: ProtocolVersion,
-    style: JsonStyle,
+    pub(super) style: JsonStyle,
     shadows: Vec<(ShadowName, ShadowId)>,
-    /// Everything that the engine sent.
+    /// Shadow requests that have not ended.
+    open: Vec<RequestId>,
+    /// Everything that the engine sent on this connection.
     pub(super) out: Vec<u8>,
     /// The number of the engine's next packet.
     pub(super) next_number: u16,
@@ -33,29 +45,77 @@ pub(super) struct Player {
     first_number: Option<u16>,
     /// What has come from the server and was not taken up yet.
     arrived: Vec<u8>,
+    /// Packets of the device above QoS 0 that the server has yet to acknowledge.
+    unacknowledged: BTreeSet<u16>,
+    /// Of this connection: packets that the codec wrote, and requests that were published as they
+    /// are.
     pub(super) by_codec: usize,
+    pub(super) as_they_are: usize,
+    pub(super) faults: BTreeSet<Fault>,
 }
 
 impl Player {
     /// With the number of the engine's next packet and the one that it is to have.
     pub(super) fn new(
-        engine: Engine,
-        version: ProtocolVersion,
+        config: Config,
+        session: Session,
         style: JsonStyle,
         (next_number, first_number): (u16, u16),
+        records: bool,
     ) -> Player {
+        let version = config.protocol_version;
+        let engine = if records {
+            let mask = Mask::default();
+            Recorder::new(config, session, 0, Instant::ZERO, mask, String::new())
+        } else {
+            Recorder::off(Engine::new(config, session, 0, Instant::ZERO))
+        };
         Player {
             engine,
             now: Instant::ZERO,
+            base: None,
             version,
             style,
             shadows: Vec::new(),
+            open: Vec::new(),
             out: Vec::new(),
             next_number,
             first_number: Some(first_number),
             arrived: Vec::new(),
+            unacknowledged: BTreeSet::new(),
             by_codec: 0,
+            as_they_are: 0,
+            faults: BTreeSet::new(),
         }
+    }
+
+    /// What survives the engine, and its recording if there is one.
+    pub(super) fn finish(self) -> (Session, Option<String>) {
+        self.engine.finish()
+    }
+
+    /// Whether a message above QoS 0 is still under way.
+    pub(super) fn has_unacknowledged(&self) -> bool {
+        !self.unacknowledged.is_empty()
+    }
+
+    /// The link is lost, and another connection begins, whose first packet is to have a number.
+    pub(super) fn lose_link(&mut self, first_number: u16) {
+        let now = self.now;
+        for request in std::mem::take(&mut self.open) {
+            // The SDKs know of no request that outlives its link.
+            ignore(self.engine.cancel(now, request));
+        }
+        self.drain();
+        self.engine
+            .handle_disconnected(now, TransportFailure::ClosedByPeer);
+        self.drain();
+        self.engine.reconnect(now);
+        self.drain();
+        self.out.clear();
+        self.arrived.clear();
+        self.first_number = Some(first_number);
+        (self.by_codec, self.as_they_are) = (0, 0);
     }
 
     /// Has the engine ask for its connection at this wall time.
@@ -80,7 +140,11 @@ impl Player {
                     }
                 }
             }
-            while self.engine.poll_event().is_some() {}
+            while let Some(event) = self.engine.poll_event() {
+                if let Event::Ended { request, .. } = event {
+                    self.open.retain(|open| *open != request);
+                }
+            }
         }
     }
 
@@ -101,9 +165,16 @@ impl Player {
         let Some(first) = self.first_number.take() else {
             return;
         };
-        let gap = distance(self.next_number, first);
-        for _ in 0..gap.min(MAXIMUM_SKIPPED) {
-            self.take_number();
+        self.skip_to(first);
+    }
+
+    /// Skips the numbers up to this one, unless it is behind.
+    fn skip_to(&mut self, number: u16) {
+        let gap = distance(self.next_number, number);
+        if gap <= MAXIMUM_SKIPPED {
+            for _ in 0..gap {
+                self.take_number();
+            }
         }
     }
 
@@ -119,10 +190,10 @@ impl Player {
     }
 
     pub(super) fn play(&mut self, connection: &Connection, sent: &[Sent<'_>]) {
-        let start = connection
-            .segments
-            .first()
-            .map_or(0, |segment| segment.at_micros);
+        let first = connection.segments.first();
+        let start = *self
+            .base
+            .get_or_insert(first.map_or(0, |segment| segment.at_micros));
         let mut next = sent.iter().peekable();
         let mut received = 0;
         for segment in &connection.segments {
@@ -169,6 +240,11 @@ impl Player {
 
     fn receive(&mut self, length: usize) {
         let packet: Vec<u8> = self.arrived.drain(..length).collect();
+        if let Ok(Packet::PubAck(PubAck { packet_id }) | Packet::PubComp(PubComp { packet_id })) =
+            Packet::decode(&packet, self.version)
+        {
+            self.unacknowledged.remove(&packet_id.get());
+        }
         self.engine.handle_bytes(self.now, &packet);
         self.drain();
     }
@@ -183,6 +259,18 @@ impl Player {
         let is_again = matches!(&packet, Packet::Publish(publish) if publish.dup);
         if !is_again && !matches!(packet, Packet::Connect(_)) {
             self.skip_numbers();
+        }
+        if self.faults.contains(&Fault::NumbersMessagesThatWait)
+            && let Packet::Subscribe(Subscribe { packet_id: id, .. })
+            | Packet::Unsubscribe(Unsubscribe { packet_id: id, .. })
+            | Packet::Publish(Publish {
+                dup: false,
+                packet_id: Some(id),
+                ..
+            }) = &packet
+        {
+            // Numbers that were given to what waited.
+            self.skip_to(id.get());
         }
         match packet {
             Packet::Connect(_) => self.engine.handle_connected(now),
@@ -246,6 +334,12 @@ impl Player {
     }
 
     fn publish(&mut self, publish: &Publish<'_>) {
+        if let Some(id) = publish.packet_id {
+            self.unacknowledged.insert(id.get());
+            if id.get() != self.next_number {
+                return self.send_late(publish);
+            }
+        }
         let text = String::from_utf8_lossy(publish.payload);
         if publish.qos == QoS::AtMostOnce
             && is_of_the_engines_form(&text, self.style)
@@ -259,6 +353,8 @@ impl Player {
             return self.shadow_request(id, &parsed);
         }
         // Another topic, or a request that the application wrote itself.
+        let is_request = ShadowName::from_operation_topic(publish.topic).is_some();
+        self.as_they_are += usize::from(is_request);
         let publication = Publication {
             topic: publish.topic,
             payload: publish.payload,
@@ -268,10 +364,20 @@ impl Player {
         ignore(self.engine.publish(self.now, &publication));
     }
 
+    /// Sends a message that had to wait, with the number that it was given when it was asked for.
+    fn send_late(&mut self, publish: &Publish<'_>) {
+        self.drain();
+        if publish.encode(&mut self.out).is_ok() {
+            self.by_codec += 1;
+            self.faults.insert(Fault::NumbersMessagesThatWait);
+        }
+    }
+
     fn shadow_request(&mut self, id: ShadowId, parsed: &request::Request<'_>) {
         let now = self.now;
         if parsed.operation == Operation::Get {
-            return ignore(self.engine.get(now, id));
+            let asked = self.engine.get(now, id);
+            return self.note(asked);
         }
         let part = |part: Part<'_>| match part {
             Part::Absent => None,
@@ -284,7 +390,8 @@ impl Player {
                 if let Some(version) = parsed.version {
                     update = update.version(version);
                 }
-                ignore(self.engine.update(now, id, &update))
+                let asked = self.engine.update(now, id, &update);
+                self.note(asked)
             }};
         }
         match (part(parsed.reported), part(parsed.desired)) {
@@ -295,6 +402,10 @@ impl Player {
             (None, Some(desired)) => send!(Update::new().desired(desired)),
             (None, None) => send!(Update::new()),
         }
+    }
+
+    fn note(&mut self, asked: Result<RequestId, RequestError>) {
+        self.open.extend(asked);
     }
 }
 

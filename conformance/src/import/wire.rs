@@ -1,143 +1,43 @@
-//! Replays a capture: the device's bytes must come out of the engine, one by one.
+//! Imports a capture: the device's bytes must come out of the engine, one by one.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-use shadow_core::config::{Behaviour, Expiry, Login, TokenStyle, UserName};
-use shadow_core::json::JsonStyle;
-use shadow_core::mqtt::{Packet, ProtocolVersion};
-use shadow_core::tencent::{Secret, ShadowName, SignatureMethod, credentials};
-use shadow_core::{Config, Engine, Instant, Session, WallTime};
+use shadow_core::Session;
+use shadow_core::mqtt::{Packet, ProtocolVersion, Publish};
+use shadow_core::tencent::Secret;
 
-use super::player::Player;
+use super::Recorded;
+use super::capture_report::{CaptureReport, ConnectionReport, Difference};
+use super::fault::{self, Fault};
+use super::numbers::distance;
+use super::player::{MAXIMUM_SKIPPED, Player};
+use super::profile::{Found, packets};
 use crate::capture::{Capture, Connection};
+use crate::diagnose;
 
-/// A capture replayed: one report for each connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CaptureReport {
-    /// In the order of the capture.
-    pub connections: Vec<ConnectionReport>,
-}
-
-impl CaptureReport {
-    /// Whether the device sent something, and its bytes came out identical on every connection.
-    #[must_use]
-    pub fn is_identical(&self) -> bool {
-        self.connections
-            .iter()
-            .any(|connection| connection.bytes > 0)
-            && self
-                .connections
-                .iter()
-                .all(|connection| connection.difference.is_none())
-    }
-}
-
-/// One connection replayed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ConnectionReport {
-    /// The device's and the server's address.
-    pub ends: String,
-    /// CONNECT's client id.
-    pub client_id: String,
-    /// CONNECT's protocol version.
-    pub mqtt_version: &'static str,
-    /// Where the password came from.
-    pub password: &'static str,
-    /// How many packets the device sent.
-    pub packets: usize,
-    /// How many bytes it sent.
-    pub bytes: usize,
-    /// How many of them the engine has no request for, such as SUBSCRIBE of several topics: its codec
-    /// wrote them, with the engine's packet identifiers.
-    pub by_codec: usize,
-    /// The first place where the engine's bytes are others; none if they are identical.
-    pub difference: Option<Difference>,
-}
-
-/// Where the engine's bytes part from the device's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// Offset in the device's stream.
-    pub offset: usize,
-    /// The device's packet there.
-    pub packet: String,
-    /// What the capture has from there on, in hex, at most 32 bytes; withheld for CONNECT, which has the
-    /// password in it.
-    pub expected: String,
-    /// What the engine has.
-    pub found: String,
-}
-
-impl fmt::Display for CaptureReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for connection in &self.connections {
-            let ConnectionReport {
-                ends,
-                client_id,
-                mqtt_version,
-                password,
-                packets,
-                bytes,
-                by_codec,
-                difference,
-            } = connection;
-            if *bytes == 0 {
-                writeln!(f, "{ends}: the device sent nothing")?;
-                continue;
-            }
-            writeln!(
-                f,
-                "{ends}: {client_id}, {mqtt_version}; the password is {password}"
-            )?;
-            if *by_codec > 0 {
-                writeln!(
-                    f,
-                    "  the engine has no request for {by_codec} of the packets; its codec writes them"
-                )?;
-            }
-            match difference {
-                None => writeln!(
-                    f,
-                    "  {packets} packets, {bytes} bytes of the device: identical"
-                )?,
-                Some(Difference {
-                    offset,
-                    packet,
-                    expected,
-                    found,
-                }) => {
-                    writeln!(f, "  the bytes differ from offset {offset} on, in {packet}")?;
-                    writeln!(f, "    expected {expected}\n    found    {found}")?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Replays every connection of a capture with the server's bytes at their times; the device's
+/// Imports every connection of a capture with the server's bytes at their times; the device's
 /// packets tell what the application asked for.
+///
+/// One engine stands for one client as long as it may: over reconnects, until the client says
+/// goodbye, starts anew or logs in otherwise.
 ///
 /// Connection id and expiry of a login are those of the captured user name. With the device's
 /// `secret` the password is derived from it, as the device does; without one it is taken from the
 /// capture.
 #[must_use]
 pub fn import_capture(capture: &Capture, secret: Option<&Secret>) -> CaptureReport {
-    let mut sessions = BTreeMap::new();
-    CaptureReport {
-        connections: capture
-            .connections
-            .iter()
-            .map(|connection| replay_connection(connection, secret, &mut sessions))
-            .collect(),
-    }
+    Importer::new(secret, false).import(capture).0
 }
 
-/// What goes on over the connections of one client: the session, and its next packet's number.
-type Sessions = BTreeMap<String, (Session, u16)>;
+/// As [`import_capture`], with a recording of each engine that was driven, which replays. It has
+/// neither secrets nor passwords.
+#[must_use]
+pub fn record_capture(
+    capture: &Capture,
+    secret: Option<&Secret>,
+) -> (CaptureReport, Vec<Recorded>) {
+    Importer::new(secret, true).import(capture)
+}
 
 /// A packet of the device, and where it is in the stream.
 pub(super) struct Sent<'a> {
@@ -145,105 +45,232 @@ pub(super) struct Sent<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-fn replay_connection(
-    connection: &Connection,
-    secret: Option<&Secret>,
-    sessions: &mut Sessions,
-) -> ConnectionReport {
-    let stream = connection.device_bytes();
-    let (sent, rest) = split(&stream);
-    let mut report = ConnectionReport {
-        ends: format!("{} > {}", connection.device, connection.server),
-        client_id: String::new(),
-        mqtt_version: "unknown",
-        password: "not sent",
-        packets: sent.len(),
-        bytes: stream.len(),
-        by_codec: 0,
-        difference: None,
-    };
-    if stream.is_empty() {
-        // It was refused, or given up before anything was sent.
-        return report;
+/// A client and the engine that stands for it.
+struct Client {
+    player: Player,
+    connect: Vec<u8>,
+    /// Whether the last connection ended with DISCONNECT.
+    is_over: bool,
+}
+
+struct Importer<'a> {
+    secret: Option<&'a Secret>,
+    records: bool,
+    clients: BTreeMap<String, Client>,
+    recorded: Vec<Recorded>,
+    faults: BTreeSet<Fault>,
+}
+
+impl<'a> Importer<'a> {
+    fn new(secret: Option<&'a Secret>, records: bool) -> Importer<'a> {
+        Importer {
+            secret,
+            records,
+            clients: BTreeMap::new(),
+            recorded: Vec::new(),
+            faults: BTreeSet::new(),
+        }
     }
-    let broken = |offset: usize, why: &str| {
-        Some(Difference {
-            offset,
-            packet: why.to_owned(),
-            expected: format!("{} bytes", stream.len()),
-            found: String::new(),
-        })
-    };
-    let first = sent
-        .first()
-        .map(|sent| Packet::decode(sent.bytes, ProtocolVersion::V311));
-    let Some(Ok(Packet::Connect(connect))) = first else {
-        report.difference = broken(0, "no CONNECT at the beginning");
-        return report;
-    };
-    report.client_id = connect.client_id.to_owned();
-    report.mqtt_version = match connect.version {
-        ProtocolVersion::V31 => "MQTT 3.1",
-        ProtocolVersion::V311 => "MQTT 3.1.1",
-    };
-    let names = names(&sent, connect.version);
-    let (login, wall, password) = login(&connect, names.first(), secret);
-    report.password = password;
-    let mut config = Config::plain(connect.client_id);
-    config.login = login;
-    config.protocol_version = connect.version;
-    config.keep_alive = connect.keep_alive;
-    config.clean_session = connect.clean_session;
-    config.request_timeout = Duration::MAX;
-    config.connect_timeout = Duration::MAX;
-    config.ping_timeout = Duration::MAX;
-    config.maximum_requests = usize::MAX;
-    config.maximum_in_flight = u16::MAX.into();
-    config.maximum_packet_size = 1 << 24;
-    config.maximum_queued_bytes = 1 << 26;
-    config.limits.payload_size = 1 << 24;
-    let style = style(&sent, connect.version);
-    config.behaviour = Behaviour {
-        json_style: style,
-        token_style: TokenStyle::ProductCounter { first: 0 },
-        ..Behaviour::python_sdk()
-    };
-    let first = first_number(&sent, connect.version);
-    // What is sent again is in the session of the connection before.
-    let before = sessions
-        .remove(connect.client_id)
-        .filter(|_| is_resumed(&sent, connect.version));
-    let (session, next) = before.unwrap_or_else(|| (Session::starting_at(first), first));
-    let numbers = (next, first);
-    let engine = Engine::new(config, session, 0, Instant::ZERO);
-    let mut player = Player::new(engine, connect.version, style, numbers);
-    player.start(wall);
-    player.play(connection, &sent);
-    let (session, next) = (player.engine.session().clone(), player.next_number);
-    sessions.insert(connect.client_id.to_owned(), (session, next));
-    report.by_codec = player.by_codec;
-    let same = stream
-        .iter()
-        .zip(&player.out)
-        .take_while(|(a, b)| a == b)
-        .count();
-    if same < stream.len() || same < player.out.len() {
-        let at = sent.iter().rev().find(|sent| sent.offset <= same);
-        // A CONNECT has the password in it.
-        let shown = |bytes: &[u8]| match at {
-            Some(Sent { offset: 0, .. }) => "(withheld)".to_owned(),
-            _ => hex(bytes, same),
+
+    fn import(mut self, capture: &Capture) -> (CaptureReport, Vec<Recorded>) {
+        let connections = capture.connections.iter();
+        let connections = connections
+            .map(|connection| self.connection(connection))
+            .collect();
+        for (client_id, client) in std::mem::take(&mut self.clients) {
+            self.finish(client_id, client);
+        }
+        let shown = fault::shown(&diagnose::Session::from(capture));
+        self.faults.extend(shown);
+        let report = CaptureReport {
+            connections,
+            faults: self.faults.into_iter().collect(),
         };
-        report.difference = Some(Difference {
-            offset: same,
-            packet: at.map_or_else(String::new, |sent| describe(sent, connect.version)),
-            expected: shown(&stream),
-            found: shown(&player.out),
-        });
-    } else if rest > 0 {
-        report.difference = broken(stream.len() - rest, "an incomplete packet at the end");
+        (report, self.recorded)
     }
-    report
+
+    /// Gives up a client's engine for its session and the number of its next packet.
+    fn finish(&mut self, client_id: String, client: Client) -> (Session, u16) {
+        let next = client.player.next_number;
+        let (session, lines) = client.player.finish();
+        if let Some(lines) = lines {
+            self.recorded.push(Recorded { client_id, lines });
+        }
+        (session, next)
+    }
+
+    fn connection(&mut self, connection: &Connection) -> ConnectionReport {
+        let stream = connection.device_bytes();
+        let (sent, rest) = split(&stream);
+        let mut report = ConnectionReport {
+            ends: format!("{} > {}", connection.device, connection.server),
+            client_id: String::new(),
+            profile: None,
+            goes_on: false,
+            password: "not sent",
+            packets: sent.len(),
+            bytes: stream.len(),
+            identical: 0,
+            alike: 0,
+            by_codec: 0,
+            as_they_are: 0,
+            difference: None,
+        };
+        if stream.is_empty() {
+            // It was refused, or given up before anything was sent.
+            return report;
+        }
+        let broken = |offset: usize, why: &str| {
+            Some(Difference {
+                offset,
+                packet: why.to_owned(),
+                expected: format!("{} bytes", stream.len()),
+                found: String::new(),
+            })
+        };
+        let first = sent
+            .first()
+            .map(|sent| (sent, Packet::decode(sent.bytes, ProtocolVersion::V311)));
+        let Some((first, Ok(Packet::Connect(connect)))) = first else {
+            report.difference = broken(0, "no CONNECT at the beginning");
+            return report;
+        };
+        report.client_id = connect.client_id.to_owned();
+        let found = Found::look(&connect, &sent, self.secret);
+        report.password = found.password;
+        report.profile = Some(found.profile.clone());
+        let version = found.version;
+        let (mut client, goes_on) = self.client(connect.client_id, first.bytes, found, &sent);
+        report.goes_on = goes_on;
+        client.player.play(connection, &sent);
+        client.is_over = packets(&sent, version).any(|packet| matches!(packet, Packet::Disconnect));
+        self.faults.extend(client.player.faults.iter().copied());
+        report.by_codec = client.player.by_codec;
+        report.as_they_are = client.player.as_they_are;
+        compare(&mut report, &stream, &sent, &client.player.out, version);
+        if report.difference.is_none() && rest > 0 {
+            report.difference = broken(stream.len() - rest, "an incomplete packet at the end");
+        }
+        self.clients.insert(report.client_id.clone(), client);
+        report
+    }
+
+    /// The engine of the client's connection before if it can go on, or a new one.
+    fn client(
+        &mut self,
+        client_id: &str,
+        connect: &[u8],
+        found: Found,
+        sent: &[Sent<'_>],
+    ) -> (Client, bool) {
+        let first = first_number(sent, found.version);
+        let is_resumed = is_resumed(sent, found.version);
+        let mut before = None;
+        if let Some(mut client) = self.clients.remove(client_id) {
+            let is_near = distance(client.player.next_number, first) <= MAXIMUM_SKIPPED;
+            let goes_on = !client.is_over
+                && client.connect == connect
+                && client.player.style == found.style
+                && (is_resumed || is_near && !client.player.has_unacknowledged());
+            if goes_on {
+                client.player.lose_link(first);
+                return (client, true);
+            }
+            before = Some(self.finish(client_id.to_owned(), client)).filter(|_| is_resumed);
+        }
+        // What is sent again is in the session of the connection before.
+        let (session, next) = before.unwrap_or_else(|| (Session::starting_at(first), first));
+        let mut player = Player::new(
+            found.config,
+            session,
+            found.style,
+            (next, first),
+            self.records,
+        );
+        player.start(found.wall);
+        let client = Client {
+            player,
+            connect: connect.to_owned(),
+            is_over: false,
+        };
+        (client, false)
+    }
+}
+
+/// Compares what the device sent with what the engine did.
+fn compare(
+    report: &mut ConnectionReport,
+    stream: &[u8],
+    sent: &[Sent<'_>],
+    out: &[u8],
+    version: ProtocolVersion,
+) {
+    let (made, _) = split(out);
+    let mut next = 0;
+    for sent in sent {
+        let ahead = made.get(next..).unwrap_or_default().iter().take(LOOK_AHEAD);
+        let alike = ahead
+            .enumerate()
+            .find(|(_, made)| is_alike(sent.bytes, made.bytes, version));
+        if let Some((place, made)) = alike {
+            next += place + 1;
+            report.alike += 1;
+            report.identical += usize::from(sent.bytes == made.bytes);
+        }
+    }
+    let same = stream.iter().zip(out).take_while(|(a, b)| a == b).count();
+    // A half packet at the end is none that the engine could have sent.
+    let whole = sent.last().map_or(0, |last| last.offset + last.bytes.len());
+    if same >= whole && out.len() <= whole {
+        return;
+    }
+    let at = sent.iter().rev().find(|sent| sent.offset <= same);
+    // A CONNECT has the password in it.
+    let shown = |bytes: &[u8]| match at {
+        Some(Sent { offset: 0, .. }) => "(withheld)".to_owned(),
+        _ => hex(bytes, same),
+    };
+    report.difference = Some(Difference {
+        offset: same,
+        packet: at.map_or_else(String::new, |sent| describe(sent, version)),
+        expected: shown(stream),
+        found: shown(out),
+    });
+}
+
+/// How many packets the engine's may be ahead of the one with the same meaning.
+const LOOK_AHEAD: usize = 64;
+
+/// Whether two packets mean the same, whatever their identifiers, tokens and spelling.
+fn is_alike(a: &[u8], b: &[u8], version: ProtocolVersion) -> bool {
+    if a == b {
+        return true;
+    }
+    match (Packet::decode(a, version), Packet::decode(b, version)) {
+        (Ok(Packet::Publish(a)), Ok(Packet::Publish(b))) => {
+            (a.topic, a.qos, a.retain) == (b.topic, b.qos, b.retain) && is_same_payload(&a, &b)
+        }
+        (Ok(Packet::Subscribe(a)), Ok(Packet::Subscribe(b))) => a.filters == b.filters,
+        (Ok(Packet::Unsubscribe(a)), Ok(Packet::Unsubscribe(b))) => a.filters == b.filters,
+        (Ok(Packet::Connect(a)), Ok(Packet::Connect(b))) => {
+            (a.version, a.client_id, a.keep_alive, a.clean_session)
+                == (b.version, b.client_id, b.keep_alive, b.clean_session)
+        }
+        (Ok(a), Ok(b)) => a.kind() == b.kind(),
+        _ => false,
+    }
+}
+
+fn is_same_payload(a: &Publish<'_>, b: &Publish<'_>) -> bool {
+    let meaning = |payload: &[u8]| {
+        let mut value: serde_json::Value = serde_json::from_slice(payload).ok()?;
+        if let Some(members) = value.as_object_mut() {
+            members.remove("clientToken");
+        }
+        Some(value)
+    };
+    a.payload == b.payload
+        || meaning(a.payload).is_some_and(|first| meaning(b.payload) == Some(first))
 }
 
 /// The packets of a stream, and how many bytes at its end are none.
@@ -270,39 +297,6 @@ pub(super) fn packet_length(bytes: &[u8]) -> Option<usize> {
         }
     }
     None
-}
-
-fn packets<'a>(sent: &'a [Sent<'a>], version: ProtocolVersion) -> impl Iterator<Item = Packet<'a>> {
-    sent.iter()
-        .filter_map(move |sent| Packet::decode(sent.bytes, version).ok())
-}
-
-fn names(sent: &[Sent<'_>], version: ProtocolVersion) -> Vec<ShadowName> {
-    let filters = packets(sent, version).filter_map(|packet| match packet {
-        Packet::Subscribe(subscribe) => subscribe
-            .filters
-            .iter()
-            .find_map(|(filter, _)| ShadowName::from_result_topic(filter)),
-        Packet::Publish(publish) => ShadowName::from_operation_topic(publish.topic),
-        _ => None,
-    });
-    filters.take(1).collect()
-}
-
-/// How the device spells its requests: as Python does, unless one shows otherwise.
-fn style(sent: &[Sent<'_>], version: ProtocolVersion) -> JsonStyle {
-    let compact = packets(sent, version).any(|packet| match packet {
-        Packet::Publish(publish) => {
-            ShadowName::from_operation_topic(publish.topic).is_some()
-                && publish.payload.starts_with(br#"{"type":""#)
-        }
-        _ => false,
-    });
-    if compact {
-        JsonStyle::Compact
-    } else {
-        JsonStyle::Python
-    }
 }
 
 /// Whether the device sends messages again that it sent on an earlier connection.
@@ -332,66 +326,6 @@ fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> u16 {
         }
     }
     1
-}
-
-fn login(
-    connect: &shadow_core::mqtt::Connect<'_>,
-    name: Option<&ShadowName>,
-    secret: Option<&Secret>,
-) -> (Login, WallTime, &'static str) {
-    let user_name = connect.user_name.and_then(credentials::UserName::parse);
-    let password = connect.password.unwrap_or_default();
-    let method = if password.ends_with(b";hmacsha1") {
-        SignatureMethod::HmacSha1
-    } else {
-        SignatureMethod::HmacSha256
-    };
-    let split = || {
-        let (product, device) = connect.client_id.split_at_checked(10)?;
-        ShadowName::new(product, device).ok()
-    };
-    let device = name
-        .filter(|name| name.client_id() == connect.client_id)
-        .cloned()
-        .or_else(split);
-    let parts = user_name.and_then(|user_name| {
-        let connection_id = user_name.connection_id.as_bytes().try_into().ok()?;
-        let sdk_app_id = user_name.sdk_app_id.parse().ok()?;
-        Some((sdk_app_id, connection_id, user_name.expiry))
-    });
-    if let (Some(secret), Some(device), Some((sdk_app_id, connection_id, expiry))) =
-        (secret, device, parts)
-    {
-        // Seconds or milliseconds, as for every time of the vendor's.
-        let in_seconds = expiry < 100_000_000_000;
-        let (wall, kind) = if in_seconds {
-            (expiry.saturating_mul(1_000), Expiry::After(Duration::ZERO))
-        } else {
-            (expiry, Expiry::NowInMilliseconds)
-        };
-        let login = Login::Key {
-            device,
-            secret: secret.clone(),
-            method,
-            user_name: UserName {
-                sdk_app_id,
-                connection_id: Some(connection_id),
-                expiry: kind,
-            },
-        };
-        let wall = WallTime::from_unix_millis(wall);
-        return (login, wall, "derived from the secret");
-    }
-    let login = Login::Plain {
-        client_id: connect.client_id.to_owned(),
-        user_name: connect.user_name.map(str::to_owned),
-        password: connect.password.map(Secret::from_bytes),
-    };
-    let source = match connect.password {
-        Some(_) => "taken from the capture",
-        None => "not sent",
-    };
-    (login, WallTime::from_unix_millis(0), source)
 }
 
 /// What kind of packet it is. Its content may be secret.

@@ -1,0 +1,154 @@
+//! What an import of a capture has to say.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::fault::Fault;
+use super::profile::CaptureProfile;
+
+/// A capture imported: one report for each connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CaptureReport {
+    /// In the order of the capture.
+    pub connections: Vec<ConnectionReport>,
+    /// In what the clients had to be followed against the engine's better judgement.
+    pub faults: Vec<Fault>,
+}
+
+impl CaptureReport {
+    /// Whether the device sent something, and its bytes came out identical on every connection.
+    #[must_use]
+    pub fn is_identical(&self) -> bool {
+        let mut connections = self.connections.iter();
+        let sent = self
+            .connections
+            .iter()
+            .any(|connection| connection.bytes > 0);
+        sent && connections.all(|connection| connection.difference.is_none())
+    }
+}
+
+/// One connection imported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConnectionReport {
+    /// The device's and the server's address.
+    pub ends: String,
+    /// CONNECT's client id.
+    pub client_id: String,
+    /// What kind of client it is; none if it sent nothing, or no CONNECT.
+    pub profile: Option<CaptureProfile>,
+    /// Whether the engine is that of the client's connection before, which lost its link; otherwise
+    /// it is a new one.
+    pub goes_on: bool,
+    /// Where the password came from.
+    pub password: &'static str,
+    /// How many packets the device sent.
+    pub packets: usize,
+    /// How many bytes it sent.
+    pub bytes: usize,
+    /// How many of its packets came out identical, in order.
+    pub identical: usize,
+    /// How many came out with the same meaning, in order: apart from packet identifiers, client
+    /// tokens and the spelling of JSON. The identical ones are among them.
+    pub alike: usize,
+    /// How many of them the engine has no request for, such as SUBSCRIBE of several topics: its codec
+    /// wrote them, with the engine's packet identifiers.
+    pub by_codec: usize,
+    /// How many shadow requests the engine published as they are, since the client wrote them in
+    /// another form or with tokens of its own: the engine knows of no request then.
+    pub as_they_are: usize,
+    /// The first place where the engine's bytes are others; none if they are identical.
+    pub difference: Option<Difference>,
+}
+
+/// Where the engine's bytes part from the device's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Offset in the device's stream.
+    pub offset: usize,
+    /// The device's packet there.
+    pub packet: String,
+    /// What the capture has from there on, in hex, at most 32 bytes; withheld for CONNECT, which has the
+    /// password in it.
+    pub expected: String,
+    /// What the engine has.
+    pub found: String,
+}
+
+impl fmt::Display for CaptureReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for connection in &self.connections {
+            write!(f, "{connection}")?;
+        }
+        if !self.faults.is_empty() {
+            writeln!(f, "options that the clients' faults need:")?;
+        }
+        for fault in &self.faults {
+            writeln!(f, "  * {fault} ({})", fault.option())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ConnectionReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConnectionReport {
+            ends,
+            client_id,
+            profile,
+            goes_on,
+            password,
+            packets,
+            bytes,
+            identical,
+            alike,
+            by_codec,
+            as_they_are,
+            difference,
+        } = self;
+        if *bytes == 0 {
+            return writeln!(f, "{ends}: the device sent nothing");
+        }
+        let again = if *goes_on {
+            ", the engine of the connection before"
+        } else {
+            ""
+        };
+        writeln!(f, "{ends}: {client_id}{again}; the password is {password}")?;
+        if let Some(profile) = profile {
+            writeln!(f, "  {profile}")?;
+        }
+        if *by_codec > 0 {
+            writeln!(
+                f,
+                "  the engine has no request for {by_codec} of the packets; its codec writes them"
+            )?;
+        }
+        if *as_they_are > 0 {
+            writeln!(
+                f,
+                "  {as_they_are} requests are not of the engine's form; it publishes them as they are"
+            )?;
+        }
+        let Some(Difference {
+            offset,
+            packet,
+            expected,
+            found,
+        }) = difference
+        else {
+            return writeln!(
+                f,
+                "  {packets} packets, {bytes} bytes of the device: identical"
+            );
+        };
+        writeln!(
+            f,
+            "  {packets} packets, {bytes} bytes of the device: {identical} packets identical, {alike} \
+             with the same meaning"
+        )?;
+        writeln!(f, "  the bytes differ from offset {offset} on, in {packet}")?;
+        writeln!(f, "    expected {expected}\n    found    {found}")
+    }
+}

@@ -1,0 +1,277 @@
+//! What kind of client a capture shows: found by looking at its packets.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use shadow_core::Config;
+use shadow_core::WallTime;
+use shadow_core::config::{Behaviour, Expiry, Login, TokenStyle, UserName};
+use shadow_core::json::JsonStyle;
+use shadow_core::mqtt::{Connect, Packet, ProtocolVersion, QoS};
+use shadow_core::tencent::{Secret, ShadowName, SignatureMethod, credentials};
+
+use super::identity::token_of;
+use super::tokens::token_number;
+use super::wire::Sent;
+
+/// How a client's tokens look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tokens {
+    /// No request has one that is known.
+    None,
+    /// `{productId}-{n}`, as the vendor's SDKs: the engine makes them.
+    ProductCounter,
+    /// Something else before `-{n}`, such as a nonce: the engine publishes such requests as they
+    /// are.
+    OtherCounter,
+    /// Others: likewise.
+    Other,
+}
+
+/// The profile of a client, as its packets show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CaptureProfile {
+    /// CONNECT's protocol version.
+    pub mqtt_version: &'static str,
+    /// CONNECT's keep alive in seconds.
+    pub keep_alive: u16,
+    /// CONNECT's clean session flag.
+    pub clean_session: bool,
+    /// How requests are spelled: `compact` or as `Python` does. Compact is told by the first that
+    /// is; `unknown` without requests.
+    pub json: &'static str,
+    /// How tokens look.
+    pub tokens: Tokens,
+    /// QoS with which result topics are subscribed.
+    pub shadow_qos: u8,
+}
+
+impl fmt::Display for CaptureProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CaptureProfile {
+            mqtt_version,
+            keep_alive,
+            clean_session,
+            json,
+            tokens,
+            shadow_qos,
+        } = self;
+        let session = if *clean_session { "clean" } else { "kept" };
+        let tokens = match tokens {
+            Tokens::None => "none",
+            Tokens::ProductCounter => "{productId}-{n}",
+            Tokens::OtherCounter => "{something else}-{n}",
+            Tokens::Other => "of its own",
+        };
+        write!(
+            f,
+            "{mqtt_version}, keep alive {keep_alive} s, {session} session; {json} JSON, tokens {tokens}, \
+             results at QoS {shadow_qos}"
+        )
+    }
+}
+
+/// A profile with what is needed to act by it.
+pub(super) struct Found {
+    pub(super) profile: CaptureProfile,
+    pub(super) version: ProtocolVersion,
+    pub(super) style: JsonStyle,
+    pub(super) password: &'static str,
+    pub(super) wall: WallTime,
+    pub(super) config: Config,
+}
+
+impl Found {
+    /// Looks at all packets of one connection.
+    pub(super) fn look(connect: &Connect<'_>, sent: &[Sent<'_>], secret: Option<&Secret>) -> Found {
+        let version = connect.version;
+        let (style, json) = style(sent, version);
+        let shadow_qos = shadow_qos(sent, version);
+        let (login, wall, password) = login(connect, name(sent, version).as_ref(), secret);
+        let mut config = Config::plain(connect.client_id);
+        config.login = login;
+        config.protocol_version = version;
+        config.keep_alive = connect.keep_alive;
+        config.clean_session = connect.clean_session;
+        config.shadow_qos = shadow_qos;
+        config.request_timeout = Duration::MAX;
+        config.connect_timeout = Duration::MAX;
+        config.ping_timeout = Duration::MAX;
+        config.maximum_requests = usize::MAX;
+        config.maximum_in_flight = u16::MAX.into();
+        config.maximum_packet_size = 1 << 24;
+        config.maximum_queued_bytes = 1 << 26;
+        config.limits.payload_size = 1 << 24;
+        config.behaviour = Behaviour {
+            json_style: style,
+            token_style: TokenStyle::ProductCounter { first: 0 },
+            ..Behaviour::python_sdk()
+        };
+        config.backoff.contested_after = 0;
+        Found {
+            profile: CaptureProfile {
+                mqtt_version: name_of(version),
+                keep_alive: connect.keep_alive,
+                clean_session: connect.clean_session,
+                json,
+                tokens: tokens(sent, version),
+                shadow_qos: shadow_qos.number(),
+            },
+            version,
+            style,
+            password,
+            wall,
+            config,
+        }
+    }
+}
+
+fn name_of(version: ProtocolVersion) -> &'static str {
+    match version {
+        ProtocolVersion::V31 => "MQTT 3.1",
+        ProtocolVersion::V311 => "MQTT 3.1.1",
+    }
+}
+
+pub(super) fn packets<'a>(
+    sent: &'a [Sent<'a>],
+    version: ProtocolVersion,
+) -> impl Iterator<Item = Packet<'a>> {
+    sent.iter()
+        .filter_map(move |sent| Packet::decode(sent.bytes, version).ok())
+}
+
+/// The payloads of requests, and whose they are.
+fn requests<'a>(
+    sent: &'a [Sent<'a>],
+    version: ProtocolVersion,
+) -> impl Iterator<Item = (ShadowName, &'a [u8])> {
+    packets(sent, version).filter_map(|packet| match packet {
+        Packet::Publish(publish) => Some((
+            ShadowName::from_operation_topic(publish.topic)?,
+            publish.payload,
+        )),
+        _ => None,
+    })
+}
+
+/// The first shadow that is used.
+fn name(sent: &[Sent<'_>], version: ProtocolVersion) -> Option<ShadowName> {
+    packets(sent, version).find_map(|packet| match packet {
+        Packet::Subscribe(subscribe) => subscribe
+            .filters
+            .iter()
+            .find_map(|(filter, _)| ShadowName::from_result_topic(filter)),
+        Packet::Publish(publish) => ShadowName::from_operation_topic(publish.topic),
+        _ => None,
+    })
+}
+
+/// How the device spells its requests: as Python does, unless one shows otherwise.
+fn style(sent: &[Sent<'_>], version: ProtocolVersion) -> (JsonStyle, &'static str) {
+    let mut requests = requests(sent, version).peekable();
+    if requests.peek().is_none() {
+        return (JsonStyle::Python, "unknown");
+    }
+    if requests.any(|(_, payload)| payload.starts_with(br#"{"type":""#)) {
+        (JsonStyle::Compact, "compact")
+    } else {
+        (JsonStyle::Python, "Python")
+    }
+}
+
+fn tokens(sent: &[Sent<'_>], version: ProtocolVersion) -> Tokens {
+    let mut found = Tokens::None;
+    for (name, payload) in requests(sent, version) {
+        let text = String::from_utf8_lossy(payload);
+        let Some(token) = token_of(&text) else {
+            continue;
+        };
+        let is_counter = token.rsplit_once('-').is_some_and(|(prefix, digits)| {
+            !prefix.is_empty() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        });
+        if token_number(&token, &name).is_some() {
+            return Tokens::ProductCounter;
+        }
+        found = match (is_counter, found) {
+            (true, _) => Tokens::OtherCounter,
+            (false, Tokens::None) => Tokens::Other,
+            (false, known) => known,
+        };
+    }
+    found
+}
+
+fn shadow_qos(sent: &[Sent<'_>], version: ProtocolVersion) -> QoS {
+    let qos = packets(sent, version).find_map(|packet| match packet {
+        Packet::Subscribe(subscribe) => subscribe
+            .filters
+            .iter()
+            .find(|(filter, _)| ShadowName::from_result_topic(filter).is_some())
+            .map(|(_, qos)| qos),
+        _ => None,
+    });
+    qos.unwrap_or_default()
+}
+
+fn login(
+    connect: &Connect<'_>,
+    name: Option<&ShadowName>,
+    secret: Option<&Secret>,
+) -> (Login, WallTime, &'static str) {
+    let user_name = connect.user_name.and_then(credentials::UserName::parse);
+    let password = connect.password.unwrap_or_default();
+    let method = if password.ends_with(b";hmacsha1") {
+        SignatureMethod::HmacSha1
+    } else {
+        SignatureMethod::HmacSha256
+    };
+    let split = || {
+        let (product, device) = connect.client_id.split_at_checked(10)?;
+        ShadowName::new(product, device).ok()
+    };
+    let device = name
+        .filter(|name| name.client_id() == connect.client_id)
+        .cloned()
+        .or_else(split);
+    let parts = user_name.and_then(|user_name| {
+        let connection_id = user_name.connection_id.as_bytes().try_into().ok()?;
+        let sdk_app_id = user_name.sdk_app_id.parse().ok()?;
+        Some((sdk_app_id, connection_id, user_name.expiry))
+    });
+    if let (Some(secret), Some(device), Some((sdk_app_id, connection_id, expiry))) =
+        (secret, device, parts)
+    {
+        // Seconds or milliseconds, as for every time of the vendor's.
+        let in_seconds = expiry < 100_000_000_000;
+        let (wall, kind) = if in_seconds {
+            (expiry.saturating_mul(1_000), Expiry::After(Duration::ZERO))
+        } else {
+            (expiry, Expiry::NowInMilliseconds)
+        };
+        let login = Login::Key {
+            device,
+            secret: secret.clone(),
+            method,
+            user_name: UserName {
+                sdk_app_id,
+                connection_id: Some(connection_id),
+                expiry: kind,
+            },
+        };
+        let wall = WallTime::from_unix_millis(wall);
+        return (login, wall, "derived from the secret");
+    }
+    let login = Login::Plain {
+        client_id: connect.client_id.to_owned(),
+        user_name: connect.user_name.map(str::to_owned),
+        password: connect.password.map(Secret::from_bytes),
+    };
+    let source = match connect.password {
+        Some(_) => "taken from the capture",
+        None => "not sent",
+    };
+    (login, WallTime::from_unix_millis(0), source)
+}
