@@ -1,8 +1,9 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::files::FileOptions;
@@ -74,6 +75,9 @@ pub enum Command {
     /// Tell where a recorded device broke the specification, or lost something
     #[command(long_about = help::DIAGNOSE, after_long_help = help::DIAGNOSE_EXAMPLES)]
     Diagnose(DiagnoseArguments),
+    /// Tell a recorded session step by step, or draw it as one page
+    #[command(long_about = help::SHOW, after_long_help = help::SHOW_EXAMPLES)]
+    Show(ShowArguments),
     /// Print a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArguments),
@@ -184,6 +188,57 @@ pub struct DiagnoseArguments {
     /// The server's TCP port in captures
     #[arg(long, value_name = "PORT", default_value_t = conformance::capture::MQTT_PORT)]
     pub port: u16,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArguments {
+    /// Recording; several files are parts of one, in order
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Draw it as one HTML page into this file instead of printing it
+    #[arg(short = 'o', long, value_name = "HTML")]
+    pub page: Option<PathBuf>,
+
+    /// First moment that is shown, in seconds since the recording began
+    #[arg(long, value_name = "SECONDS", value_parser = crate::commands::show::seconds)]
+    pub from: Option<Duration>,
+
+    /// Last moment that is shown, in seconds since the recording began
+    #[arg(long, value_name = "SECONDS", value_parser = crate::commands::show::seconds)]
+    pub until: Option<Duration>,
+
+    /// Print steps of this sort only; several with commas. `clock` is printed only if asked for
+    #[arg(
+        long,
+        value_name = "SORT",
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with = "page"
+    )]
+    pub only: Vec<StepSort>,
+}
+
+/// Which steps of a session are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StepSort {
+    /// What the application asks for
+    Call,
+    /// Messages: PUBLISH
+    Message,
+    /// All other packets
+    Control,
+    /// Connections made and lost
+    Link,
+    /// What the application is told
+    Event,
+    /// Deadlines that are there
+    Timer,
+    /// Wall time, and ticks without effect
+    Clock,
+    /// Whatever went wrong
+    Fault,
 }
 
 /// Arguments of `completions`.

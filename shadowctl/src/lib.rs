@@ -92,6 +92,7 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments, output),
         Command::Replay(arguments) => commands::replay::run(arguments, output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, output),
+        Command::Show(arguments) => commands::show::run(arguments, output),
         Command::Completions(arguments) => commands::completions::run(arguments, output),
     }
 }

@@ -1,7 +1,7 @@
 //! What the application asks of the engine.
 
-use super::error::StoryError;
-use super::line::Fields;
+use super::line::{Fields, LineError};
+use super::packet::payload;
 use super::step::{Kind, Route};
 use super::story::{Teller, Told, rest};
 use super::words::shortened;
@@ -15,7 +15,7 @@ pub(super) fn call(
     kind: &str,
     fields: &Fields<'_>,
     told: &mut Told<'_>,
-) -> Result<(), StoryError> {
+) -> Result<(), LineError> {
     let mut step = told.step(Kind::Call, Route::ApplicationToDevice, kind);
     step.content = rest(fields, &[]);
     let number = fields.u64("shadow")?;
@@ -43,7 +43,9 @@ pub(super) fn call(
         }
         "publish" | "subscribe" | "unsubscribe" => {
             words.extend(step.topic.clone());
-            words.extend(fields.json("payload")?);
+            if kind == "publish" {
+                words.push(String::from_utf8_lossy(&payload(fields)?).into_owned());
+            }
         }
         "cancel" | "set_timeout" => {
             let request = fields.u64("request")?;
@@ -58,6 +60,7 @@ pub(super) fn call(
         step.answers
             .extend(delta.map(|waiting| waiting.answered(told.at)));
     }
+    words.retain(|word| !word.is_empty());
     step.words = shortened(&words.join(", "), SHOWN);
     told.push(step, teller.link);
     Ok(())

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::StoryError;
-use super::line::Fields;
+use super::line::{Fields, LineError};
 use super::step::{Kind, Link, Route, Step};
 use super::story::{Teller, Told, rest};
 use super::words::{Span, shortened};
@@ -16,7 +15,7 @@ pub(super) fn event(
     teller: &mut Teller,
     fields: &Fields<'_>,
     told: &mut Told<'_>,
-) -> Result<(), StoryError> {
+) -> Result<(), LineError> {
     let name = fields.required("event", fields.string("event")?)?;
     let mut step = told.step(Kind::Event, Route::DeviceToApplication, name);
     let number = fields.u64("shadow")?;
@@ -47,9 +46,9 @@ fn describe(
     teller: &mut Teller,
     fields: &Fields<'_>,
     told: &Told<'_>,
-) -> Result<(), StoryError> {
+) -> Result<(), LineError> {
     let text =
-        |key: &str| -> Result<String, StoryError> { Ok(fields.string(key)?.unwrap_or_default()) };
+        |key: &str| -> Result<String, LineError> { Ok(fields.string(key)?.unwrap_or_default()) };
     match step.name.as_str() {
         "Connected" if fields.flag("session_present")? => {
             "session present".clone_into(&mut step.words);
@@ -104,7 +103,7 @@ fn ended(
     teller: &mut Teller,
     fields: &Fields<'_>,
     told: &Told<'_>,
-) -> Result<(), StoryError> {
+) -> Result<(), LineError> {
     if let Some(request) = step.request {
         let call = teller.exchanges.close_call(request);
         step.answers
@@ -148,7 +147,7 @@ fn ended(
     Ok(())
 }
 
-fn rejected(fields: &Fields<'_>) -> Result<String, StoryError> {
+fn rejected(fields: &Fields<'_>) -> Result<String, LineError> {
     let code = fields.i64("code")?;
     Ok(super::packet::rejection(code.unwrap_or(0)))
 }

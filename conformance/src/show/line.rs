@@ -1,107 +1,32 @@
-//! Lines of a recording, and the fields of one.
+//! The fields of one line of a recording.
 
 use std::fmt;
-use std::io::{BufRead, Read};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::error::StoryError;
-
-/// The longest line that is read, in bytes: many times what a configured packet or a stored session
-/// of the largest documents takes.
-pub const MAXIMUM_LINE: usize = 32 * 1024 * 1024;
-
-/// Whole lines out of a file, one at a time.
-pub(super) struct Lines<R> {
-    source: R,
-    buffer: Vec<u8>,
-    number: u64,
-    torn: bool,
-}
-
-impl<R: BufRead> Lines<R> {
-    pub(super) fn new(source: R) -> Lines<R> {
-        Lines {
-            source,
-            buffer: Vec::new(),
-            number: 0,
-            torn: false,
-        }
-    }
-
-    /// The next line without its line feed, and its number from 1. A last line without a line feed
-    /// is not given.
-    ///
-    /// # Errors
-    ///
-    /// [`StoryError::Read`]; a line above [`MAXIMUM_LINE`] or that is not UTF-8.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, &str)>, StoryError> {
-        self.buffer.clear();
-        let most = MAXIMUM_LINE as u64 + 1;
-        let length = (&mut self.source)
-            .take(most)
-            .read_until(b'\n', &mut self.buffer)?;
-        if length == 0 {
-            return Ok(None);
-        }
-        if self.buffer.last() != Some(&b'\n') {
-            if length > MAXIMUM_LINE {
-                return Err(self.wrong(MAXIMUM_LINE, "a line longer than 32 MiB"));
-            }
-            self.torn = true;
-            return Ok(None);
-        }
-        self.number += 1;
-        self.buffer.pop();
-        match std::str::from_utf8(&self.buffer) {
-            Ok(text) => Ok(Some((self.number, text))),
-            Err(error) => Err(StoryError::Line {
-                line: self.number,
-                column: error.valid_up_to() + 1,
-                why: "not UTF-8".to_owned(),
-            }),
-        }
-    }
-
-    /// Whether the last line was torn off, which is known once there are no more.
-    pub(super) fn torn(&self) -> bool {
-        self.torn
-    }
-
-    fn wrong(&self, column: usize, why: &str) -> StoryError {
-        StoryError::Line {
-            line: self.number + 1,
-            column,
-            why: why.to_owned(),
-        }
-    }
+/// Why a line is none that can be told.
+#[derive(Debug)]
+pub(super) struct LineError {
+    /// Where in it, in bytes from 1.
+    pub(super) column: usize,
+    /// What is wrong there. Never what the line holds.
+    pub(super) what: String,
 }
 
 /// The members of the object that is one line, in its order.
 pub(super) struct Fields<'a> {
-    number: u64,
     text: &'a str,
     members: Members<'a>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn parse(number: u64, text: &'a str) -> Result<Fields<'a>, StoryError> {
-        let members = serde_json::from_str(text).map_err(|error| StoryError::Line {
-            line: number,
+    pub(super) fn parse(text: &'a str) -> Result<Fields<'a>, LineError> {
+        let members = serde_json::from_str(text).map_err(|error| LineError {
             column: error.column().max(1),
-            why: without_place(&error),
+            what: without_place(&error).to_owned(),
         })?;
-        Ok(Fields {
-            number,
-            text,
-            members,
-        })
-    }
-
-    /// The line's number, from 1.
-    pub(super) fn number(&self) -> u64 {
-        self.number
+        Ok(Fields { text, members })
     }
 
     /// JSON as it stands in the line.
@@ -111,32 +36,32 @@ impl<'a> Fields<'a> {
 
     /// JSON as it stood before the line was written: that under `key`, or the text under
     /// `{key}_text`.
-    pub(super) fn json(&self, key: &str) -> Result<Option<String>, StoryError> {
+    pub(super) fn json(&self, key: &str) -> Result<Option<String>, LineError> {
         match self.raw(key) {
             Some(raw) => Ok(Some(raw.to_owned())),
             None => self.string(&format!("{key}_text")),
         }
     }
 
-    pub(super) fn u64(&self, key: &str) -> Result<Option<u64>, StoryError> {
+    pub(super) fn u64(&self, key: &str) -> Result<Option<u64>, LineError> {
         self.read(key, "a whole number from 0")
     }
 
-    pub(super) fn i64(&self, key: &str) -> Result<Option<i64>, StoryError> {
+    pub(super) fn i64(&self, key: &str) -> Result<Option<i64>, LineError> {
         self.read(key, "a whole number")
     }
 
-    pub(super) fn string(&self, key: &str) -> Result<Option<String>, StoryError> {
+    pub(super) fn string(&self, key: &str) -> Result<Option<String>, LineError> {
         self.read(key, "a string")
     }
 
     /// Whether the flag is there and true.
-    pub(super) fn flag(&self, key: &str) -> Result<bool, StoryError> {
+    pub(super) fn flag(&self, key: &str) -> Result<bool, LineError> {
         Ok(self.read(key, "true or false")?.unwrap_or(false))
     }
 
     /// Bytes that are written as the characters of their numbers.
-    pub(super) fn bytes(&self, key: &str) -> Result<Option<Vec<u8>>, StoryError> {
+    pub(super) fn bytes(&self, key: &str) -> Result<Option<Vec<u8>>, LineError> {
         let Some(text) = self.string(key)? else {
             return Ok(None);
         };
@@ -152,7 +77,7 @@ impl<'a> Fields<'a> {
         &self,
         key: &str,
         expected: &str,
-    ) -> Result<Option<T>, StoryError> {
+    ) -> Result<Option<T>, LineError> {
         let Some(raw) = self.raw(key) else {
             return Ok(None);
         };
@@ -163,23 +88,21 @@ impl<'a> Fields<'a> {
     }
 
     /// What a field must be there for.
-    pub(super) fn required<T>(&self, key: &str, value: Option<T>) -> Result<T, StoryError> {
-        value.ok_or_else(|| StoryError::Line {
-            line: self.number,
+    pub(super) fn required<T>(&self, key: &str, value: Option<T>) -> Result<T, LineError> {
+        value.ok_or_else(|| LineError {
             column: self.text.len(),
-            why: format!("there is no `{key}`"),
+            what: format!("there is no `{key}`"),
         })
     }
 
     /// A field that is not what it should be.
-    pub(super) fn wrong(&self, key: &str, expected: &str) -> StoryError {
+    pub(super) fn wrong(&self, key: &str, expected: &str) -> LineError {
         let raw = self.raw(key).unwrap_or(self.text);
         // The value is a part of the line, so the difference of their addresses is where it stands.
         let offset = (raw.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        StoryError::Line {
-            line: self.number,
+        LineError {
             column: offset + 1,
-            why: format!("`{key}` is not {expected}"),
+            what: format!("`{key}` is not {expected}"),
         }
     }
 
@@ -201,11 +124,11 @@ impl<'a> Fields<'a> {
 }
 
 /// The members of a JSON object in its order, unread.
-pub(super) struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(crate) struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     /// `None` if the text is no JSON object.
-    pub(super) fn of(text: &'a str) -> Option<Members<'a>> {
+    pub(crate) fn of(text: &'a str) -> Option<Members<'a>> {
         serde_json::from_str(text).ok()
     }
 
@@ -215,7 +138,7 @@ impl<'a> Members<'a> {
         found.map(|(_, value)| value.get())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.get()))
@@ -246,10 +169,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
 /// What serde_json says, without the place, which is told apart, and without what it found, which
 /// could be anything.
-fn without_place(error: &serde_json::Error) -> String {
+fn without_place(error: &serde_json::Error) -> &'static str {
     match error.classify() {
-        serde_json::error::Category::Eof => "the line ends too early".to_owned(),
-        serde_json::error::Category::Data => "not a JSON object".to_owned(),
-        _ => "not JSON".to_owned(),
+        serde_json::error::Category::Eof => "the line ends too early",
+        serde_json::error::Category::Data => "not a JSON object",
+        _ => "not JSON",
     }
 }

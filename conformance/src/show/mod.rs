@@ -9,6 +9,7 @@
 //! what waits for an answer, and the documents.
 //!
 //! ```
+//! use conformance::recording::{Part, Reader};
 //! use conformance::show::{Kind, Story};
 //!
 //! let recording = concat!(
@@ -16,16 +17,16 @@
 //!     r#"{"at":7000000,"out":"packet","packet":"PINGREQ"}"#, "\n",
 //!     r#"{"at":7012300,"in":"bytes","bytes":"\u00d0\u0000"}"#, "\n",
 //! );
-//! let steps: Vec<_> = Story::read(recording.as_bytes())?.collect::<Result<_, _>>()?;
+//! let reader = Reader::new(vec![Part::of_text("lamp", recording)])?;
+//! let steps: Vec<_> = Story::new(reader).collect::<Result<_, _>>()?;
 //! assert_eq!((steps[1].name.as_str(), steps[1].kind), ("PINGRESP", Kind::Control));
 //! assert_eq!(steps[1].at.as_micros(), 12_300);
 //! assert_eq!(steps[1].answers[0].step, steps[0].number);
-//! # Ok::<(), conformance::show::StoryError>(())
+//! # Ok::<(), conformance::recording::ReadError>(())
 //! ```
 
 mod call;
 mod document;
-mod error;
 mod event;
 mod exchange;
 mod line;
@@ -35,12 +36,8 @@ mod step;
 mod story;
 mod words;
 
-pub use error::StoryError;
-pub use line::MAXIMUM_LINE;
+pub(crate) use line::Members;
 pub use page::{MAXIMUM_STEPS, Page, PageError, write_page};
 pub use step::{Answer, Change, Content, Deadline, Kind, Link, Route, Step};
-pub use story::{Header, Known, Story};
+pub use story::{Known, Story};
 pub use words::{ShadowWords, Span};
-
-/// The newest format of recordings that is known here.
-pub const FORMAT: u64 = 1;

@@ -9,9 +9,8 @@ use shadow_core::tencent::request::parse_request;
 use shadow_core::tencent::{Message, Operation, Part, ShadowName, VERSION_CONFLICT, reply};
 
 use super::document::{Saying, Update};
-use super::error::StoryError;
 use super::exchange::{OpenRequest, expected_answer};
-use super::line::{Fields, Members};
+use super::line::{Fields, LineError, Members};
 use super::step::{Content, Kind, Link, Route, Step};
 use super::story::{Teller, Told};
 use super::words::{of_message, of_request, shortened};
@@ -24,7 +23,7 @@ pub(super) fn inbound(
     teller: &mut Teller,
     fields: &Fields<'_>,
     told: &mut Told<'_>,
-) -> Result<(), StoryError> {
+) -> Result<(), LineError> {
     let bytes = fields.required("bytes", fields.bytes("bytes")?)?;
     // A file that begins in the middle of a link has no line that says so.
     if teller.link == Link::Down && teller.decoder.is_none() {
@@ -64,7 +63,7 @@ pub(super) fn outbound(
     teller: &mut Teller,
     fields: &Fields<'_>,
     told: &mut Told<'_>,
-) -> Result<(), StoryError> {
+) -> Result<(), LineError> {
     let name = fields.required("packet", fields.string("packet")?)?;
     let kinds = (1..=14).filter_map(PacketKind::from_number);
     let Some(kind) = kinds.into_iter().find(|kind| kind.to_string() == name) else {
@@ -112,9 +111,9 @@ pub(super) fn rejection(code: i64) -> String {
     }
 }
 
-fn connect(step: &mut Step, teller: &mut Teller, fields: &Fields<'_>) -> Result<(), StoryError> {
+fn connect(step: &mut Step, teller: &mut Teller, fields: &Fields<'_>) -> Result<(), LineError> {
     let text =
-        |key: &str| -> Result<String, StoryError> { Ok(fields.string(key)?.unwrap_or_default()) };
+        |key: &str| -> Result<String, LineError> { Ok(fields.string(key)?.unwrap_or_default()) };
     let version = text("version")?;
     let is_31 = version == ProtocolVersion::V31.to_string();
     teller.version = match is_31 {
@@ -141,7 +140,7 @@ fn connect(step: &mut Step, teller: &mut Teller, fields: &Fields<'_>) -> Result<
     Ok(())
 }
 
-fn filters(step: &mut Step, kind: PacketKind, fields: &Fields<'_>) -> Result<(), StoryError> {
+fn filters(step: &mut Step, kind: PacketKind, fields: &Fields<'_>) -> Result<(), LineError> {
     const EXPECTED: &str = "a list of topic filters";
     let filters: Vec<String> = if kind == PacketKind::Subscribe {
         let filters: Option<Vec<(String, u8)>> = fields.read("filters", EXPECTED)?;
@@ -407,7 +406,7 @@ fn id_detail(id: Option<u16>) -> String {
 }
 
 /// The bytes of a payload that stands in a line.
-fn payload(fields: &Fields<'_>) -> Result<Vec<u8>, StoryError> {
+pub(super) fn payload(fields: &Fields<'_>) -> Result<Vec<u8>, LineError> {
     if let Some(bytes) = fields.bytes("payload_bytes")? {
         return Ok(bytes);
     }

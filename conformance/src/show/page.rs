@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,9 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::error::StoryError;
 use super::step::{Change, Content, Deadline, Link, Step};
 use super::story::{Known, Story};
+use crate::recording::ReadError;
 
 /// How many steps one page shows at most.
 pub const MAXIMUM_STEPS: u64 = 500_000;
@@ -40,7 +40,7 @@ pub struct Page<'a> {
 #[non_exhaustive]
 pub enum PageError {
     /// The recording cannot be told.
-    Story(StoryError),
+    Story(ReadError),
     /// The page cannot be written.
     Write(io::Error),
     /// There are more than [`MAXIMUM_STEPS`].
@@ -82,6 +82,7 @@ impl From<io::Error> for PageError {
 /// in it as JSON and shown as text only, so that a payload cannot become a part of the page.
 ///
 /// ```
+/// use conformance::recording::{Part, Reader};
 /// use conformance::show::{Page, Story, write_page};
 ///
 /// let recording = concat!(
@@ -90,7 +91,8 @@ impl From<io::Error> for PageError {
 /// );
 /// let mut page = Vec::new();
 /// let wanted = Page { title: "lamp", ..Page::default() };
-/// let steps = write_page(&mut Story::read(recording.as_bytes())?, wanted, &mut page)?;
+/// let mut story = Story::new(Reader::new(vec![Part::of_text("lamp", recording)])?);
+/// let steps = write_page(&mut story, wanted, &mut page)?;
 /// assert_eq!(steps, 1);
 /// assert!(page.starts_with(b"<!doctype html>"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -99,8 +101,8 @@ impl From<io::Error> for PageError {
 /// # Errors
 ///
 /// [`PageError`]; a part of the page may be written then.
-pub fn write_page<R: BufRead>(
-    story: &mut Story<R>,
+pub fn write_page(
+    story: &mut Story<'_>,
     page: Page<'_>,
     out: &mut impl Write,
 ) -> Result<u64, PageError> {
@@ -133,8 +135,8 @@ fn policy() -> String {
     )
 }
 
-fn write_data<R: BufRead>(
-    story: &mut Story<R>,
+fn write_data(
+    story: &mut Story<'_>,
     page: Page<'_>,
     out: &mut impl Write,
 ) -> Result<u64, PageError> {
@@ -172,14 +174,14 @@ fn write_data<R: BufRead>(
     out.write_all(b"],\n\"shared\":")?;
     write_json(&shared.texts, out)?;
     out.write_all(b",\"end\":")?;
-    write_json(&serde_json::json!({"torn": story.torn()}), out)?;
+    write_json(&serde_json::json!({"torn": story.torn().is_some()}), out)?;
     out.write_all(b"}")?;
     Ok(count)
 }
 
 /// All that stands before the steps.
-fn write_head<R: BufRead>(
-    story: &Story<R>,
+fn write_head(
+    story: &Story<'_>,
     first: u64,
     before: &Before,
     known: &[Known],
@@ -188,8 +190,8 @@ fn write_head<R: BufRead>(
     #[derive(Serialize)]
     struct Head<'a> {
         engine: &'a str,
-        part: u64,
-        mask: &'a [String],
+        part: u32,
+        masked: String,
         first: u64,
         link: u8,
         due: Option<Due<'a>>,
@@ -203,7 +205,7 @@ fn write_head<R: BufRead>(
     let head = Head {
         engine: &header.engine,
         part: header.part,
-        mask: &header.mask,
+        masked: header.mask.to_string(),
         first,
         link: before.link as u8,
         due: before.deadline.as_ref().map(Due),
@@ -285,7 +287,7 @@ struct OnPage<'a> {
     q: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     c: Option<&'a str>,
-    /// 0 for JSON, 1 for text, 2 for bytes.
+    /// 1 for text, 2 for bytes; otherwise it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     ct: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -324,11 +326,11 @@ impl<'a> OnPage<'a> {
             y: step.token.as_deref(),
             q: step.request,
             c: step.content.as_ref().map(Content::as_str),
-            ct: step.content.as_ref().map(|content| match content {
-                Content::Json(_) => 0,
-                Content::Text(_) => 1,
-                Content::Bytes(_) => 2,
-            }),
+            ct: match step.content {
+                None | Some(Content::Json(_)) => None,
+                Some(Content::Text(_)) => Some(1),
+                Some(Content::Bytes(_)) => Some(2),
+            },
             m: step.document_of,
             f: step.fault.as_deref(),
             a: answers

@@ -2,20 +2,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::io::BufRead;
 use std::time::Duration;
 
+use serde::Deserialize;
 use shadow_core::mqtt::{Oversized, ProtocolVersion, StreamDecoder};
+use shadow_core::recording::Header;
 
 use super::call;
 use super::document::{Documents, Effect, Saying};
-use super::error::StoryError;
 use super::event;
 use super::exchange::{Exchanges, Waiting};
-use super::line::{Fields, Lines};
+use super::line::{Fields, LineError};
 use super::packet;
 use super::step::{Change, Content, Deadline, Kind, Link, Route, Step};
 use super::words::Span;
+use crate::recording::{ReadError, Reader};
 
 /// The largest packet that is read, in bytes; the engine's own bound is lower unless it was set to
 /// more. A larger PUBLISH is told without its payload.
@@ -31,9 +32,8 @@ const RECENT: usize = 4;
 ///
 /// Lines of a kind that is not known are steps too, so that a recording of a newer engine in the same
 /// format can be told. A last line that was torn off is left out ([`Story::torn`]).
-pub struct Story<R> {
-    lines: Lines<R>,
-    header: Header,
+pub struct Story<'a> {
+    reader: Reader<'a>,
     ready: VecDeque<Step>,
     /// Whether the last of `ready` is a call whose result is on the next line.
     held: bool,
@@ -41,17 +41,6 @@ pub struct Story<R> {
     count: u64,
     time: Time,
     teller: Teller,
-}
-
-/// What the first line of a recording says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The version of the engine that was recorded.
-    pub engine: String,
-    /// Which file of the recording this is, from 1.
-    pub part: u64,
-    /// What is masked beside secrets: `names`, `values`.
-    pub mask: Vec<String>,
 }
 
 /// What is known of a shadow's document at some point.
@@ -65,40 +54,31 @@ pub struct Known {
     pub holds: Vec<Change>,
 }
 
-impl<R: BufRead> Story<R> {
-    /// Begins to read; reads the first line.
-    ///
-    /// # Errors
-    ///
-    /// [`StoryError::Empty`], [`StoryError::Newer`], or a first line that is no recording's.
-    pub fn read(source: R) -> Result<Story<R>, StoryError> {
-        let mut lines = Lines::new(source);
-        let Some((number, text)) = lines.next()? else {
-            return Err(StoryError::Empty);
-        };
-        let header = Header::parse(&Fields::parse(number, text)?)?;
-        Ok(Story {
-            lines,
-            header,
+impl<'a> Story<'a> {
+    /// The story of what is behind the header.
+    #[must_use]
+    pub fn new(reader: Reader<'a>) -> Story<'a> {
+        Story {
+            reader,
             ready: VecDeque::new(),
             held: false,
             ended: false,
             count: 0,
             time: Time::default(),
             teller: Teller::new(),
-        })
+        }
     }
 
-    /// What the first line says.
+    /// The recording's header.
     #[must_use]
     pub fn header(&self) -> &Header {
-        &self.header
+        self.reader.header()
     }
 
-    /// Whether the last line was torn off and left out, which is known at the end.
+    /// How many bytes of a torn last line were left out, which is known at the end.
     #[must_use]
-    pub fn torn(&self) -> bool {
-        self.lines.torn()
+    pub fn torn(&self) -> Option<u64> {
+        self.reader.torn()
     }
 
     /// The documents as far as the session has shown them up to the last step that was read, by name.
@@ -114,63 +94,63 @@ impl<R: BufRead> Story<R> {
     }
 
     /// Reads the next line.
-    fn advance(&mut self) -> Result<(), StoryError> {
-        let Some((number, text)) = self.lines.next()? else {
+    fn advance(&mut self) -> Result<(), ReadError> {
+        let Some(line) = self.reader.next_line()? else {
             self.ended = true;
             return Ok(());
         };
-        let fields = Fields::parse(number, text)?;
-        if fields.raw("shadow-recording").is_some() {
-            // Files of one recording that were put together again.
-            Header::parse(&fields)?;
-            self.time.restart();
-            return Ok(());
-        }
-        let at = fields.required("at", fields.u64("at")?)?;
-        let direction = (fields.string("in")?, fields.string("out")?);
-        if let (Some("start"), _) = (direction.0.as_deref(), ()) {
-            self.time.restart();
-            self.teller.exchanges.restart();
-        }
-        let at = self
-            .time
-            .relative(at)
-            .ok_or_else(|| fields.wrong("at", "at or after the line before"))?;
-        let before = self.ready.len();
-        let mut told = Told {
-            at,
-            line: number,
+        let told = Told {
+            at: Duration::ZERO,
+            line: line.number,
             steps: &mut self.ready,
             count: &mut self.count,
             deadline: self.teller.deadline.clone(),
         };
-        match direction {
-            (Some(kind), None) => {
-                self.held = self.teller.input(&kind, &fields, &mut told)?;
-            }
-            (None, Some(kind)) => {
-                let held = std::mem::take(&mut self.held);
-                self.teller
-                    .output(&kind, &fields, held, &self.time, &mut told)?;
-            }
-            _ => {
-                return Err(StoryError::Line {
-                    line: number,
-                    column: 1,
-                    why: "neither an input nor an output: one of `in` and `out` is expected"
-                        .to_owned(),
-                });
-            }
+        let held = tell(&mut self.teller, &mut self.time, self.held, line.text, told);
+        match held {
+            Ok(held) => self.held = held,
+            Err(LineError { column, what }) => return Err(self.reader.error(column, what)),
         }
-        debug_assert!(self.ready.len() >= before);
         Ok(())
     }
 }
 
-impl<R: BufRead> Iterator for Story<R> {
-    type Item = Result<Step, StoryError>;
+/// Tells one line. `held` says that the line before is a call that may find its result here;
+/// likewise what is given back of the next line.
+fn tell(
+    teller: &mut Teller,
+    time: &mut Time,
+    held: bool,
+    text: &str,
+    mut told: Told<'_>,
+) -> Result<bool, LineError> {
+    let fields = Fields::parse(text)?;
+    let at = fields.required("at", fields.u64("at")?)?;
+    let direction = (fields.string("in")?, fields.string("out")?);
+    if direction.0.as_deref() == Some("start") {
+        time.restart();
+        teller.exchanges.restart();
+    }
+    told.at = time
+        .relative(at)
+        .ok_or_else(|| fields.wrong("at", "at or after the line before"))?;
+    match direction {
+        (Some(kind), None) => teller.input(&kind, &fields, &mut told),
+        (None, Some(kind)) => {
+            teller.output(&kind, &fields, held, time, &mut told)?;
+            Ok(false)
+        }
+        _ => Err(LineError {
+            column: 1,
+            what: "neither an input nor an output: one of `in` and `out` is expected".to_owned(),
+        }),
+    }
+}
 
-    fn next(&mut self) -> Option<Result<Step, StoryError>> {
+impl Iterator for Story<'_> {
+    type Item = Result<Step, ReadError>;
+
+    fn next(&mut self) -> Option<Result<Step, ReadError>> {
         loop {
             if self.ready.len() > usize::from(self.held && !self.ended) {
                 return self.ready.pop_front().map(Ok);
@@ -187,34 +167,12 @@ impl<R: BufRead> Iterator for Story<R> {
     }
 }
 
-impl<R> fmt::Debug for Story<R> {
+impl fmt::Debug for Story<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Story")
-            .field("header", &self.header)
+            .field("reader", &self.reader)
             .field("steps", &self.count)
             .finish_non_exhaustive()
-    }
-}
-
-impl Header {
-    fn parse(fields: &Fields<'_>) -> Result<Header, StoryError> {
-        let Some(format) = fields.u64("shadow-recording")? else {
-            return Err(StoryError::Line {
-                line: fields.number(),
-                column: 1,
-                why: "not a recording: its first line would say `\"shadow-recording\"`".to_owned(),
-            });
-        };
-        if format > super::FORMAT {
-            return Err(StoryError::Newer { format });
-        }
-        Ok(Header {
-            engine: fields.string("engine")?.unwrap_or_default(),
-            part: fields.u64("part")?.unwrap_or(1),
-            mask: fields
-                .read("mask", "a list of strings")?
-                .unwrap_or_default(),
-        })
     }
 }
 
@@ -350,7 +308,7 @@ impl Teller {
         kind: &str,
         fields: &Fields<'_>,
         told: &mut Told<'_>,
-    ) -> Result<bool, StoryError> {
+    ) -> Result<bool, LineError> {
         match kind {
             "start" | "end" | "connected" | "disconnected" => {
                 self.link_input(kind, fields, told)?
@@ -383,7 +341,7 @@ impl Teller {
         held: bool,
         time: &Time,
         told: &mut Told<'_>,
-    ) -> Result<(), StoryError> {
+    ) -> Result<(), LineError> {
         match kind {
             "accepted" if held => {
                 let shadow = fields.u64("shadow")?;
@@ -450,7 +408,7 @@ impl Teller {
         kind: &str,
         fields: &Fields<'_>,
         told: &mut Told<'_>,
-    ) -> Result<(), StoryError> {
+    ) -> Result<(), LineError> {
         let route = match kind {
             "connected" | "disconnected" => Route::LinkToDevice,
             _ => Route::Device,
@@ -495,6 +453,10 @@ impl Teller {
                     false => "without a stored session".to_owned(),
                 };
                 step.content = rest(fields, &["seed"]);
+                if let Some(own) = own_shadow(fields) {
+                    self.name(0, &own);
+                    step.shadow = Some(own);
+                }
             }
             _ => self.lose_link(),
         }
@@ -588,6 +550,22 @@ pub(super) fn rest(fields: &Fields<'_>, told: &[&str]) -> Option<Content> {
     let always = ["at", "in", "out", "pending"];
     let object = fields.object(|key| !always.contains(&key) && !told.contains(&key));
     object.map(Content::Json)
+}
+
+/// The shadow that is attached from the start; it has number 0.
+fn own_shadow(fields: &Fields<'_>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Config {
+        own_shadow: Option<Name>,
+    }
+    #[derive(Deserialize)]
+    struct Name {
+        product_id: String,
+        device_name: String,
+    }
+    let config: Config = serde_json::from_str(fields.raw("config")?).ok()?;
+    let name = config.own_shadow?;
+    Some(format!("{}/{}", name.product_id, name.device_name))
 }
 
 fn timer_words(timer: &str) -> &'static str {

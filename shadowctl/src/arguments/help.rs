@@ -170,6 +170,28 @@ The exit code is 0 only if nothing broke the specification and nothing was lost.
 With --output json, one object for each session: files, clients, connections, begins_at, findings \
 (severity, finding, rule, at_micros, client, connection, packet, evidence, advice), left_out, counts.";
 
+pub(super) const SHOW: &str = "\
+Tell a recorded session step by step, or draw it as one page
+
+Prints one line for each thing that happened: calls of the application (>) and what it was told (<), \
+packets (-> and <-), the link (-| and <|), timers (*). Replies tell how long they took and what \
+they answer; below them stands what they change in the document, as far as the session shows it \
+(+ added, ~ changed, - deleted), and what went wrong (!).
+
+With -o it is drawn as a sequence diagram: one HTML file that loads nothing and works without a \
+network, on a phone and in dark mode. Secrets are in neither, as they are not in the recording.";
+
+pub(super) const SHOW_EXAMPLES: &str = "\
+Examples:
+  shadowctl show session.jsonl
+  shadowctl show session.jsonl -o session.html
+  shadowctl show session.jsonl --only fault
+  shadowctl show session.jsonl --from 60 --until 75.5
+
+With --output json, one step a line: number, at_us, line, kind, route, name, words, detail, shadow, \
+topic, token, request, content, fault, answers (step, after_us), expects, version, changes (path, \
+before, after), link, deadline.";
+
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   shadowctl completions bash > ~/.local/share/bash-completion/completions/shadowctl

@@ -70,7 +70,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read;
     let mut bytes = Vec::new();
     // One byte more than is taken, so that what is larger is told of.
-    let limit = conformance::capture::MAX_FILE as u64 + 1;
+    let limit = conformance::log::MAX_FILE as u64 + 1;
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
         .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;

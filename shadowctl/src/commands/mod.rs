@@ -7,4 +7,5 @@ pub mod diagnose;
 pub mod get;
 pub mod replay;
 pub mod report;
+pub mod show;
 pub mod watch;

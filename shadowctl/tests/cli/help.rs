@@ -2,7 +2,7 @@
 
 use crate::command::run;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "get",
     "report",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 11] = [
     "serve",
     "replay",
     "diagnose",
+    "show",
     "completions",
 ];
 

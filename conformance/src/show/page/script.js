@@ -46,6 +46,8 @@
   const shared = (value) => typeof value === "number" ? data.shared[value] : value;
   const isOpen = (step) => step.by.length < (step.x ?? 0);
   const faults = steps.filter((step) => step.f !== undefined).map((step) => step.i);
+  // What is told at one moment is one fault: the packet, and then the event that tells of it.
+  const moments = faults.filter((index, at) => !at || steps[index].t !== steps[faults[at - 1]].t);
 
   // Characters that do nothing visible, or turn text around, are shown by their number.
   const visible = (text) => text.replace(
@@ -62,14 +64,16 @@
 
   // Three digits and a unit.
   const span = (micros) => {
-    const digits = (value, unit) => {
-      const places = value < 10 ? 2 : value < 100 ? 1 : 0;
-      const cut = Math.floor(value * 10 ** places) / 10 ** places;
-      return `${cut} ${unit}`;
+    // Of so many thousandths of a unit.
+    const digits = (thousandths, unit) => {
+      const whole = Math.floor(thousandths / 1e3);
+      const rest = String(thousandths % 1e3).padStart(3, "0");
+      const shown = rest === "000" || whole > 99 ? "" : whole < 10 ? "." + rest.slice(0, 2) : "." + rest[0];
+      return `${whole}${shown} ${unit}`;
     };
     if (micros < 1e3) return `${micros} µs`;
-    if (micros < 1e6) return digits(micros / 1e3, "ms");
-    if (micros < 60e6) return digits(micros / 1e6, "s");
+    if (micros < 1e6) return digits(micros, "ms");
+    if (micros < 60e6) return digits(Math.floor(micros / 1e3), "s");
     const two = (value, ratio, large, small) => {
       const rest = value % ratio;
       return `${Math.floor(value / ratio)} ${large}` + (rest ? ` ${rest} ${small}` : "");
@@ -181,9 +185,18 @@
   ].filter(Boolean).join("\n").toLowerCase();
   const isShown = (step) => shownKinds[step.k] && (!onlyFaults || step.f !== undefined)
     && terms.every((term) => haystack(step).includes(term));
-  const noteCount = (step) => (step.f === undefined ? 0 : 1) + Math.min((step.g ?? []).length, MOST_NOTES);
+  // A fault is told in full; how many lines that takes is estimated from the width.
+  let width = 0, narrow = false;
+  const faultLines = (step) => step.f === undefined ? 0
+    : Math.min(Math.ceil((step.f.length + 3) * 7.9 / Math.max(width, 120)), 6);
+  const noteCount = (step) => faultLines(step) + Math.min((step.g ?? []).length, MOST_NOTES);
 
   const arrange = () => {
+    const style = getComputedStyle(document.documentElement);
+    const rem = parseFloat(style.fontSize);
+    const lane = (name) => parseFloat(style.getPropertyValue(name)) * rem;
+    narrow = lane("--gutter") < 80;
+    width = list.clientWidth - lane("--gutter") - 2 * lane("--edge") - 30;
     items = [];
     places = new Int32Array(steps.length).fill(-1);
     let before, count = 0;
@@ -266,12 +279,19 @@
     return parts;
   };
 
+  // A clock's face; few fonts have one.
+  const hands = () => {
+    const face = element("span", "hands");
+    face.setAttribute("role", "img");
+    face.setAttribute("aria-label", "timer");
+    return face;
+  };
   const symbol = (step) => {
-    if (step.f !== undefined) return "✖ ";
-    if (step.k === TIMER) return "⏱ ";
-    if (step.k === CALL) return "▶ ";
-    if (step.k === EVENT) return "◀ ";
-    return "";
+    if (step.f !== undefined) return [element("span", "cross", "✖"), " "];
+    if (step.k === TIMER) return [hands(), " "];
+    if (step.k === CALL) return ["▶ "];
+    if (step.k === EVENT) return ["◀ "];
+    return [];
   };
   const signOf = ([, before, after]) => before === null ? "+" : after === null ? "−" : "~";
   const CHANGE = { "+": "added", "−": "removed", "~": "changed" };
@@ -305,8 +325,9 @@
     row.setAttribute("aria-posinset", step.i + 1);
     row.setAttribute("aria-setsize", steps.length);
     band(row, linkBefore(step), step.l);
-    row.append(element("time", "time", clock(step.t)));
-    const text = element("span", "text", symbol(step), element("b", "", ...highlighted(step.n)));
+    const time = clock(step.t);
+    row.append(element("time", "time", narrow && time.length > 9 ? time.slice(0, -4) : time));
+    const text = element("span", "text", ...symbol(step), element("b", "", ...highlighted(step.n)));
     if (step.w) text.append(" ", ...highlighted(step.w));
     const label = element("div", "label", text);
     for (const [, after] of step.a ?? []) label.append(element("span", "latency", span(after)));
@@ -318,7 +339,9 @@
     if (noteCount(step)) {
       const notes = element("div", "notes");
       if (step.f !== undefined) {
-        notes.append(element("div", "note wrong", element("span", "", "✖ ", ...highlighted(step.f))));
+        const note = element("div", "note wrong", element("span", "", "✖ ", ...highlighted(step.f)));
+        note.style.height = `${faultLines(step) * NOTE}px`;
+        notes.append(note);
       }
       const changes = step.g ?? [];
       const most = changes.length > MOST_NOTES ? MOST_NOTES - 1 : MOST_NOTES;
@@ -340,7 +363,7 @@
     band(row, linkBefore(to), 0, true);
     const text = element("p", "", element("span", "", `⋮ ${span(to.t - from.t)}`));
     const due = to.u;
-    if (due) text.append(element("span", "until", `⏱ ${due[1]} at ${clock(due[0])}`));
+    if (due) text.append(element("span", "until", hands(), ` ${due[1]} at ${clock(due[0])}`));
     row.append(text);
     return row;
   };
@@ -440,7 +463,7 @@
     const body = byId("panel-body");
     const number = step.i + data.first;
     byId("panel-title").textContent = `Step ${number} · ${clock(step.t)} s`;
-    const said = element("p", "said", symbol(step), element("b", "", visible(step.n)));
+    const said = element("p", "said", ...symbol(step), element("b", "", visible(step.n)));
     if (step.w) said.append(" ", visible(step.w));
     const parts = [said];
     if (step.f !== undefined) parts.push(element("p", "trouble", `✖ ${visible(step.f)}`));
@@ -453,6 +476,26 @@
     }
     if (isOpen(step)) pairs.append(step.by.length ? "Another answer was due." : "Nothing answers it.");
     if (pairs.childNodes.length) parts.push(pairs);
+    const shadow = shadowAt(step.i);
+    if (shadow !== undefined) {
+      const { tree: known, version, last } = documentAt(shadow, step.i);
+      const now = last === step;
+      const heading = element("h3", "", "Document after this step, as far as the session shows it");
+      const box = element("div", "tree");
+      box.id = "document";
+      const told = version === null || version === undefined ? "version unknown" : `version ${version}`;
+      box.append(element("div", "", element("span", "version", told), ` of ${visible(shadow)}`));
+      if (known.size || (now && step.g)) box.append(...tree(known, [], now ? step.g ?? [] : []));
+      else box.append(element("p", "", "nothing is known of it yet"));
+      parts.push(heading, box);
+      if (!now && last) parts.push(element("p", "", stepLink(last.i + data.first, `told last in step ${last.i + data.first}`)));
+    }
+    if (step.c !== undefined) {
+      parts.push(element("h3", "", step.ct === 2 ? "Content, in hexadecimal" : "Content"));
+      parts.push(step.ct === undefined ? pretty(step.c) : element("pre", "", visible(short(step.c, LONGEST))));
+    }
+    if (step.m !== undefined) parts.push(element("p", "", stepLink(step.m, `the document is in step ${step.m}`)));
+    parts.push(element("h3", "", "Step"));
     const facts = element("dl");
     const fact = (name, value) => {
       if (value !== undefined && value !== "") facts.append(element("dt", "", name), element("dd", "", visible(String(value))));
@@ -468,29 +511,22 @@
     fact("Wall time", wallAt(step.t));
     fact("In the recording", `line ${step.L}`);
     parts.push(facts);
-    if (step.c !== undefined) {
-      parts.push(element("h3", "", step.ct === 2 ? "Content, in hexadecimal" : "Content"));
-      parts.push(step.ct === 0 ? pretty(step.c) : element("pre", "", visible(short(step.c, LONGEST))));
-    }
-    if (step.m !== undefined) parts.push(element("p", "", stepLink(step.m, `the document is in step ${step.m}`)));
-    const shadow = shadowAt(step.i);
-    if (shadow !== undefined) {
-      const { tree: known, version, last } = documentAt(shadow, step.i);
-      const now = last === step;
-      const heading = element("h3", "", "Document after this step, as far as the session shows it");
-      const box = element("div", "tree");
-      box.id = "document";
-      const told = version === null || version === undefined ? "version unknown" : `version ${version}`;
-      box.append(element("div", "", element("span", "version", told), ` of ${visible(shadow)}`));
-      if (known.size || (now && step.g)) box.append(...tree(known, [], now ? step.g ?? [] : []));
-      else box.append(element("p", "", "nothing is known of it yet"));
-      parts.push(heading, box);
-      if (!now && last) parts.push(element("p", "", stepLink(last.i + data.first, `told last in step ${last.i + data.first}`)));
-    }
     body.replaceChildren(...parts);
     body.scrollTop = 0;
   };
 
+  // Scrolls as little as it takes; what is far away comes to the middle.
+  const reveal = (index) => {
+    const at = places[index];
+    if (at < 0) return;
+    const [top, bottom, height] = [tops[at], tops[at + 1], list.clientHeight];
+    const margin = Math.min(90, height / 4);
+    const above = list.scrollTop - (top - margin);
+    const below = bottom + margin - (list.scrollTop + height);
+    if (Math.max(above, below) > height / 2) list.scrollTop = (top + bottom - height) / 2;
+    else if (above > 0) list.scrollTop -= above;
+    else if (below > 0) list.scrollTop += below;
+  };
   const choose = (index) => {
     if (index === undefined || index < 0 || index >= steps.length) return;
     chosen = index;
@@ -506,27 +542,37 @@
       toggles();
       arrange();
     }
-    const at = places[index];
-    const [top, bottom] = [tops[at], tops[at + 1]];
-    const margin = Math.min(90, list.clientHeight / 4);
-    if (top - margin < list.scrollTop) list.scrollTop = top - margin;
-    else if (bottom + margin > list.scrollTop + list.clientHeight) list.scrollTop = bottom + margin - list.clientHeight;
+    resized();
+    reveal(index);
     draw();
     list.setAttribute("aria-activedescendant", `step-${index + data.first}`);
     try {
-      window.history.replaceState(null, "", `#step-${index + data.first}`);
+      window.history.replaceState(null, "", `#${index + data.first}`);
     } catch {
       // Where the page stands alone in a frame there is no history to write to.
     }
     overview();
+  };
+  let arranged = list.clientWidth;
+  const resized = () => {
+    if (list.clientWidth === arranged) {
+      draw();
+      return overview();
+    }
+    // The rows are of other heights now; the one on top stays there.
+    arranged = list.clientWidth;
+    const top = items[itemAt(list.scrollTop)]?.step;
+    arrange();
+    if (chosen >= 0) reveal(chosen);
+    else if (top) list.scrollTop = tops[places[top.i]];
+    draw();
   };
   const unchoose = () => {
     chosen = -1;
     panel.hidden = true;
     document.body.classList.remove("open");
     list.removeAttribute("aria-activedescendant");
-    paint(new Set());
-    draw();
+    resized();
     list.focus();
   };
   // The next step that is shown, from the chosen one or from what is seen.
@@ -535,7 +581,7 @@
     while (items[at] && !items[at].step) at += by;
     if (items[at]) choose(items[at].step.i);
   };
-  const nextFault = () => choose(faults.find((index) => index > chosen) ?? faults[0]);
+  const nextFault = () => choose(moments.find((index) => index > chosen) ?? moments[0]);
 
   // The whole session on a line, time to scale.
   const canvas = byId("overview");
@@ -637,7 +683,7 @@
     const parts = [
       `${steps.length} steps in ${span(steps.length ? length : 0)}`,
       `engine ${data.engine}`,
-      `masked: ${["secrets", ...data.mask].join(", ")}`,
+      `masked: ${data.masked}`,
     ];
     if (data.part > 1) parts.push(`part ${data.part}`);
     if (open) parts.push(`${open} without an answer`);
@@ -645,7 +691,7 @@
     about.append(visible(parts.join(" · ")));
     about.title = about.textContent;
     if (faults.length) {
-      const button = element("button", "", `✖ ${faults.length} ${faults.length === 1 ? "fault" : "faults"} ↓`);
+      const button = element("button", "", `✖ ${moments.length} ${moments.length === 1 ? "fault" : "faults"} ↓`);
       button.title = "Next fault (f)";
       button.id = "next-fault";
       button.addEventListener("click", nextFault);
@@ -662,15 +708,8 @@
       arrange();
     }, steps.length > 20000 ? 150 : 0);
   });
-  let asked = false;
-  list.addEventListener("scroll", () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      draw();
-    });
-  });
+  // Browsers tell of scrolling once a frame.
+  list.addEventListener("scroll", draw);
   const stepOf = (event) => {
     const row = event.target.closest?.("[data-step]");
     return row ? steps[indexOf(Number(row.dataset.step))] : undefined;
@@ -729,14 +768,11 @@
       action();
     }
   });
-  new ResizeObserver(() => {
-    draw();
-    overview();
-  }).observe(list);
+  new ResizeObserver(resized).observe(list);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", overview);
 
   toggles();
   arrange();
-  const linked = /^#step-(\d+)$/.exec(window.location.hash);
+  const linked = /^#(\d+)$/.exec(window.location.hash);
   if (linked) choose(indexOf(Number(linked[1])));
 })();
