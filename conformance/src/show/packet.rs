@@ -30,6 +30,10 @@ pub(super) fn inbound(
         teller.decoder = Some(teller.new_decoder());
     }
     let Some(mut decoder) = teller.decoder.take() else {
+        let mut step = told.step(Kind::Control, Route::CloudToDevice, "bytes");
+        step.content = Some(Content::Bytes(hexadecimal(&bytes)));
+        step.fault = Some("comes after bytes that are not MQTT".to_owned());
+        told.push(step, teller.link);
         return Ok(());
     };
     let mut input = bytes.as_slice();

@@ -47,10 +47,13 @@ enum Delivery {
 impl Played {
     pub(crate) fn new(mask: Mask) -> Played {
         // A clock that does not begin at 0.
-        let now = Instant::from_secs(1_000);
+        Played::begin(mask, 7, Instant::from_secs(1_000))
+    }
+
+    pub(crate) fn begin(mask: Mask, seed: u64, now: Instant) -> Played {
         let wall = WallTime::from_unix_millis(1_626_770_697_670);
         let config = Config::new(&example_device());
-        let mut engine = Recorder::new(config, Session::new(), 7, now, mask, String::new());
+        let mut engine = Recorder::new(config, Session::new(), seed, now, mask, String::new());
         engine.handle_wall_time(now, wall);
         Played {
             engine,

@@ -1,0 +1,121 @@
+//! What the story of a played session says, against what was done to it.
+
+use conformance::show::{Kind, Step};
+use shadow_core::recording::Mask;
+
+use crate::session::{eventful, story};
+
+/// What [`eventful`] does, in its order.
+#[test]
+fn every_fault_is_told() {
+    let steps = story(&eventful(Mask::default()));
+    let mut faults: Vec<(u64, &str)> = Vec::new();
+    for step in &steps {
+        if let Some(fault) = &step.fault {
+            faults.push((step.at.as_secs(), fault));
+        }
+    }
+    let unreachable = "cannot connect: network unreachable";
+    let refused = "login refused: bad user name or password";
+    let explained = format!("{refused}; usually a wrong device secret, or a wrong clock");
+    let conflict = "rejected with 5005: the version is another";
+    let expected = [
+        (0, unreachable),
+        (0, unreachable),
+        (0, refused),
+        (0, &explained),
+        (65, "broken: connection reset by peer"),
+        (65, "refused: contains a wildcard"),
+        (65, "the connection broke: connection reset by peer"),
+        (95, "no answer in time"),
+        (106, "no answer in time"),
+        (108, "a reply without a request: Late"),
+        (111, conflict),
+        (111, conflict),
+        (241, "no answer to PINGREQ in time"),
+        (261, "no answer to CONNECT in time"),
+        (283, "no answer to CONNECT in time"),
+    ];
+    assert_eq!(faults, expected);
+}
+
+#[test]
+fn what_was_not_answered_is_open() {
+    let steps = story(&eventful(Mask::default()));
+    let is_open = |step: &&Step| {
+        let answers = steps.iter().flat_map(|other| &other.answers);
+        let count = answers.filter(|answer| answer.step == step.number);
+        count.count() < usize::from(step.expects)
+    };
+    let open: Vec<(&str, u64)> = steps
+        .iter()
+        .filter(is_open)
+        .map(|step| (step.name.as_str(), step.at.as_secs()))
+        .collect();
+    // The message whose link broke, the get whose reply was lost, and what went into the silence.
+    let expected = [
+        ("PUBLISH", 65),
+        ("PUBLISH", 85),
+        ("PINGREQ", 231),
+        ("CONNECT", 242),
+        ("CONNECT", 263),
+    ];
+    assert_eq!(open, expected);
+}
+
+/// One way takes 11.7 ms.
+#[test]
+fn latencies_are_those_of_the_network() {
+    let steps = story(&eventful(Mask::default()));
+    let mut count = 0;
+    for step in &steps {
+        let is_packet = matches!(step.kind, Kind::Message | Kind::Control);
+        for answer in step.answers.iter().filter(|_| is_packet) {
+            // But for the reply that was held back for 12 s.
+            let micros = answer.after.as_micros();
+            assert!(matches!(micros, 23_400 | 12_023_400), "{step:?}");
+            count += 1;
+        }
+    }
+    assert!(count >= 16, "{count}");
+    let connected = steps.iter().filter(|step| step.name == "connected");
+    let after: Vec<u128> = connected
+        .map(|step| step.answers[0].after.as_micros())
+        .collect();
+    assert_eq!(after, [11_700; 6]);
+}
+
+#[test]
+fn versions_and_documents_are_followed() {
+    let steps = story(&eventful(Mask::default()));
+    let versions: Vec<u64> = steps.iter().filter_map(|step| step.version).collect();
+    assert_eq!(versions, [8, 9, 10, 11, 11, 11, 11, 11, 12]);
+    let last = steps.iter().rfind(|step| step.version.is_some()).unwrap();
+    let paths: Vec<String> = last
+        .changes
+        .iter()
+        .map(|change| format!("{}{}", change.sign(), change.path()))
+        .collect();
+    assert_eq!(paths, ["~reported.updateCount", "-reported.updateCount11"]);
+}
+
+/// Names and values are masked at the source; what is left is told all the same.
+#[test]
+fn masked_recordings_are_told_without_what_is_masked() {
+    let mask = Mask {
+        names: true,
+        values: true,
+    };
+    let masked = story(&eventful(mask));
+    let plain = story(&eventful(Mask::default()));
+    assert_eq!(masked.len(), plain.len());
+    for (masked, plain) in masked.iter().zip(&plain) {
+        let text = serde_json::to_string(masked).unwrap();
+        for hidden in ["test01", "EXAMPLE001", "eco"] {
+            assert!(!text.contains(hidden), "{text}");
+        }
+        assert_eq!(masked.name, plain.name);
+        assert_eq!(masked.answers, plain.answers, "{masked:?}");
+        assert_eq!(masked.version, plain.version, "{masked:?}");
+    }
+}
