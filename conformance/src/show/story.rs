@@ -311,7 +311,7 @@ impl Teller {
     ) -> Result<bool, LineError> {
         match kind {
             "start" | "end" | "connected" | "disconnected" => {
-                self.link_input(kind, fields, told)?
+                self.link_input(kind, fields, told)?;
             }
             "bytes" => packet::inbound(self, fields, told)?,
             "tick" => self.tick(told),

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use shadow_core::tencent::request::parse_request;
-use shadow_core::tencent::{Document, Message, Part, Request, ShadowName, reply};
+use shadow_core::tencent::{Document, Message, Part, Request, reply};
 
-/// What a message on one of the topics of a shadow says: all but client tokens and timestamps.
+/// What one of a shadow's messages says: all but client tokens and timestamps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShadowWords {
     /// What it says first: `get`, `update ok, version 9`, `delta, version 10`.
@@ -16,26 +16,27 @@ pub struct ShadowWords {
 }
 
 impl ShadowWords {
-    /// `None` for other topics, and for what is none of a shadow's messages.
+    /// What a request of a device's says: the payload of a message on its operation topic. `None` if
+    /// it is none.
     ///
     /// ```
     /// use conformance::show::ShadowWords;
     ///
-    /// let topic = "$shadow/operation/ABC1234567/lamp";
     /// let payload = br#"{"type":"update","state":{"reported":{"on":true}},"clientToken":"c-1"}"#;
-    /// let words = ShadowWords::of(topic, payload).unwrap();
+    /// let words = ShadowWords::from_device(payload).unwrap();
     /// assert_eq!(words.head, "update");
     /// assert_eq!(words.parts, [r#"reported {"on":true}"#]);
     /// ```
     #[must_use]
-    pub fn of(topic: &str, payload: &[u8]) -> Option<ShadowWords> {
-        if ShadowName::from_operation_topic(topic).is_some() {
-            Some(of_request(&parse_request(payload).ok()?))
-        } else if ShadowName::from_result_topic(topic).is_some() {
-            Some(of_message(&reply::parse(payload).ok()?))
-        } else {
-            None
-        }
+    pub fn from_device(payload: &[u8]) -> Option<ShadowWords> {
+        Some(of_request(&parse_request(payload).ok()?))
+    }
+
+    /// What a reply or a delta of the cloud's says: the payload of a message on a result topic.
+    /// `None` if it is neither.
+    #[must_use]
+    pub fn from_cloud(payload: &[u8]) -> Option<ShadowWords> {
+        Some(of_message(&reply::parse(payload).ok()?))
     }
 }
 

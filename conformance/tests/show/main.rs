@@ -1,7 +1,6 @@
 //! Recorded sessions told step by step, drawn and traced.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that meets the unexpected should stop there"
 )]
 

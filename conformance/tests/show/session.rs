@@ -240,21 +240,6 @@ pub(crate) fn eventful(mask: Mask) -> String {
     played.recording()
 }
 
-/// So many reports after another, each answered.
-pub(crate) fn long(exchanges: u32) -> String {
-    let mut played = Played::new(Mask::default());
-    let shadow = played.shadow();
-    played.run(Duration::from_secs(1));
-    for count in 0..exchanges {
-        let state = json!({"updateCount": count, "temperature": f64::from(count % 400) / 10.0});
-        played.engine.report(played.now, shadow, &state).unwrap();
-        let pause = if count % 50 == 0 { 20_000 } else { 200 };
-        played.run(Duration::from_millis(pause));
-        played.events.clear();
-    }
-    played.recording()
-}
-
 pub(crate) fn reader(recording: &str) -> Reader<'_> {
     Reader::new(vec![Part::of_text("session", recording)]).unwrap()
 }

@@ -138,7 +138,7 @@ fn print(
     ))?;
     let mut totals = Totals::default();
     let mut before = None;
-    while let Some(step) = story.next() {
+    for step in story.by_ref() {
         let step = step.map_err(|error| unreadable(&error))?;
         if arguments.until.is_some_and(|until| step.at > until) {
             break;

@@ -1,10 +1,10 @@
 //! What a packet says, in a few words.
 
+use conformance::show::ShadowWords;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shadow_core::mqtt::{Packet, Publish, SubscribeReturnCode};
-use shadow_core::tencent::request::parse_request;
-use shadow_core::tencent::{Document, Message, Part, Request, ShadowName, reply};
+use shadow_core::tencent::ShadowName;
 use transport_mock::application;
 
 /// A packet's topic, if it is a PUBLISH, and what else it says: all but client tokens, timestamps
@@ -82,14 +82,12 @@ fn message(publish: &Publish<'_>) -> (String, Vec<String>) {
     let Publish { topic, payload, .. } = *publish;
     let known = if application::from_request_topic(topic).is_some() {
         application_request(payload)
-    } else if ShadowName::from_operation_topic(topic).is_some() {
-        parse_request(payload)
-            .ok()
-            .map(|request| device_request(&request))
     } else {
-        reply::parse(payload)
-            .ok()
-            .map(|message| from_cloud(&message))
+        let words = match ShadowName::from_operation_topic(topic) {
+            Some(_) => ShadowWords::from_device(payload),
+            None => ShadowWords::from_cloud(payload),
+        };
+        words.map(|words| (words.head, words.parts))
     };
     known.unwrap_or_else(|| (String::from_utf8_lossy(payload).into_owned(), Vec::new()))
 }
@@ -104,62 +102,6 @@ fn application_request(payload: &[u8]) -> Option<(String, Vec<String>)> {
     let request: Request<'_> = serde_json::from_slice(payload).ok()?;
     let desired = request.desired.map(|desired| desired.get().to_owned());
     Some((request.r#type.to_owned(), desired.into_iter().collect()))
-}
-
-fn device_request(request: &Request<'_>) -> (String, Vec<String>) {
-    let text = |part| match part {
-        Part::Absent => None,
-        Part::Null => Some("null"),
-        Part::Object(text) => Some(text),
-    };
-    let parts = [
-        ("reported", text(request.reported)),
-        ("desired", text(request.desired)),
-    ];
-    (request.operation.as_str().to_owned(), named(parts))
-}
-
-fn from_cloud(message: &Message<'_>) -> (String, Vec<String>) {
-    match message {
-        Message::Delta { body } => {
-            let document = body.to_document();
-            let state = document.state().map(str::to_owned);
-            let head = format!("delta{}", version(&document));
-            (head, state.into_iter().collect())
-        }
-        Message::Reply {
-            operation,
-            result,
-            body,
-            ..
-        } => {
-            let document = body.to_document();
-            let verdict = match result {
-                0 => "ok".to_owned(),
-                code => format!("rejected ({code})"),
-            };
-            let head = format!("{} {verdict}{}", operation.as_str(), version(&document));
-            let parts = [
-                ("reported", document.reported()),
-                ("desired", document.desired()),
-                ("delta", document.delta()),
-            ];
-            (head, named(parts))
-        }
-    }
-}
-
-fn version(document: &Document) -> String {
-    let version = document.version();
-    version.map_or(String::new(), |version| format!(", version {version}"))
-}
-
-/// The parts that are there, with their names.
-fn named<const N: usize>(parts: [(&str, Option<&str>); N]) -> Vec<String> {
-    let there = parts
-        .into_iter()
-        .filter_map(|(name, text)| Some((name, text?)));
-    there.map(|(name, text)| format!("{name} {text}")).collect()
 }
 
 #[cfg(test)]

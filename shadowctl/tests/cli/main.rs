@@ -29,6 +29,8 @@ mod requests;
 #[cfg(unix)]
 mod session;
 #[cfg(test)]
+mod show;
+#[cfg(test)]
 mod tls;
 /// Ctrl-C is sent as a signal.
 #[cfg(test)]

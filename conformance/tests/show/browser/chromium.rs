@@ -16,10 +16,10 @@ const PROBE: &str = include_str!("probe.js");
 pub(crate) fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = std::env::split_paths(&path)
+
+    std::env::split_paths(&path)
         .flat_map(|directory| names.map(|name| directory.join(name)))
-        .find(|file| file.is_file());
-    found
+        .find(|file| file.is_file())
 }
 
 /// How a page is looked at.

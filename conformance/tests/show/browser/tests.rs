@@ -1,11 +1,13 @@
 //! What the page shows and does.
 
+use std::time::Duration;
+
 use conformance::show::{Kind, Page, Span, Step, Story, write_page};
 use serde_json::{Value, json};
 use shadow_core::recording::Mask;
 
 use crate::chromium::{DESK, View, load, probe};
-use crate::session::{HOSTILE, eventful, long, reader, story};
+use crate::session::{HOSTILE, Played, eventful, reader, story};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("every_step_is_drawn", every_step_is_drawn),
@@ -342,8 +344,8 @@ fn part_of_a_session() {
     let last = number(&steps, |step| step.words == "update ok, version 12");
     let cut = Page {
         title: "cut",
-        from: std::time::Duration::from_secs(300),
-        until: Some(std::time::Duration::from_secs(314)),
+        from: Duration::from_secs(300),
+        until: Some(Duration::from_secs(314)),
     };
     let page = page(&recording, cut);
     let script = format!("window.PROBE_LITTLE = true; {}", settings(&[], &[last]));
@@ -396,4 +398,19 @@ fn ten_thousand_exchanges() {
         panel["leaves"].as_array().unwrap().contains(&json!(wanted)),
         "{panel}"
     );
+}
+
+/// So many reports after another, each answered.
+fn long(exchanges: u32) -> String {
+    let mut played = Played::new(Mask::default());
+    let shadow = played.shadow();
+    played.run(Duration::from_secs(1));
+    for count in 0..exchanges {
+        let state = json!({"updateCount": count, "temperature": f64::from(count % 400) / 10.0});
+        played.engine.report(played.now, shadow, &state).unwrap();
+        let pause = if count % 50 == 0 { 20_000 } else { 200 };
+        played.run(Duration::from_millis(pause));
+        played.events.clear();
+    }
+    played.recording()
 }
