@@ -202,11 +202,11 @@ pub struct ShowArguments {
     pub page: Option<PathBuf>,
 
     /// First moment that is shown, in seconds since the recording began
-    #[arg(long, value_name = "SECONDS", value_parser = crate::commands::show::seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = crate::commands::show::seconds)]
     pub from: Option<Duration>,
 
     /// Last moment that is shown, in seconds since the recording began
-    #[arg(long, value_name = "SECONDS", value_parser = crate::commands::show::seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = crate::commands::show::seconds)]
     pub until: Option<Duration>,
 
     /// Print steps of this sort only; several with commas. `clock` is printed only if asked for

@@ -138,12 +138,14 @@ fn print(
     ))?;
     let mut totals = Totals::default();
     let mut before = None;
+    let mut own = None;
     for step in story.by_ref() {
         let step = step.map_err(|error| unreadable(&error))?;
         if arguments.until.is_some_and(|until| step.at > until) {
             break;
         }
         totals.add(&step);
+        own = own.or_else(|| step.shadow.clone());
         if arguments.from.is_some_and(|from| step.at < from) || !is_wanted(&arguments.only, &step) {
             continue;
         }
@@ -153,7 +155,8 @@ fn print(
             output.text(silence)?;
         }
         before = Some(step.at);
-        output.result(&Printed(step))?;
+        let is_own = own.is_none() || own == step.shadow || step.shadow.is_none();
+        output.result(&Printed { step, is_own })?;
     }
     output.text(&totals)?;
     remark_torn(&story, output);
@@ -189,12 +192,17 @@ fn is_wanted(only: &[StepSort], step: &Step) -> bool {
 
 /// One step: for people a line, and a line for each difference and fault.
 #[derive(Serialize)]
-#[serde(transparent)]
-struct Printed(Step);
+struct Printed {
+    #[serde(flatten)]
+    step: Step,
+    /// Whether it is about the shadow that came first, which is not named.
+    #[serde(skip)]
+    is_own: bool,
+}
 
 impl fmt::Display for Printed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = &self.0;
+        let step = &self.step;
         let (arrow, style) = arrow(step);
         let (seconds, micros) = (step.at.as_secs(), step.at.subsec_micros());
         let number = step.number;
@@ -206,6 +214,9 @@ impl fmt::Display for Printed {
         }
         if let Some(request) = step.request.filter(|_| step.kind == Kind::Call) {
             write!(f, " #{request}")?;
+        }
+        if let Some(shadow) = step.shadow.as_ref().filter(|_| !self.is_own) {
+            write!(f, "  {FAINT}of {}{FAINT:#}", Printable(shadow))?;
         }
         for answer in &step.answers {
             let after = Span(answer.after);

@@ -159,6 +159,7 @@
   };
   const names = [...new Set([...data.known.map(([name]) => name),
     ...steps.filter((step) => step.g || step.v !== undefined).map((step) => shared(step.s))])];
+  const several = new Set(steps.map((step) => shared(step.s)).filter((name) => name !== undefined)).size > 1;
   const shadowAt = (index) => {
     const own = shared(steps[index].s);
     if (names.includes(own)) return own;
@@ -330,6 +331,8 @@
     const text = element("span", "text", ...symbol(step), element("b", "", ...highlighted(step.n)));
     if (step.w) text.append(" ", ...highlighted(step.w));
     const label = element("div", "label", text);
+    const shadow = shared(step.s);
+    if (several && shadow !== undefined) label.append(element("span", "of", visible(shadow.split("/").pop())));
     for (const [, after] of step.a ?? []) label.append(element("span", "latency", span(after)));
     if (isOpen(step)) label.append(element("span", "open", "no answer"));
     const stage = element("div", "stage", label);
