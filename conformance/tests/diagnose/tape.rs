@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use conformance::capture::tls::KeyLog;
 use conformance::capture::{Capture, Close, Connection, Direction, Segment};
 use conformance::diagnose::{Finding, Report, Session, diagnose};
 
@@ -121,6 +122,7 @@ pub(crate) fn session(tapes: impl IntoIterator<Item = Tape>) -> Session {
         connections: tapes.into_iter().map(|tape| tape.connection).collect(),
         skipped: 0,
         truncated: false,
+        key_log: KeyLog::default(),
     };
     Session::from(&capture)
 }
