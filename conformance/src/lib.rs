@@ -18,6 +18,7 @@ pub mod import;
 pub mod log;
 pub mod recording;
 pub mod show;
+pub mod shrink;
 
 /// The code in the README compiles, and what it asserts holds.
 #[cfg(doctest)]

@@ -102,10 +102,7 @@ fn versions_and_documents_are_followed() {
 /// Names and values are masked at the source; what happened is told all the same.
 #[test]
 fn masked_recordings_are_told_alike() {
-    let mask = Mask {
-        names: true,
-        values: true,
-    };
+    let mask = Mask::keyed([7; 16]).names().values();
     let masked = story(&eventful(mask));
     let plain = story(&eventful(Mask::default()));
     assert_eq!(masked.len(), plain.len());

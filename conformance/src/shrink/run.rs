@@ -1,0 +1,589 @@
+//! Runs a case through an engine, as a driver would.
+
+use std::collections::BTreeMap;
+
+use shadow_core::mqtt::{Packet, PacketId, ProtocolVersion, PubAck, PubComp, PubRec, PubRel};
+use shadow_core::mqtt::{Publish, SubAck, UnsubAck};
+use shadow_core::recording::{Input, Recorder, Request, Sink};
+use shadow_core::{Event, Instant, RequestId, ShadowId};
+
+use super::cause::{Asked, Case, Cause, How, Poll, Received, Stage, What};
+use super::lift::{accepts_login, request_id, shadow_id};
+use super::note::{Fields, Matching, note_of_delta};
+
+/// What came of running some of the inputs of a recording: a recording itself.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    text: String,
+    marks: Vec<Mark>,
+    /// Of each cause of the case, whether the engine got it.
+    pub(super) used: Vec<bool>,
+    /// How many inputs there were: causes and ticks, without the start.
+    pub(super) inputs: usize,
+    /// Whether it was given up, as time went on without end.
+    pub(super) endless: bool,
+}
+
+/// Where a line begins, and the step it is of.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    start: usize,
+    step: u32,
+}
+
+/// The step of ticks that the recording does not have.
+const TICK: u32 = u32::MAX;
+
+/// How often time may pass to a deadline of which the recording knows nothing, for each of its
+/// causes, and in any case.
+const TICKS_PER_CAUSE: usize = 16;
+const LEAST_TICKS: usize = 10_000;
+
+impl Run {
+    /// The recording of it. It replays.
+    #[must_use]
+    pub fn recording(&self) -> &str {
+        &self.text
+    }
+
+    /// Its lines behind the header, without line feeds.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.steps().map(|(_, line)| line).skip(1)
+    }
+
+    /// How many inputs there were, with the start.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs + 1
+    }
+
+    /// All lines with their steps.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (u32, &str)> {
+        let ends = self.marks.iter().skip(1).map(|mark| mark.start);
+        let ends = ends.chain([self.text.len()]);
+        self.marks.iter().zip(ends).map(|(mark, end)| {
+            let line = self.text.get(mark.start..end).unwrap_or_default();
+            (mark.step, line.trim_end_matches('\n'))
+        })
+    }
+
+    /// The recorded lines themselves, as if they were a run.
+    pub(super) fn recorded(text: &str, steps: &[u32]) -> Run {
+        let mut run = Run {
+            text: text.to_owned(),
+            ..Run::default()
+        };
+        let mut start = 0;
+        for (line, step) in text.split_inclusive('\n').zip(steps) {
+            run.marks.push(Mark { start, step: *step });
+            start += line.len();
+        }
+        run
+    }
+}
+
+/// What the recorder writes.
+#[derive(Debug, Default)]
+struct Tape {
+    text: String,
+    marks: Vec<Mark>,
+    /// The step of what is written now, and that of the next input.
+    step: u32,
+    next: u32,
+}
+
+impl Sink for Tape {
+    fn line(&mut self, line: &str) {
+        if is_input(line) {
+            self.step = self.next;
+        }
+        self.marks.push(Mark {
+            start: self.text.len(),
+            step: self.step,
+        });
+        self.text.push_str(line);
+    }
+}
+
+/// Whether a line of a recorder is an input.
+pub(super) fn is_input(line: &str) -> bool {
+    let rest = line.strip_prefix("{\"at\":").unwrap_or_default();
+    rest.trim_start_matches(|character: char| character.is_ascii_digit())
+        .starts_with(",\"in\":")
+}
+
+/// Runs a case.
+pub(super) fn run(case: &Case) -> Run {
+    Player::new(case).play(None)
+}
+
+/// Runs a case as it was recorded, and keeps for each cause how late it came.
+pub(super) fn measure(case: &mut Case) -> Run {
+    let mut lateness = Vec::with_capacity(case.causes.len());
+    let run = Player::new(case).play(Some(&mut lateness));
+    for (cause, lateness) in case.causes.iter_mut().zip(lateness) {
+        cause.lateness = lateness;
+    }
+    run
+}
+
+struct Player<'c> {
+    case: &'c Case,
+    version: ProtocolVersion,
+    engine: Recorder<Tape>,
+    buffer: Vec<u8>,
+    /// How many lines of the tape were looked at.
+    read: usize,
+    now: u64,
+    matching: Matching<'c>,
+    /// Where each cause is in the case.
+    index: Vec<Option<u32>>,
+    stage: Stage,
+    link: u32,
+    /// Bytes that go in together, and the step they are of.
+    chunk: Option<(u32, Vec<u8>)>,
+    /// The packet of which only a part has gone in.
+    partial: Option<Partial>,
+    accepted: Option<u64>,
+    requests: BTreeMap<u32, RequestId>,
+    shadows: BTreeMap<u32, ShadowId>,
+    inputs: usize,
+    ticks: usize,
+    endless: bool,
+}
+
+struct Partial {
+    of: u32,
+    bytes: Vec<u8>,
+    given: usize,
+}
+
+impl<'c> Player<'c> {
+    fn new(case: &'c Case) -> Player<'c> {
+        let start = &case.start.1;
+        let engine = Recorder::new(
+            start.config.clone(),
+            start.session.clone(),
+            start.seed,
+            case.from,
+            case.mask,
+            Tape::default(),
+        );
+        let mut index = vec![None; case.ids];
+        for (place, cause) in (0..).zip(&case.causes) {
+            if let Some(index) = index.get_mut(cause.id as usize) {
+                *index = Some(place);
+            }
+        }
+        Player {
+            case,
+            version: start.config.protocol_version,
+            engine,
+            buffer: Vec::new(),
+            read: 2,
+            now: case.from.as_micros(),
+            matching: Matching::new(&case.notes),
+            index,
+            stage: Stage::None,
+            link: 0,
+            chunk: None,
+            partial: None,
+            accepted: None,
+            requests: BTreeMap::new(),
+            shadows: BTreeMap::new(),
+            inputs: 0,
+            ticks: 0,
+            endless: false,
+        }
+    }
+
+    fn play(mut self, mut lateness: Option<&mut Vec<u64>>) -> Run {
+        let mut used = Vec::with_capacity(self.case.causes.len());
+        let mut due = self.case.from.as_micros();
+        for cause in &self.case.causes {
+            due = due.saturating_add(cause.delay);
+            if !(cause.joined && self.chunk.is_some()) {
+                self.flush();
+                self.poll(cause.polls.as_deref());
+                if lateness.is_none() {
+                    self.wait(due.saturating_sub(cause.lateness), cause.polls.is_some());
+                }
+                self.now = self.now.max(due);
+            }
+            if let Some(lateness) = &mut lateness {
+                let deadline = self.engine.poll_deadline();
+                let late = deadline.map(|deadline| due.saturating_sub(deadline.at.as_micros()));
+                lateness.push(late.unwrap_or(0));
+            }
+            let fed = self.feed(cause);
+            self.inputs += usize::from(fed);
+            used.push(fed);
+            if self.endless {
+                break;
+            }
+        }
+        self.flush();
+        self.poll(None);
+        used.resize(self.case.causes.len(), false);
+        let tape = self.engine.sink_mut().map(std::mem::take);
+        let tape = tape.unwrap_or_default();
+        Run {
+            text: tape.text,
+            marks: tape.marks,
+            used,
+            inputs: self.inputs + self.ticks,
+            endless: self.endless,
+        }
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::from_micros(self.now)
+    }
+
+    /// Ticks at every deadline before `until`.
+    fn wait(&mut self, until: u64, pending: bool) {
+        let mut last = None;
+        while let Some(deadline) = self.engine.poll_deadline() {
+            let at = deadline.at.as_micros();
+            if at >= until || last == Some(deadline) {
+                return;
+            }
+            if self.ticks >= LEAST_TICKS.max(self.case.causes.len() * TICKS_PER_CAUSE) {
+                self.endless = true;
+                return;
+            }
+            last = Some(deadline);
+            self.ticks += 1;
+            self.now = self.now.max(at);
+            self.apply(TICK, &Input::Tick);
+            if pending {
+                while self.transmit() {}
+            } else {
+                self.poll(None);
+            }
+        }
+    }
+
+    /// Polls what was polled, or everything.
+    fn poll(&mut self, polls: Option<&[Poll]>) {
+        match polls {
+            Some(polls) => {
+                for poll in polls {
+                    match poll {
+                        Poll::Transmit => drop(self.transmit()),
+                        Poll::Event => drop(self.event()),
+                    }
+                }
+            }
+            None => loop {
+                while self.transmit() {}
+                while self.event() {}
+                if !self.engine.has_output() {
+                    return;
+                }
+            },
+        }
+    }
+
+    fn transmit(&mut self) -> bool {
+        self.buffer.clear();
+        let now = self.instant();
+        let polled = self.engine.poll_transmit(now, &mut self.buffer).is_some();
+        self.read_tape();
+        polled
+    }
+
+    fn event(&mut self) -> bool {
+        let Some(event) = self.engine.poll_event() else {
+            return false;
+        };
+        self.read_tape();
+        if let Event::Delta(delta) = &event {
+            let step = self.step();
+            self.matching.push(step, note_of_delta(delta));
+        }
+        true
+    }
+
+    /// The step that outputs are of.
+    fn step(&mut self) -> Option<u32> {
+        let step = self.engine.sink_mut().map(|tape| tape.step);
+        step.filter(|step| *step != TICK)
+    }
+
+    fn apply(&mut self, step: u32, input: &Input) {
+        if let Some(tape) = self.engine.sink_mut() {
+            tape.next = step;
+        }
+        let now = self.instant();
+        input.apply(now, &mut self.engine);
+        self.read_tape();
+    }
+
+    /// Takes note of what the tape has got.
+    fn read_tape(&mut self) {
+        let Some(tape) = self.engine.sink_mut() else {
+            return;
+        };
+        let new = tape.marks.get(self.read..).unwrap_or_default();
+        self.read = tape.marks.len();
+        for mark in new {
+            let line = tape.text.get(mark.start..).unwrap_or_default();
+            let line = line.split('\n').next().unwrap_or_default();
+            // Events need not be read: they are had as what they are.
+            let Some(fields) = (!is_input(line) && !line.contains(",\"out\":\"event\","))
+                .then(|| Fields::read(line))
+                .flatten()
+            else {
+                continue;
+            };
+            match &*fields.out {
+                "accepted" => {
+                    self.accepted = fields.request.or(fields.shadow.map(u64::from));
+                }
+                "connect" => self.stage = Stage::Asked,
+                "close" => {
+                    self.stage = Stage::None;
+                    self.partial = None;
+                }
+                _ => {}
+            }
+            if let Some(mut note) = fields.note() {
+                note.link = self.link;
+                let step = Some(mark.step).filter(|step| *step != TICK);
+                self.matching.push(step, note);
+            }
+        }
+    }
+
+    /// Gives the bytes that go in together.
+    fn flush(&mut self) {
+        if let Some((step, bytes)) = self.chunk.take() {
+            self.apply(step, &Input::Bytes(bytes));
+        }
+    }
+
+    /// Gives a cause to the engine, unless there is no longer what it refers to.
+    fn feed(&mut self, cause: &Cause) -> bool {
+        let step = cause.step;
+        match &*cause.what {
+            What::Plain(input) => self.apply(step, input),
+            What::Connected { asked } => {
+                if *asked {
+                    if self.stage != Stage::Asked {
+                        return false;
+                    }
+                    self.stage = Stage::Up;
+                    self.link += 1;
+                }
+                self.apply(step, &Input::Connected);
+            }
+            What::Disconnected { failure, stage } => {
+                let fits = match stage {
+                    Stage::None => true,
+                    Stage::Asked => self.stage == Stage::Asked,
+                    Stage::Up | Stage::LoggedIn => self.stage >= Stage::Up,
+                };
+                if !fits {
+                    return false;
+                }
+                self.stage = Stage::None;
+                self.partial = None;
+                self.apply(step, &Input::Disconnected(failure.clone()));
+            }
+            What::Packet(packet) => {
+                let whole = match self.partial.take() {
+                    Some(partial) if partial.of == cause.id => {
+                        let rest = partial.bytes.get(partial.given..).unwrap_or_default();
+                        self.give(step, rest);
+                        if accepts_login(&partial.bytes) {
+                            self.stage = self.stage.max(Stage::LoggedIn);
+                        }
+                        return true;
+                    }
+                    _ => self.encode(packet),
+                };
+                let Some(bytes) = whole else {
+                    return false;
+                };
+                self.give(step, &bytes);
+                if accepts_login(&bytes) && self.stage == Stage::Up {
+                    self.stage = Stage::LoggedIn;
+                }
+            }
+            What::Head { of, length } => return self.feed_head(step, *of, *length),
+            What::Raw { bytes, stage } => {
+                if self.stage < *stage {
+                    return false;
+                }
+                self.give(step, bytes);
+            }
+            What::Request(asked) => {
+                let Some(request) = self.request(asked) else {
+                    return false;
+                };
+                self.accepted = None;
+                self.apply(step, &Input::Request(request));
+                if let Some(number) = self.accepted.take() {
+                    if let Request::Attach(_) = asked.request {
+                        let shadow = u32::try_from(number).ok().and_then(shadow_id);
+                        self.shadows.extend(shadow.map(|shadow| (cause.id, shadow)));
+                    } else {
+                        let request = request_id(number);
+                        self.requests
+                            .extend(request.map(|request| (cause.id, request)));
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn give(&mut self, step: u32, bytes: &[u8]) {
+        let (_, chunk) = self.chunk.get_or_insert_with(|| (step, Vec::new()));
+        chunk.extend_from_slice(bytes);
+    }
+
+    /// Gives the beginning of a packet, if the packet is to come.
+    fn feed_head(&mut self, step: u32, of: u32, length: usize) -> bool {
+        if self.partial.as_ref().is_none_or(|partial| partial.of != of) {
+            let place = self.index.get(of as usize).copied().flatten();
+            let cause = place.and_then(|place| self.case.causes.get(place as usize));
+            let Some(What::Packet(packet)) = cause.map(|cause| &*cause.what) else {
+                return false;
+            };
+            let Some(bytes) = self.encode(packet) else {
+                return false;
+            };
+            self.partial = Some(Partial {
+                of,
+                bytes,
+                given: 0,
+            });
+        }
+        let Some(mut partial) = self.partial.take() else {
+            return false;
+        };
+        // It may have become shorter, and must not be complete.
+        let end = length.min(partial.bytes.len().saturating_sub(1));
+        let given = partial.given;
+        partial.given = end.max(given);
+        if let Some(bytes) = partial.bytes.get(given..end).filter(|new| !new.is_empty()) {
+            self.give(step, bytes);
+        }
+        let any = partial.given > given;
+        if partial.given > 0 {
+            self.partial = Some(partial);
+        }
+        any
+    }
+
+    /// A packet as the peer would send it now; `None` if it would not.
+    fn encode(&mut self, packet: &Received) -> Option<Vec<u8>> {
+        if self.stage < packet.stage {
+            return None;
+        }
+        if let Some(subscription) = packet.subscription
+            && !self.matching.has_met(subscription)
+        {
+            return None;
+        }
+        let Some(answer) = &packet.answer else {
+            return Some(packet.bytes.clone());
+        };
+        let link = self.link;
+        let note = self.matching.find(answer.to)?;
+        match &answer.how {
+            How::Link => (note.link == link).then(|| packet.bytes.clone()),
+            How::Id if note.link != link => None,
+            How::Id => with_id(&packet.bytes, note.id?, self.version),
+            How::Token(old) => with_token(&packet.bytes, old, note.token.as_ref()?, self.version),
+        }
+    }
+
+    /// A request with the ids of now; `None` if there is no longer what it is about.
+    fn request(&mut self, asked: &Asked) -> Option<Request> {
+        let mut request = asked.request.clone();
+        if let Some(attach) = asked.shadow {
+            let now = *self.shadows.get(&attach)?;
+            match &mut request {
+                Request::Get(shadow)
+                | Request::Detach(shadow)
+                | Request::Update { shadow, .. }
+                | Request::Report { shadow, .. }
+                | Request::SetNextToken { shadow, .. } => *shadow = now,
+                Request::Accept(delta)
+                | Request::AcceptAs { delta, .. }
+                | Request::Reject { delta, .. } => delta.shadow = now,
+                _ => {}
+            }
+        }
+        if let Some(about) = asked.about {
+            let now = *self.requests.get(&about)?;
+            if let Request::Cancel(request) | Request::SetTimeout { request, .. } = &mut request {
+                *request = now;
+            }
+        }
+        if let Some(told) = asked.told {
+            let now = self.matching.find(told.note)?.delta.as_ref()?;
+            if let Request::Accept(delta)
+            | Request::AcceptAs { delta, .. }
+            | Request::Reject { delta, .. } = &mut request
+            {
+                if told.whole {
+                    delta.state = now.state.clone();
+                }
+                delta.origin = now.origin;
+                delta.version = now.version;
+                delta.redelivered = now.redelivered;
+            }
+        }
+        Some(request)
+    }
+}
+
+/// An acknowledgement with another identifier.
+fn with_id(bytes: &[u8], id: u16, version: ProtocolVersion) -> Option<Vec<u8>> {
+    let packet_id = PacketId::new(id)?;
+    let packet = match Packet::decode(bytes, version).ok()? {
+        Packet::SubAck(packet) => Packet::SubAck(SubAck { packet_id, ..packet }),
+        Packet::UnsubAck(_) => Packet::UnsubAck(UnsubAck { packet_id }),
+        Packet::PubAck(_) => Packet::PubAck(PubAck { packet_id }),
+        Packet::PubRec(_) => Packet::PubRec(PubRec { packet_id }),
+        Packet::PubRel(packet) => Packet::PubRel(PubRel { packet_id, ..packet }),
+        Packet::PubComp(_) => Packet::PubComp(PubComp { packet_id }),
+        _ => return Some(bytes.to_vec()),
+    };
+    let mut out = Vec::with_capacity(bytes.len());
+    packet.encode(version, &mut out).ok()?;
+    Some(out)
+}
+
+/// A reply with another client token, and not a byte of it changed otherwise.
+fn with_token(bytes: &[u8], old: &str, new: &str, version: ProtocolVersion) -> Option<Vec<u8>> {
+    if old == new {
+        return Some(bytes.to_vec());
+    }
+    let Packet::Publish(publish) = Packet::decode(bytes, version).ok()? else {
+        return None;
+    };
+    let text = std::str::from_utf8(publish.payload).ok()?;
+    let old = serde_json::to_string(old).ok()?;
+    let new = serde_json::to_string(new).ok()?;
+    let key = text.find("\"clientToken\"")?;
+    let (before, rest) = text.split_at(key);
+    // Behind the key: a value before it may be the same text.
+    if !rest.contains(&old) {
+        return None;
+    }
+    let payload = format!("{before}{}", rest.replacen(&old, &new, 1));
+    with_payload(&publish, payload.as_bytes())
+}
+
+/// A message with another payload.
+pub(super) fn with_payload(publish: &Publish<'_>, payload: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(payload.len() + publish.topic.len() + 16);
+    let publish = Publish { payload, ..*publish };
+    publish.encode(&mut out).ok()?;
+    Some(out)
+}
