@@ -68,7 +68,10 @@ pub(super) enum What {
         length: usize,
     },
     /// Bytes that are no packet.
-    Raw { bytes: Vec<u8>, stage: Stage },
+    Raw {
+        bytes: Vec<u8>,
+        stage: Stage,
+    },
     Request(Asked),
 }
 

@@ -74,6 +74,13 @@ impl Difference {
         }
     }
 
+    /// The step has another number now.
+    pub(super) fn renumber(&mut self, steps: &[(u32, u32)]) {
+        if let Some((_, new)) = steps.iter().find(|(old, _)| *old == self.step) {
+            self.step = *new;
+        }
+    }
+
     /// Whether an output is as this side's in what matters.
     fn is_like(&self, output: &Output, side: Side) -> bool {
         let (of, value): (_, fn(&Field) -> &Option<Value>) = match side {

@@ -243,7 +243,9 @@ impl Lifter {
     /// What a packet answers, as far as it can be told.
     fn answer(&self, packet: &Packet<'_>) -> Option<Answer> {
         let latest = |kinds: &[&'static str], id: u16| {
-            let notes = kinds.iter().filter_map(|kind| self.latest.get(&(*kind, id)));
+            let notes = kinds
+                .iter()
+                .filter_map(|kind| self.latest.get(&(*kind, id)));
             notes.max().copied()
         };
         let (to, how) = match packet {

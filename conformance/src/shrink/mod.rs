@@ -21,7 +21,7 @@
 //!
 //! let condition: Condition = "refused".parse()?;
 //! let shrunk = shrink_to(&recording, &condition, &Options::default(), |_| {})?;
-//! assert_eq!((shrunk.before, shrunk.after), (32, 2));
+//! assert_eq!((shrunk.before, shrunk.after), (31, 1));
 //! assert!(shrunk.recording.contains(r#""topic":"a/#""#));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -42,8 +42,8 @@
 //! one of its kind.
 //!
 //! A run polls everything after each input, unless the recording did not, and ticks at each deadline,
-//! unless the recording came later. A tick at a deadline is time that passes, rather than an input: it
-//! goes when the time goes. Inputs keep their distance in time until it is found to be needless.
+//! unless the recording came later. Inputs keep their distance in time until it is found to be
+//! needless. A connection waits until the engine asks for it: how long that takes is random.
 //!
 //! Then the rest is made plainer: one packet in one piece of bytes, everything polled, time as short
 //! as can be, documents with fewer members, smaller numbers and shorter texts, no stored session, the
@@ -76,6 +76,9 @@ pub use run::Run;
 pub use search::Progress;
 pub use source::{MAX_RECORDING, Recording};
 
+use std::cell::RefCell;
+
+use cause::Case;
 use search::Search;
 
 /// How hard to try.
@@ -101,9 +104,9 @@ impl Default for Options {
 pub struct Shrunk {
     /// The smallest recording found that fails. It replays, and diverges only if that is the failure.
     pub recording: String,
-    /// How many inputs there were, with the start. Each packet of the peer counts as one.
+    /// How many inputs there were behind the start. Each packet of the peer counts as one.
     pub before: usize,
-    /// How many there are, with the start and the ticks at deadlines.
+    /// How many there are, ticks included.
     pub after: usize,
     /// How many times inputs were run.
     pub runs: u64,
@@ -124,13 +127,15 @@ pub fn shrink_to(
 ) -> Result<Shrunk, ShrinkError> {
     let lifted = lift::lift(recording)?;
     let bound = condition.bind(recording, &lifted)?;
+    let bound = RefCell::new(bound);
     let (mut shrunk, run) = search(
         lifted.case,
         options,
-        &mut |run: &Run| bound.holds(run),
+        &mut |run: &Run| bound.borrow().holds(run),
+        &mut |steps| bound.borrow_mut().renumber(steps),
         &mut progress,
     )?;
-    shrunk.recording = bound.recording(&run);
+    shrunk.recording = bound.borrow().recording(&run);
     Ok(shrunk)
 }
 
@@ -147,22 +152,25 @@ pub fn shrink(
     mut progress: impl FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
     let lifted = lift::lift(recording)?;
-    let (mut shrunk, run) = search(lifted.case, options, &mut fails, &mut progress)?;
+    let (mut shrunk, run) = search(lifted.case, options, &mut fails, &mut |_| {}, &mut progress)?;
     run.recording().clone_into(&mut shrunk.recording);
     Ok(shrunk)
 }
 
+/// Searches; and as the ticks of the result are inputs that can go, searches on from there. The steps
+/// of the result, old and new, are told to `renumber`.
 fn search(
-    mut case: cause::Case,
+    mut case: Case,
     options: &Options,
     fails: &mut dyn FnMut(&Run) -> bool,
+    renumber: &mut dyn FnMut(&[(u32, u32)]),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Shrunk, Run), ShrinkError> {
     let run = run::measure(&mut case);
     if !fails(&run) {
         return Err(ShrinkError::Gone);
     }
-    let before = case.causes.len() + 1;
+    let before = case.causes.len();
     let mut search = Search {
         case,
         run,
@@ -172,7 +180,29 @@ fn search(
         fails,
         progress,
     };
-    search.reduce(options.keep_start);
+    let mut least = usize::MAX;
+    loop {
+        search.reduce(options.keep_start);
+        if search.stopped || search.run.ticks == 0 || search.run.inputs() >= least {
+            break;
+        }
+        least = search.run.inputs();
+        let found = Recording::of_text("shrunk", search.run.recording())?;
+        let lifted = lift::lift(&found)?;
+        let old = search.run.steps().map(|(step, _)| step);
+        let steps: Vec<(u32, u32)> = old.zip(lifted.steps).collect();
+        let mut case = lifted.case;
+        let run = run::measure(&mut case);
+        let inputs = search.run.inputs();
+        renumber(&steps);
+        search.runs += 1;
+        if run.inputs() > inputs || !(search.fails)(&run) {
+            let back: Vec<(u32, u32)> = steps.iter().map(|(old, new)| (*new, *old)).collect();
+            renumber(&back);
+            break;
+        }
+        (search.case, search.run) = (case, run);
+    }
     let shrunk = Shrunk {
         recording: String::new(),
         before,

@@ -206,7 +206,12 @@ impl<'n> Matching<'n> {
         let entries = &self.notes.entries;
         let first = entries.partition_point(|entry| entry.0 < step);
         let mut other = None;
-        for (index, entry) in entries.iter().enumerate().skip(first).take(MAXIMUM_COMPARED) {
+        for (index, entry) in entries
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take(MAXIMUM_COMPARED)
+        {
             if entry.0 != step {
                 break;
             }

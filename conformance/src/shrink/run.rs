@@ -19,7 +19,9 @@ pub struct Run {
     /// Of each cause of the case, whether the engine got it.
     pub(super) used: Vec<bool>,
     /// How many inputs there were: causes and ticks, without the start.
-    pub(super) inputs: usize,
+    inputs: usize,
+    /// How many of them are ticks that the case does not have.
+    pub(super) ticks: usize,
     /// Whether it was given up, as time went on without end.
     pub(super) endless: bool,
 }
@@ -39,6 +41,9 @@ const TICK: u32 = u32::MAX;
 const TICKS_PER_CAUSE: usize = 16;
 const LEAST_TICKS: usize = 10_000;
 
+/// How many deadlines may go by until a connection is asked for.
+const TICKS_PER_CONNECT: usize = 64;
+
 impl Run {
     /// The recording of it. It replays.
     #[must_use]
@@ -51,10 +56,10 @@ impl Run {
         self.steps().map(|(_, line)| line).skip(1)
     }
 
-    /// How many inputs there were, with the start.
+    /// How many inputs there were behind the start. Each packet of the peer counts as one.
     #[must_use]
     pub fn inputs(&self) -> usize {
-        self.inputs + 1
+        self.inputs
     }
 
     /// All lines with their steps.
@@ -134,14 +139,16 @@ struct Player<'c> {
     buffer: Vec<u8>,
     /// How many lines of the tape were looked at.
     read: usize,
+    /// When the engine last got something, and when it gets the next.
     now: u64,
+    due: u64,
     matching: Matching<'c>,
     /// Where each cause is in the case.
     index: Vec<Option<u32>>,
     stage: Stage,
     link: u32,
-    /// Bytes that go in together, and the step they are of.
-    chunk: Option<(u32, Vec<u8>)>,
+    /// Bytes that go in together, the step that they are of, and when.
+    chunk: Option<(u32, u64, Vec<u8>)>,
     /// The packet of which only a part has gone in.
     partial: Option<Partial>,
     accepted: Option<u64>,
@@ -182,6 +189,7 @@ impl<'c> Player<'c> {
             buffer: Vec::new(),
             read: 2,
             now: case.from.as_micros(),
+            due: case.from.as_micros(),
             matching: Matching::new(&case.notes),
             index,
             stage: Stage::None,
@@ -199,21 +207,20 @@ impl<'c> Player<'c> {
 
     fn play(mut self, mut lateness: Option<&mut Vec<u64>>) -> Run {
         let mut used = Vec::with_capacity(self.case.causes.len());
-        let mut due = self.case.from.as_micros();
         for cause in &self.case.causes {
-            due = due.saturating_add(cause.delay);
+            self.due = self.due.saturating_add(cause.delay);
             if !(cause.joined && self.chunk.is_some()) {
                 self.flush();
                 self.poll(cause.polls.as_deref());
                 if lateness.is_none() {
-                    self.wait(due.saturating_sub(cause.lateness), cause.polls.is_some());
+                    let until = self.due.saturating_sub(cause.lateness);
+                    self.wait(cause.polls.is_some(), |_, at| at < until);
                 }
-                self.now = self.now.max(due);
             }
             if let Some(lateness) = &mut lateness {
                 let deadline = self.engine.poll_deadline();
-                let late = deadline.map(|deadline| due.saturating_sub(deadline.at.as_micros()));
-                lateness.push(late.unwrap_or(0));
+                let late = deadline.map(|deadline| deadline.at.as_micros());
+                lateness.push(late.map_or(0, |at| self.due.saturating_sub(at)));
             }
             let fed = self.feed(cause);
             self.inputs += usize::from(fed);
@@ -232,6 +239,7 @@ impl<'c> Player<'c> {
             marks: tape.marks,
             used,
             inputs: self.inputs + self.ticks,
+            ticks: self.ticks,
             endless: self.endless,
         }
     }
@@ -240,12 +248,12 @@ impl<'c> Player<'c> {
         Instant::from_micros(self.now)
     }
 
-    /// Ticks at every deadline before `until`.
-    fn wait(&mut self, until: u64, pending: bool) {
+    /// Ticks at the next deadlines, as long as that is wanted.
+    fn wait(&mut self, pending: bool, wanted: impl Fn(&Self, u64) -> bool) {
         let mut last = None;
         while let Some(deadline) = self.engine.poll_deadline() {
             let at = deadline.at.as_micros();
-            if at >= until || last == Some(deadline) {
+            if !wanted(self, at) || last == Some(deadline) {
                 return;
             }
             if self.ticks >= LEAST_TICKS.max(self.case.causes.len() * TICKS_PER_CAUSE) {
@@ -254,13 +262,24 @@ impl<'c> Player<'c> {
             }
             last = Some(deadline);
             self.ticks += 1;
-            self.now = self.now.max(at);
-            self.apply(TICK, &Input::Tick);
+            self.apply(TICK, at, &Input::Tick);
             if pending {
                 while self.transmit() {}
             } else {
                 self.poll(None);
             }
+        }
+    }
+
+    /// Lets time pass until the engine asks for a connection, if it is to do so. What follows, follows
+    /// later.
+    fn wait_for_connect(&mut self) {
+        if self.stage == Stage::None {
+            let limit = self.ticks + TICKS_PER_CONNECT;
+            self.wait(false, |this, _| {
+                this.stage == Stage::None && this.ticks < limit
+            });
+            self.due = self.due.max(self.now);
         }
     }
 
@@ -311,7 +330,8 @@ impl<'c> Player<'c> {
         step.filter(|step| *step != TICK)
     }
 
-    fn apply(&mut self, step: u32, input: &Input) {
+    fn apply(&mut self, step: u32, at: u64, input: &Input) {
+        self.now = self.now.max(at);
         if let Some(tape) = self.engine.sink_mut() {
             tape.next = step;
         }
@@ -358,8 +378,8 @@ impl<'c> Player<'c> {
 
     /// Gives the bytes that go in together.
     fn flush(&mut self) {
-        if let Some((step, bytes)) = self.chunk.take() {
-            self.apply(step, &Input::Bytes(bytes));
+        if let Some((step, at, bytes)) = self.chunk.take() {
+            self.apply(step, at, &Input::Bytes(bytes));
         }
     }
 
@@ -367,18 +387,22 @@ impl<'c> Player<'c> {
     fn feed(&mut self, cause: &Cause) -> bool {
         let step = cause.step;
         match &*cause.what {
-            What::Plain(input) => self.apply(step, input),
+            What::Plain(input) => self.apply(step, self.due, input),
             What::Connected { asked } => {
                 if *asked {
+                    self.wait_for_connect();
                     if self.stage != Stage::Asked {
                         return false;
                     }
                     self.stage = Stage::Up;
                     self.link += 1;
                 }
-                self.apply(step, &Input::Connected);
+                self.apply(step, self.due, &Input::Connected);
             }
             What::Disconnected { failure, stage } => {
+                if *stage == Stage::Asked {
+                    self.wait_for_connect();
+                }
                 let fits = match stage {
                     Stage::None => true,
                     Stage::Asked => self.stage == Stage::Asked,
@@ -389,7 +413,7 @@ impl<'c> Player<'c> {
                 }
                 self.stage = Stage::None;
                 self.partial = None;
-                self.apply(step, &Input::Disconnected(failure.clone()));
+                self.apply(step, self.due, &Input::Disconnected(failure.clone()));
             }
             What::Packet(packet) => {
                 let whole = match self.partial.take() {
@@ -423,7 +447,7 @@ impl<'c> Player<'c> {
                     return false;
                 };
                 self.accepted = None;
-                self.apply(step, &Input::Request(request));
+                self.apply(step, self.due, &Input::Request(request));
                 if let Some(number) = self.accepted.take() {
                     if let Request::Attach(_) = asked.request {
                         let shadow = u32::try_from(number).ok().and_then(shadow_id);
@@ -440,7 +464,8 @@ impl<'c> Player<'c> {
     }
 
     fn give(&mut self, step: u32, bytes: &[u8]) {
-        let (_, chunk) = self.chunk.get_or_insert_with(|| (step, Vec::new()));
+        let due = self.due;
+        let (_, _, chunk) = self.chunk.get_or_insert_with(|| (step, due, Vec::new()));
         chunk.extend_from_slice(bytes);
     }
 
@@ -546,11 +571,17 @@ impl<'c> Player<'c> {
 fn with_id(bytes: &[u8], id: u16, version: ProtocolVersion) -> Option<Vec<u8>> {
     let packet_id = PacketId::new(id)?;
     let packet = match Packet::decode(bytes, version).ok()? {
-        Packet::SubAck(packet) => Packet::SubAck(SubAck { packet_id, ..packet }),
+        Packet::SubAck(packet) => Packet::SubAck(SubAck {
+            packet_id,
+            ..packet
+        }),
         Packet::UnsubAck(_) => Packet::UnsubAck(UnsubAck { packet_id }),
         Packet::PubAck(_) => Packet::PubAck(PubAck { packet_id }),
         Packet::PubRec(_) => Packet::PubRec(PubRec { packet_id }),
-        Packet::PubRel(packet) => Packet::PubRel(PubRel { packet_id, ..packet }),
+        Packet::PubRel(packet) => Packet::PubRel(PubRel {
+            packet_id,
+            ..packet
+        }),
         Packet::PubComp(_) => Packet::PubComp(PubComp { packet_id }),
         _ => return Some(bytes.to_vec()),
     };
@@ -583,7 +614,10 @@ fn with_token(bytes: &[u8], old: &str, new: &str, version: ProtocolVersion) -> O
 /// A message with another payload.
 pub(super) fn with_payload(publish: &Publish<'_>, payload: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(payload.len() + publish.topic.len() + 16);
-    let publish = Publish { payload, ..*publish };
+    let publish = Publish {
+        payload,
+        ..*publish
+    };
     publish.encode(&mut out).ok()?;
     Some(out)
 }

@@ -11,7 +11,7 @@ use super::run::{Run, run};
 pub struct Progress {
     /// How many times inputs were run.
     pub runs: u64,
-    /// How many inputs are left, with the start.
+    /// How many inputs are left behind the start.
     pub inputs: usize,
 }
 
@@ -68,7 +68,7 @@ impl Search<'_> {
         }
         self.runs += 1;
         let run = run(candidate);
-        let fails = !run.endless && run.inputs <= self.run.inputs && (self.fails)(&run);
+        let fails = !run.endless && run.inputs() <= self.run.inputs() && (self.fails)(&run);
         if self.runs.is_multiple_of(16) {
             self.report();
         }

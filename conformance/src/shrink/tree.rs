@@ -123,7 +123,8 @@ impl Tree {
                 }
             }
             Tree::Leaf(text) => {
-                let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+                let is_number =
+                    text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
                 if is_number && text != "0" {
                     add(Edit::Number("0"));
                     if text != "1" {

@@ -36,7 +36,9 @@ impl<'r> Context<'r> {
                 .map(|place| place + 1),
             Node::Text(text) => self.first(from, |line| line.contains(text.as_str())),
             Node::Output(pattern) => self.first(from, |line| pattern.matches(line)),
-            Node::Count(pattern, comparison, number) => self.count(pattern, *comparison, *number, from),
+            Node::Count(pattern, comparison, number) => {
+                self.count(pattern, *comparison, *number, from)
+            }
             Node::Unended => self.is_unended(from).then_some(end),
             Node::Unsynchronized => self.is_unsynchronized(from).then_some(end),
             Node::Not(inner) => match self.behind(inner, from) {
@@ -125,7 +127,9 @@ impl<'r> Context<'r> {
     fn is_unsynchronized(&self, from: usize) -> bool {
         let mut ready = false;
         for (_, line) in self.outputs(from) {
-            if line.contains(",\"event\":\"Connected\"") || line.contains(",\"event\":\"Disconnected\"") {
+            if line.contains(",\"event\":\"Connected\"")
+                || line.contains(",\"event\":\"Disconnected\"")
+            {
                 ready = false;
             } else if line.contains(",\"event\":\"Ready\"") {
                 ready = true;
@@ -143,7 +147,12 @@ impl Pattern {
             "outcome" => ("event", "outcome"),
             kind => (kind, kind),
         };
-        if !line.contains(out) || self.name.as_ref().is_some_and(|name| !line.contains(name.as_str())) {
+        if !line.contains(out)
+            || self
+                .name
+                .as_ref()
+                .is_some_and(|name| !line.contains(name.as_str()))
+        {
             return false;
         }
         let texts = self.clauses.iter().all(|clause| match clause {
@@ -199,7 +208,9 @@ fn compare(value: &Value, comparison: Comparison, other: &Value) -> bool {
         Comparison::More => order() == Some(Ordering::Greater),
         Comparison::AtLeast => order().is_some_and(Ordering::is_ge),
         Comparison::Contains => {
-            let needle = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+            let needle = other
+                .as_str()
+                .map_or_else(|| other.to_string(), str::to_owned);
             match value {
                 Value::String(text) => text.contains(&needle),
                 value => value.to_string().contains(&needle),

@@ -164,9 +164,19 @@ impl Bound<'_> {
         evaluate::holds(&self.condition.0, run, self.difference.as_ref())
     }
 
+    /// The steps of the recording have other numbers now: each old one with its new one.
+    pub(super) fn renumber(&mut self, steps: &[(u32, u32)]) {
+        if let Some(difference) = &mut self.difference {
+            difference.renumber(steps);
+        }
+    }
+
     /// The recording of a run. If it is the divergence that counts, it diverges.
     pub(super) fn recording(&self, run: &Run) -> String {
-        let planted = self.difference.as_ref().and_then(|difference| difference.plant(run));
+        let planted = self
+            .difference
+            .as_ref()
+            .and_then(|difference| difference.plant(run));
         planted.unwrap_or_else(|| run.recording().to_owned())
     }
 }

@@ -104,8 +104,9 @@ impl<'t> Parser<'t> {
     /// The word that comes next, which is not taken.
     fn word(&mut self) -> &'t str {
         let rest = self.peek();
-        let end = rest
-            .find(|character: char| !character.is_alphanumeric() && !matches!(character, '_' | '-'));
+        let end = rest.find(|character: char| {
+            !character.is_alphanumeric() && !matches!(character, '_' | '-')
+        });
         rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
     }
 
