@@ -29,8 +29,29 @@ pub(super) fn simpler(what: &What, way: usize, version: ProtocolVersion) -> Simp
     }
 }
 
-/// What of a reply tells what it answers, and how: it is no part of the document.
-const ENVELOPE: [&str; 3] = ["clientToken", "type", "result"];
+/// What of a shadow message is no part of its document: without it, it would be none of the cloud's.
+const ENVELOPE: [&[&str]; 5] = [
+    &["clientToken"],
+    &["type"],
+    &["result"],
+    &["payload", "version"],
+    &["payload", "state"],
+];
+
+/// Whether two shadow messages differ in their documents alone.
+fn is_alike(one: &mut Tree, other: &mut Tree) -> bool {
+    ENVELOPE.iter().all(|path| {
+        let [one, other] = [&mut *one, &mut *other].map(|tree| {
+            path.iter()
+                .try_fold(tree, |tree, name| tree.member_mut(name))
+        });
+        match (one, other) {
+            // Of this, what is in it may change.
+            (Some(Tree::Object(_)), Some(Tree::Object(_))) => true,
+            (one, other) => one == other,
+        }
+    })
+}
 
 fn simpler_packet(packet: &Received, way: usize, version: ProtocolVersion) -> Simpler {
     let Ok(Packet::Publish(publish)) = Packet::decode(&packet.bytes, version) else {
@@ -45,11 +66,8 @@ fn simpler_packet(packet: &Received, way: usize, version: ProtocolVersion) -> Si
         return Simpler::No;
     };
     let mut simpler = tree.simplified(simplification);
-    let mut whole = tree.clone();
-    for key in ENVELOPE {
-        if whole.member_mut(key) != simpler.member_mut(key) {
-            return Simpler::Impossible;
-        }
+    if !is_alike(&mut tree.clone(), &mut simpler) {
+        return Simpler::Impossible;
     }
     match with_payload(&publish, simpler.to_string().as_bytes()) {
         Some(bytes) => Simpler::What(What::Packet(Received {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::run::Run;
+use super::tree::Tree;
 use crate::recording::Divergence;
 
 /// In what the engine differs from the recorded one, in response to which input.
@@ -131,7 +132,7 @@ impl Difference {
                 text.push('\n');
             }
             if is_place && let Some(expected) = &self.expected {
-                text.push_str(&at_time_of(&expected.line, line));
+                text.push_str(&self.expected_instead(expected, line));
                 text.push('\n');
             }
         }
@@ -145,26 +146,63 @@ enum Side {
     Found,
 }
 
-/// A line with the time of another one, and what is due as long after it.
-fn at_time_of(line: &str, other: &str) -> String {
-    let time = |line: &str| {
-        let rest = line.strip_prefix("{\"at\":")?;
-        let end = rest.find(|character: char| !character.is_ascii_digit())?;
-        rest.get(..end)?.parse::<u64>().ok()
-    };
-    let (Some(old), Some(new)) = (time(line), time(other)) else {
-        return line.to_owned();
-    };
-    let moved = line.replacen(&format!("{{\"at\":{old},"), &format!("{{\"at\":{new},"), 1);
-    let due = serde_json::from_str::<Value>(line).ok();
-    let due = due.and_then(|value| value.get("due")?.as_u64());
-    match due {
-        Some(due) if line.contains("\"out\":\"deadline\"") => {
-            let later = new.saturating_add(due.saturating_sub(old));
-            moved.replacen(&format!("\"due\":{due}"), &format!("\"due\":{later}"), 1)
+impl Difference {
+    /// What the recorded engine would have given in the place of this line, as far as is known: in
+    /// what differs, what it gave.
+    fn expected_instead(&self, expected: &Output, line: &str) -> String {
+        let (Some(mut old), Some(new)) = (Tree::parse(&expected.line), Tree::parse(line)) else {
+            return expected.line.clone();
+        };
+        let due = expected.value.get("due").and_then(Value::as_u64);
+        let at = serde_json::from_str::<Value>(line)
+            .ok()
+            .and_then(|line| line.get("at")?.as_u64())
+            .unwrap_or(0);
+        if let Some(place) = old.member_mut("at") {
+            *place = Tree::Leaf(at.to_string());
         }
-        _ => moved,
+        if let (Some(due), Some(place)) = (due, old.member_mut("due")) {
+            *place = Tree::Leaf(at.saturating_add(due).to_string());
+        }
+        if !self.fields.is_empty() {
+            self.take_alike(&mut old, &new, "");
+        }
+        old.to_string()
     }
+
+    /// Takes all that is no difference from the new line.
+    fn take_alike(&self, old: &mut Tree, new: &Tree, path: &str) {
+        if self.fields.iter().any(|field| field.path == path) {
+            return;
+        }
+        match (old, new) {
+            (Tree::Object(old), Tree::Object(new)) => {
+                // What is in one alone is a difference, or has come since.
+                old.retain(|(key, _)| {
+                    let path = format!("{path}/{}", escape(&unquoted(key)));
+                    new.iter().any(|(other, _)| key == other)
+                        || self.fields.iter().any(|field| field.path == path)
+                });
+                for (key, value) in old {
+                    if let Some((_, other)) = new.iter().find(|(other, _)| other == key) {
+                        let path = format!("{path}/{}", escape(&unquoted(key)));
+                        self.take_alike(value, other, &path);
+                    }
+                }
+            }
+            (Tree::Array(old), Tree::Array(new)) if old.len() == new.len() => {
+                for (index, (value, other)) in old.iter_mut().zip(new).enumerate() {
+                    self.take_alike(value, other, &format!("{path}/{index}"));
+                }
+            }
+            (old, new) => *old = new.clone(),
+        }
+    }
+}
+
+/// The text of a key.
+fn unquoted(key: &str) -> String {
+    serde_json::from_str(key).unwrap_or_default()
 }
 
 /// Adds where two values differ, as deep as they are objects and arrays alike.
