@@ -20,6 +20,8 @@ pub mod recording;
 pub mod show;
 pub mod shrink;
 
+pub use recording::{replay, replay_text};
+
 /// The code in the README compiles, and what it asserts holds.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -13,7 +13,7 @@ use super::reader::Place;
 use super::words::{describe, seconds};
 use difference::{differences, shorten, shown};
 
-pub use difference::FieldDifference;
+pub use difference::{FieldDifference, Random};
 
 /// The first line in which an engine does something else than the recorded one.
 ///
@@ -107,12 +107,19 @@ impl fmt::Display for Divergence {
         let marks = |side: fn(&FieldDifference) -> Option<std::ops::Range<usize>>| {
             differences.iter().filter_map(side).collect::<Vec<_>>()
         };
+        let anchor = match (&self.expected, &self.found) {
+            (Some(expected), Some(found)) => {
+                let same = expected.chars().zip(found.chars());
+                same.take_while(|(a, b)| a == b).count()
+            }
+            _ => 0,
+        };
         for (name, line, marks) in [
             ("expected", &self.expected, marks(|d| d.expected_at.clone())),
             ("found   ", &self.found, marks(|d| d.found_at.clone())),
         ] {
             let (shown, marked) = match line {
-                Some(line) => window::window(line, &marks),
+                Some(line) => window::window(line, &marks, anchor),
                 None => ("(nothing)".to_owned(), String::new()),
             };
             writeln!(f, "  {name} {shown}")?;

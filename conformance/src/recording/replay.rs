@@ -271,10 +271,25 @@ impl<'a> Replay<'a> {
     }
 
     fn input(&mut self, now: Instant, input: &Input, text: &str) -> Option<Divergence> {
+        let mut surplus = None;
         if self.engine.has_output() && !is_pending(text) {
             let found = self.poll_unexpected();
-            return self.diverged(Some(text), found);
+            surplus = self.diverged(Some(text), found);
+            // Behind a divergence the engine goes on with what was recorded.
+            while self.poll_unexpected().is_some() {}
+            self.deadline = None;
         }
+        let divergence = self.apply(now, input, text);
+        if let Some(divergence) = surplus.or(divergence) {
+            if let Some(written) = self.engine.sink_mut() {
+                written.clear();
+            }
+            return Some(divergence);
+        }
+        None
+    }
+
+    fn apply(&mut self, now: Instant, input: &Input, text: &str) -> Option<Divergence> {
         self.summary.inputs += 1;
         self.summary.until = self.summary.until.max(now);
         match input {
@@ -285,11 +300,12 @@ impl<'a> Replay<'a> {
             }
             _ => input.apply(now, &mut self.engine),
         }
-        // What the engine says of its deadline comes with the input.
-        let states = |line: &str| matches!(read_output(line), Some((_, Output::Deadline)));
-        let stated = self.front().is_some_and(states);
-        if let Some(divergence) = self.compare_deadline(stated) {
-            return Some(divergence);
+        // What the engine says of its deadline comes with the input, and was before it.
+        if let Some(divergence) = self.compare_deadline() {
+            return Some(Divergence {
+                step: divergence.step - 1,
+                ..divergence
+            });
         }
         match self.compare(text) {
             Ok(()) => None,
@@ -298,9 +314,11 @@ impl<'a> Replay<'a> {
     }
 
     /// Compares what the engine says of its deadline, if it says something, with what is recorded.
-    fn compare_deadline(&mut self, stated: bool) -> Option<Divergence> {
-        let divergence = match self.deadline.take() {
-            None if !stated => return None,
+    fn compare_deadline(&mut self) -> Option<Divergence> {
+        let states = |line: &str| matches!(read_output(line), Some((_, Output::Deadline)));
+        let stated = self.front().is_some_and(states);
+        match self.deadline.take() {
+            None if !stated => None,
             None => {
                 let stated = self.take_front();
                 self.diverged(None, stated)
@@ -323,12 +341,7 @@ impl<'a> Replay<'a> {
                     ..divergence
                 })
             }
-        };
-        // It was in force before the input that showed it.
-        divergence.map(|divergence| Divergence {
-            step: divergence.step - 1,
-            ..divergence
-        })
+        }
     }
 
     fn output(&mut self, at: Instant, output: Output, text: &str) -> Option<Divergence> {
@@ -341,6 +354,10 @@ impl<'a> Replay<'a> {
             Output::Connect | Output::Close | Output::Packet => {
                 self.buffer.clear();
                 self.engine.poll_transmit(at, &mut self.buffer);
+                // A poll that makes room says what deadline was in force until then.
+                if let Some(divergence) = self.compare_deadline() {
+                    return Some(divergence);
+                }
             }
             Output::Event => drop(self.engine.poll_event()),
             Output::Answer => {}
@@ -348,11 +365,14 @@ impl<'a> Replay<'a> {
         self.summary.outputs += 1;
         self.summary.connections += u64::from(output == Output::Connect);
         self.summary.exchanges += u64::from(output == Output::Packet && is_request(text));
-        // That a poll gave nothing is no output.
-        let is_output = |line: &String| read_output(line).is_some();
         match self.compare(text) {
             Ok(()) => None,
-            Err(written) => self.diverged(Some(text), written.filter(is_output)),
+            Err(written) => {
+                // That a poll gave nothing is no output. Then it may have something else to say.
+                let is_output = |line: &String| read_output(line).is_some();
+                let found = written.filter(is_output).or_else(|| self.poll_unexpected());
+                self.diverged(Some(text), found)
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! In which fields two lines differ.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Serialize, Serializer};
@@ -19,9 +20,9 @@ pub struct FieldDifference {
     /// The engine's value as JSON text; `None` if it has no such field.
     #[serde(serialize_with = "shortened")]
     pub found: Option<String>,
-    /// What it is, if it is drawn at random and says nothing of how the engine behaves.
+    /// What of it is drawn at random, if that is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub random: Option<&'static str>,
+    pub random: Option<Random>,
     /// Which bytes of the recorded line it is.
     #[serde(skip)]
     pub(super) expected_at: Option<Range<usize>>,
@@ -30,11 +31,48 @@ pub struct FieldDifference {
     pub(super) found_at: Option<Range<usize>>,
 }
 
+/// What is drawn at random from the engine's seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum Random {
+    /// The nonce of a client token. Nothing else differs in the field.
+    Nonce,
+    /// The connection id in a user name. Nothing else differs in the field.
+    ConnectionId,
+    /// The wait before the next try to connect, in which there is jitter. The rest of it is not
+    /// random.
+    Wait,
+}
+
+impl Random {
+    /// Whether the field differs in nothing but that, so that the engine does not behave otherwise.
+    #[must_use]
+    pub const fn is_all(self) -> bool {
+        match self {
+            Random::Nonce | Random::ConnectionId => true,
+            Random::Wait => false,
+        }
+    }
+}
+
+impl fmt::Display for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Random::Nonce => "the nonce of the client token",
+            Random::ConnectionId => "the connection id",
+            Random::Wait => "there is jitter in it",
+        })
+    }
+}
+
 /// Values inside values are told apart down to here; what is deeper is compared as text.
 const DEEPEST: usize = 64;
 
 /// Above this many differences in one line the rest is not listed.
 const MOST: usize = 100;
+
+/// The longest value that is marked whole, in bytes.
+const SHORT: usize = 24;
 
 /// The longest value that is shown whole, in characters.
 const LONGEST: usize = 100;
@@ -157,13 +195,17 @@ impl<'a> Comparison<'a> {
         if self.differences.len() == MOST {
             return;
         }
+        let (expected_part, found_part) = match (expected, found) {
+            (Some(expected), Some(found)) => differing_parts(expected, found),
+            _ => (expected.unwrap_or_default(), found.unwrap_or_default()),
+        };
         self.differences.push(FieldDifference {
             path: self.path.clone(),
             expected: expected.map(str::to_owned),
             found: found.map(str::to_owned),
             random: None,
-            expected_at: expected.and_then(|part| place(self.lines.0, part)),
-            found_at: found.and_then(|part| place(self.lines.1, part)),
+            expected_at: expected.and_then(|_| place(self.lines.0, expected_part)),
+            found_at: found.and_then(|_| place(self.lines.1, found_part)),
         });
     }
 }
@@ -185,8 +227,30 @@ fn place(line: &str, part: &str) -> Option<Range<usize>> {
     (end <= line.len()).then_some(start..end)
 }
 
+/// What to mark of two values: all of short ones, of long ones what differs.
+fn differing_parts<'a>(expected: &'a str, found: &'a str) -> (&'a str, &'a str) {
+    if expected.len().max(found.len()) <= SHORT {
+        return (expected, found);
+    }
+    let same = |(a, b): &(char, char)| a == b;
+    let before = expected.chars().zip(found.chars()).take_while(same);
+    let before: usize = before.map(|(a, _)| a.len_utf8()).sum();
+    let (expected, found) = (
+        expected.get(before..).unwrap_or_default(),
+        found.get(before..).unwrap_or_default(),
+    );
+    let behind = expected
+        .chars()
+        .rev()
+        .zip(found.chars().rev())
+        .take_while(same);
+    let behind: usize = behind.map(|(a, _)| a.len_utf8()).sum();
+    let cut = |text: &'a str| text.get(..text.len() - behind).unwrap_or(text);
+    (cut(expected), cut(found))
+}
+
 /// What is drawn at random, if the two values differ in nothing else.
-fn randomness(difference: &FieldDifference, line: &str) -> Option<&'static str> {
+fn randomness(difference: &FieldDifference, line: &str) -> Option<Random> {
     let expected = difference.expected.as_deref()?;
     let found = difference.found.as_deref()?;
     let last = difference.path.rsplit('.').next()?;
@@ -197,8 +261,7 @@ fn randomness(difference: &FieldDifference, line: &str) -> Option<&'static str> 
                 (expected.rsplit_once('-')?, found.rsplit_once('-')?);
             let drawn =
                 |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_alphanumeric());
-            (number == other_number && drawn(nonce) && drawn(other))
-                .then_some("the nonce of the client token")
+            (number == other_number && drawn(nonce) && drawn(other)).then_some(Random::Nonce)
         }
         "user_name" => {
             let (expected, found) = (string(expected)?, string(found)?);
@@ -210,12 +273,12 @@ fn randomness(difference: &FieldDifference, line: &str) -> Option<&'static str> 
                     .zip(&found)
                     .enumerate()
                     .all(|(index, (a, b))| index == 2 || a == b);
-            same.then_some("the connection id")
+            same.then_some(Random::ConnectionId)
         }
-        "retry_in" => Some("the wait before the next try, part of which is drawn"),
+        "retry_in" => Some(Random::Wait),
         "due" => {
             let timer = Fields::parse(line)?.text("timer")?;
-            (timer == "Reconnect").then_some("the time of the next try, part of which is drawn")
+            (timer == "Reconnect").then_some(Random::Wait)
         }
         _ => None,
     }
@@ -336,13 +399,13 @@ mod tests {
             found[0].random
         };
         let token = |token: &str| format!(r#"{{"payload":{{"clientToken":"{token}"}}}}"#);
-        let nonce = Some("the nonce of the client token");
+        let nonce = Some(Random::Nonce);
         assert_eq!(random(&token("abcdefgh-0"), &token("ABCDEFGH-0")), nonce);
         assert_eq!(random(&token("abcdefgh-0"), &token("ABCDEFGH-1")), None);
         assert_eq!(random(&token("abcdefgh-0"), &token("abcdefgh-1")), None);
         assert_eq!(random(&token("PRODUCT001-0"), &token("PRODUCT002-0")), None);
         let user = |name: &str| format!(r#"{{"user_name":"{name}"}}"#);
-        let id = Some("the connection id");
+        let id = Some(Random::ConnectionId);
         assert_eq!(random(&user("a;1;xxxxx;9"), &user("a;1;yyyyy;9")), id);
         assert_eq!(random(&user("a;1;xxxxx;9"), &user("a;1;yyyyy;8")), None);
     }

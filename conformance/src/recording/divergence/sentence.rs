@@ -1,6 +1,6 @@
 //! In what an engine differs from the recorded one, in one sentence.
 
-use super::difference::{FieldDifference, shown};
+use super::difference::{FieldDifference, Random, shown};
 use crate::recording::fields::Fields;
 use crate::recording::words::{describe, seconds};
 
@@ -26,7 +26,7 @@ pub(super) fn sentence(
             (Kind::Input, Kind::Input) => input(&expected, differences),
             (Kind::Input, _) => surplus(&found),
             (_, Kind::Input) => missing(&expected),
-            _ if differences.iter().all(|d| d.random.is_some()) && !differences.is_empty() => {
+            _ if !differences.is_empty() && differences.iter().all(is_random) => {
                 random(differences)
             }
             (expected_kind, found_kind) if expected_kind == found_kind => {
@@ -138,8 +138,16 @@ fn input(expected: &Said<'_>, differences: &[FieldDifference]) -> String {
     }
 }
 
+fn is_random(difference: &FieldDifference) -> bool {
+    difference.random.is_some_and(Random::is_all)
+}
+
 fn random(differences: &[FieldDifference]) -> String {
-    let mut names: Vec<&str> = differences.iter().filter_map(|d| d.random).collect();
+    let mut names: Vec<String> = differences
+        .iter()
+        .filter_map(|d| d.random)
+        .map(|random| random.to_string())
+        .collect();
     names.dedup();
     format!("draws other random values: {}", names.join(", "))
 }
@@ -162,7 +170,7 @@ fn instead(expected: &Said<'_>, found: &Said<'_>, differences: &[FieldDifference
                 format!("tells {is} instead of {was}")
             }
         }
-        Kind::Deadline => deadline(expected, found),
+        Kind::Deadline => deadline(expected, found, differences),
         Kind::Answer => answer(expected, found, differences),
         Kind::Transport | Kind::Input => match expected.brief() == found.brief() {
             true => format!("{} otherwise: {}", found.brief(), changes(differences)),
@@ -192,10 +200,13 @@ fn packet(kind: &str, differences: &[FieldDifference]) -> String {
     format!("sends another {kind}: {}", changes(differences))
 }
 
-fn deadline(expected: &Said<'_>, found: &Said<'_>) -> String {
+fn deadline(expected: &Said<'_>, found: &Said<'_>, differences: &[FieldDifference]) -> String {
     let due = |said: &Said<'_>| said.fields.number("due").map(seconds);
     let timer = |said: &Said<'_>| said.fields.text("timer").unwrap_or_default().into_owned();
     let (was, is) = (timer(expected), timer(found));
+    if (due(expected), &was) == (due(found), &is) {
+        return format!("sets its timer otherwise: {}", changes(differences));
+    }
     match (due(expected), due(found)) {
         (Some(expected), Some(found)) if was == is => {
             format!("ticks at {found} instead of {expected} (timer {is})")
@@ -209,7 +220,7 @@ fn deadline(expected: &Said<'_>, found: &Said<'_>) -> String {
         (None, Some(found)) => {
             format!("ticks at {found} (timer {is}) instead of waiting for nothing")
         }
-        (None, None) => "sets its timer otherwise".to_owned(),
+        (None, None) => "waits for nothing otherwise".to_owned(),
     }
 }
 
@@ -227,8 +238,11 @@ fn answer(expected: &Said<'_>, found: &Said<'_>, differences: &[FieldDifference]
 pub(super) fn changes(differences: &[FieldDifference]) -> String {
     // What is drawn at random comes last.
     let mut ordered: Vec<&FieldDifference> = differences.iter().collect();
-    ordered.sort_by_key(|difference| difference.random.is_some());
+    ordered.sort_by_key(|difference| is_random(difference));
     let mut named: Vec<String> = ordered.iter().take(NAMED).map(|d| change(d)).collect();
+    if named.is_empty() {
+        named.push("it says the same, with other white space or escapes".to_owned());
+    }
     if let more @ 1.. = ordered.len().saturating_sub(NAMED) {
         named.push(format!("and {more} more"));
     }

@@ -8,14 +8,15 @@ const WIDTH: usize = 160;
 const LEAD: usize = 50;
 
 /// What to show of `line`, and what to print below it: `^` under each of the byte ranges `marks`.
-/// Characters are taken to be one column wide.
-pub(super) fn window(line: &str, marks: &[Range<usize>]) -> (String, String) {
+/// What is around the character `anchor` is shown in any case. Characters are taken to be one column
+/// wide.
+pub(super) fn window(line: &str, marks: &[Range<usize>], anchor: usize) -> (String, String) {
     let marked = |byte: usize| marks.iter().any(|range| range.contains(&byte));
     let columns: Vec<(char, bool)> = line
         .char_indices()
         .map(|(byte, character)| (character, marked(byte)))
         .collect();
-    let first = columns.iter().position(|(_, marked)| *marked).unwrap_or(0);
+    let first = anchor.min(columns.len());
     let start = match columns.len() > WIDTH {
         true => first.saturating_sub(LEAD).min(columns.len() - WIDTH),
         false => 0,
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn marks_stand_under_what_they_mark() {
-        let (shown, below) = window(r#"{"ä":1,"b":22}"#, &[6..7, 12..14]);
+        let (shown, below) = window(r#"{"ä":1,"b":22}"#, &[6..7, 12..14], 0);
         assert_eq!(shown, r#"{"ä":1,"b":22}"#);
         assert_eq!(below, "     ^     ^^");
     }
@@ -55,13 +56,13 @@ mod tests {
     #[test]
     fn a_long_line_is_shown_around_its_first_mark() {
         let line = format!("{}X{}", "a".repeat(1_000), "b".repeat(1_000));
-        let (shown, below) = window(&line, &[1_000..1_001]);
+        let (shown, below) = window(&line, &[1_000..1_001], 1_000);
         assert_eq!(shown.chars().count(), WIDTH + 2);
         assert_eq!(
             shown.find('X').map(|byte| byte - '…'.len_utf8() + 1),
             below.find('^')
         );
-        let (shown, below) = window(&line, &[2_000..2_001]);
+        let (shown, below) = window(&line, &[2_000..2_001], 2_000);
         assert!(shown.starts_with('…') && shown.ends_with('b') && below.ends_with('^'));
     }
 }

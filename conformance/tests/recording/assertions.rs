@@ -1,0 +1,116 @@
+//! What users' tests say of recordings.
+
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use conformance::recording::{ConvergenceError, Files, ReplayError};
+use conformance::{replay, replay_text};
+
+use crate::sessions;
+
+/// The text of what a closure panics with.
+fn panic_of<T>(assertion: impl FnOnce() -> T + std::panic::UnwindSafe) -> String {
+    match catch_unwind(assertion) {
+        Ok(_) => panic!("it should have failed"),
+        Err(panic) => *panic.downcast::<String>().expect("a message"),
+    }
+}
+
+#[test]
+fn a_session_replays_the_same_and_converges() {
+    for (name, text) in [("lamp", sessions::lamp()), ("silence", sessions::silence())] {
+        let session = replay_text(name, &text);
+        let summary = session.assert_same();
+        assert!(summary.ended && summary.exchanges > 0, "{summary:?}");
+        let convergence = session.assert_converges();
+        assert_eq!(convergence.shadows, 1);
+        assert!(
+            convergence.took <= Duration::from_secs(30),
+            "{convergence:?}"
+        );
+    }
+}
+
+/// Wherever a recording ends, with a request open or a link half made, device and cloud agree after
+/// some time on a link.
+#[test]
+fn a_session_that_was_cut_off_anywhere_converges() {
+    let text = sessions::lamp();
+    let ends: Vec<usize> = text
+        .match_indices('\n')
+        .map(|(at, _)| at + 1)
+        .skip(1)
+        .collect();
+    assert!(ends.len() > 100);
+    for end in ends {
+        replay_text("lamp", &text[..end]).assert_converges();
+    }
+}
+
+#[test]
+fn one_that_cannot_converge_says_what_is_apart() {
+    let text = sessions::without_gets();
+    let session = replay_text("without-gets", &text);
+    session.assert_same();
+    let error = session.converges().unwrap_err();
+    assert!(matches!(error, ConvergenceError::Apart { .. }));
+    let text = text.clone();
+    let said = panic_of(move || replay_text("without-gets", text).assert_converges());
+    assert_eq!(said, error.to_string());
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_changed_session_fails_with_all_that_is_known() {
+    let text = sessions::lamp();
+    let changed = text.replacen(
+        r#""colour":{"green":2.5,"red":1}"#,
+        r#""colour":{"green":2.5,"red":2}"#,
+        2,
+    );
+    assert_ne!(text, changed);
+    let session = replay_text("lamp", &changed);
+    let Err(ReplayError::Diverged(divergence)) = session.same() else {
+        panic!("it should differ");
+    };
+    let text = divergence.to_string();
+    assert_eq!(
+        panic_of(move || replay_text("lamp", changed).assert_same()),
+        text
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_line_and_column() {
+    let said = panic_of(|| replay("fixtures/recordings/none.jsonl").assert_same());
+    assert!(
+        said.starts_with("fixtures/recordings/none.jsonl:1:1: cannot read it: "),
+        "{said}"
+    );
+    let text = sessions::lamp();
+    let broken = text.replacen(r#""in":"connected""#, r#""in":"connecte""#, 1);
+    let said = panic_of(move || replay_text("lamp", broken).assert_converges());
+    assert!(said.starts_with("lamp:7:"), "{said}");
+    assert!(said.ends_with("there is no input `connecte`"), "{said}");
+}
+
+/// `lamp.jsonl` is what [`sessions::lamp`] once recorded, in two parts.
+#[test]
+fn a_file_replays_with_the_parts_beside_it() {
+    let path = std::path::Path::new("fixtures/recordings/lamp.jsonl");
+    assert_eq!(Files::beginning_with(path).paths().len(), 2);
+    let session = replay(path);
+    let summary = session.assert_same();
+    assert!(summary.ended, "the end is in the second part");
+    session.assert_converges();
+}
+
+/// What is written is what the module of this test was made of, and so compiles and passes.
+#[test]
+fn a_recording_becomes_a_test() {
+    let path = std::path::Path::new("fixtures/recordings/lamp.jsonl");
+    let reader = Files::beginning_with(path).open().unwrap();
+    let written = conformance::recording::regression_test("lamp", reader).unwrap();
+    // It is not formatted, so that it is compared as it is written.
+    assert_eq!(written, include_str!("generated.rs"));
+}
