@@ -9,7 +9,6 @@ use shadow_core::recording::{Header, Input};
 use super::error::ReadError;
 use super::fields::Fields;
 use super::reader::Reader;
-use super::words::describe;
 
 /// Longest recording that is written into a test, in bytes. Larger ones are better kept as files,
 /// for [`replay`](super::replay).
@@ -132,7 +131,10 @@ impl About {
             (Some(input), _) => match &*input {
                 // What nobody asks of it.
                 "start" | "wall" | "bytes" | "tick" | "poll" | "end" | "connected" => return,
-                "disconnected" => describe(line),
+                "disconnected" => {
+                    let failure = fields.text("failure").unwrap_or_default();
+                    format!("disconnected ({failure})")
+                }
                 other => other.to_owned(),
             },
             (None, Some("event")) => {
@@ -167,13 +169,13 @@ impl About {
             one_line(&self.engine),
             self.mask
         );
-        for (is_input, what) in [(true, "In"), (false, "Out")] {
+        for (is_input, what) in [(true, "What went in"), (false, "What came out")] {
             let counted = self
                 .counts
                 .iter()
                 .filter(|((input, _), _)| *input == is_input);
             let words: Vec<String> = counted
-                .map(|((_, word), count)| format!("{count} {}", one_line(word)))
+                .map(|((_, word), count)| format!("{count} x {}", one_line(word)))
                 .collect();
             if !words.is_empty() {
                 let _ = writeln!(text, "// {what}: {}.", words.join(", "));
