@@ -11,10 +11,7 @@ use super::{RecordingError, RecordingFile, RecordingOptions, RecordingSink, part
 
 /// A header as a recorder writes it, of a recording that masks something.
 fn header() -> Header {
-    let mask = Mask {
-        names: true,
-        values: false,
-    };
+    let mask = Mask::keyed([7; 16]).names();
     Header {
         mask,
         ..Header::default()

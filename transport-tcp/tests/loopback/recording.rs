@@ -111,13 +111,7 @@ fn it_begins_with_the_start_and_ends_with_the_end() {
                 Store(lines.clone(), Arc::clone(&saved)),
                 Durability::EveryChange,
             )
-            .with_recording(
-                Mask {
-                    names: false,
-                    values: true,
-                },
-                lines.clone(),
-            );
+            .with_recording(Mask::keyed([7; 16]).values(), lines.clone());
         assert_eq!(lines.all().len(), 2, "before it runs");
         let driver = smol::spawn(driver.run());
         let mut peer = server.accept().await;
@@ -132,7 +126,7 @@ fn it_begins_with_the_start_and_ends_with_the_end() {
         driver.await;
 
         let all = lines.all();
-        assert!(Header::parse(&all[0]).unwrap().mask.values);
+        assert!(Header::parse(&all[0]).unwrap().mask.hides_values());
         let Some((at, Input::Start(start))) = Input::parse(&all[1]).unwrap() else {
             panic!("{}", all[1]);
         };
