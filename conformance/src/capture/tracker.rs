@@ -135,8 +135,9 @@ impl Tracked {
         }
     }
 
-    /// Whether a segment may be of this connection: a SYN is if it is the same once more, or its
-    /// side's stream begins there; others are if their number is near those of the stream.
+    /// Whether a segment may be of this connection: a SYN is if it is the same once more, or the
+    /// stream of its side, which has not ended, begins there; others are if their number is near
+    /// those of the stream.
     fn fits(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
         let side = match direction {
             Direction::Device => &self.device,
@@ -144,7 +145,10 @@ impl Tracked {
         };
         match (tcp.syn, side.syn) {
             (true, Some(syn)) => syn == tcp.sequence,
-            (true, None) => side.stream.may_begin(tcp.sequence.wrapping_add(1)),
+            (true, None) => {
+                let open = self.connection.closed_by.is_none();
+                open && side.stream.may_begin(tcp.sequence.wrapping_add(1))
+            }
             (false, _) => side.stream.is_near(tcp.sequence),
         }
     }

@@ -194,6 +194,23 @@ fn ports_used_again() {
     );
 }
 
+/// The capture begins with the end of a connection of which it has nothing else.
+#[test]
+fn ports_used_again_after_a_stray_end() {
+    let (before, flow) = (Flow::new(1, 1000, 2000), Flow::new(1, 900_000_000, 3000));
+    for flags in [RST, RST | ACK] {
+        let mut frames = vec![before.frame(Server, flags, 0, 0, b"")];
+        frames.extend(flow.opening());
+        frames.push(flow.frame(Device, ACK, 0, 0, b"0123"));
+        let capture = read(&frames);
+        assert_eq!(capture.connections.len(), 2);
+        assert_eq!(capture.connections[0].closed_by, Some(Close::Reset(Server)));
+        assert_eq!(capture.connections[1].closed_by, None);
+        assert_eq!(capture.connections[1].device_bytes(), b"0123");
+        assert!(capture.connections[1].from_start);
+    }
+}
+
 #[test]
 fn handshakes_of_which_a_part_is_missing() {
     let flow = flow();

@@ -62,7 +62,10 @@ impl<'a> Side<'a> {
             self.offset += length;
             rest = rest.get(length..).unwrap_or_default();
         }
-        self.rest = rest.to_vec();
+        // What is left is moved only when something before it has gone.
+        let taken = stream.len() - rest.len();
+        stream.drain(..taken);
+        self.rest = stream;
         Ok(application)
     }
 
