@@ -35,7 +35,9 @@
 //! ```
 //!
 //! Every other line begins with `at`, microseconds on the driver's clock ([`Instant`](crate::Instant)), which
-//! never falls, and then says what it is by `in` or `out`. Inputs, in the order of the calls:
+//! never falls, and then says what it is by `in` or `out`. What comes without a time (`event`,
+//! `deadline`, `set_next_token`, `end`) has that of the line before. Inputs, in the order of the
+//! calls:
 //!
 //! | `in` | and | for |
 //! |---|---|---|

@@ -44,8 +44,8 @@ impl std::error::Error for Divergence {}
 /// let recording = engine.finish().1.unwrap();
 /// assert_eq!(replay(&recording), Ok(()));
 ///
-/// let error = replay(&recording.replace("connect", "close")).unwrap_err();
-/// assert_eq!(error.line, 5);
+/// let changed = recording.replace(r#""out":"connect""#, r#""out":"close""#);
+/// assert_eq!(replay(&changed).unwrap_err().line, 5);
 /// ```
 ///
 /// # Errors
