@@ -32,10 +32,9 @@ pub(super) use twin::Twin;
 /// What goes into the engine is masked, and goes into a second engine beside it, the *twin*; the
 /// recording is the twin's. So nothing is in it that was not masked at the source, and it replays as
 /// exactly as any other. Text is masked by text of the same length, character by character of the
-/// same kind, and equal text by equal text: the twin then does what the engine does, with other
-/// words. Should it ever not, as where two numbers are equal that have no digit in common
-/// (a double has several spellings), a line `unfaithful` says so from where on, and a replay differs
-/// there.
+/// same kind, and equal text by equal text, as are numbers that are equal by their decimals: the twin
+/// then does what the engine does, with other words. Should it ever not, as where two numbers of more
+/// than 15 digits are one double, a line `unfaithful` says from where on, and a replay stops there.
 ///
 /// Under [`names`](Mask::names):
 ///
@@ -53,7 +52,9 @@ pub(super) use twin::Twin;
 /// codes stay, and so do the keys of objects, `true`, `false`, `null`, zero, the sign, the decimal
 /// point and the exponent of a number, and what is neither letter nor digit.
 ///
-/// What arrives in pieces is recorded when it is whole: until then with `bytes` that are empty.
+/// A packet that arrives in pieces is recorded when it is whole, with `bytes` that are empty until
+/// then; of one above the maximum size, and of one that is refused, other bytes stand for what it
+/// says.
 ///
 /// # What it is good for
 ///
@@ -64,7 +65,8 @@ pub(super) use twin::Twin;
 /// the system's randomness, not from the engine's seed, which is in the recording, and forget it:
 /// whoever has it can undo the mask. Two recordings under one key can be compared.
 ///
-/// It takes a second engine's memory and time, and about ten microseconds a value.
+/// It takes a second engine's memory and time, one more packet's memory, and a few microseconds for
+/// each text that is masked: some tens of microseconds an exchange.
 ///
 /// A mask that was read from a [`Header`](super::Header) has no key. It tells what *was* masked: a
 /// recorder writes it down and masks nothing, as a replay needs it.

@@ -69,11 +69,15 @@
 //! | `packet` | `packet`, its kind, and all its fields |
 //! | `event` | `event`, its kind, and all its fields |
 //! | `deadline` | `due` (`null` for none) and `timer`: what was in force until the next input; only when it has changed |
-//! | `unfaithful` | `what`: in which the masked engine here did something else than the real one, from here on ([`Mask`]) |
+//! | `unfaithful` | `what`: `packet`, `event` or `deadline`: in that the engine of a masked recording does, from here on, something else than the real one ([`Mask`]); written once |
 //!
 //! A payload that is a JSON object stands as it is; other text is a string; other bytes are under
 //! `payload_bytes`, as those of `bytes`. JSON with a line break in it is a string under a key with
 //! `_text` behind it. Passwords are `"***"`.
+//!
+//! A masked recording is in no way another: inputs and outputs are those of an engine that was told
+//! other names and values ([`Mask`]). Only `bytes` are cut otherwise: a packet stands whole in the
+//! line in which its last byte came.
 
 mod configuration;
 mod event;

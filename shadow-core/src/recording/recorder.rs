@@ -30,7 +30,8 @@ use crate::time::{Instant, WallTime};
 /// What is written, line by line, is told by the [module](super). An input is written before the
 /// engine gets it, so that the recording of an engine that panics ends with what made it.
 ///
-/// Under a [`Mask`] it has a second engine, and records that.
+/// Under a [`Mask`] that hides more than secrets it has a second engine, whose inputs are masked, and
+/// records that one. All that its methods return, and `Deref`, are of the first.
 pub struct Recorder<S> {
     engine: Engine,
     tape: Option<Tape<S>>,
@@ -53,6 +54,9 @@ struct Tape<S> {
 
 impl<S: Sink> Recorder<S> {
     /// Makes an engine as [`Engine::new`] does, and records it from the start.
+    ///
+    /// A mask that was [read](Header::parse) has no key: it is written down and masks nothing, which
+    /// is what a replay of a masked recording needs.
     pub fn new(
         config: Config,
         session: Session,

@@ -1,6 +1,5 @@
 //! Who it is: names, and where they stand.
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -18,8 +17,11 @@ pub(super) struct Names {
     /// Those of the configuration and the session, longest first. They never change, so what holds
     /// them is masked the same way throughout a recording.
     own: Vec<Known>,
-    /// Those, and the names of shadows that were attached since.
+    /// Those, and the names of shadows that were attached since, the last ones.
     all: Vec<Known>,
+    /// How many more `all` may hold: as many as shadows can be attached at a time.
+    most: usize,
+    attachments: u64,
 }
 
 /// A name and what stands for it, which is as long.
@@ -27,7 +29,12 @@ pub(super) struct Names {
 struct Known {
     name: String,
     masked: String,
+    /// The attachment that it was last part of; none for the device's own.
+    attached: Option<u64>,
 }
+
+/// The texts that a shadow is known by: client id, product id and device name.
+const NAMES_OF_A_SHADOW: usize = 3;
 
 impl Names {
     pub(super) fn new(characters: Characters, config: &Config, session: &Session) -> Names {
@@ -35,14 +42,18 @@ impl Names {
             characters,
             own: Vec::new(),
             all: Vec::new(),
+            most: config
+                .maximum_subscriptions
+                .saturating_mul(NAMES_OF_A_SHADOW),
+            attachments: 0,
         };
         let mut known = Vec::new();
         for name in config.own_shadow.iter().chain(session.shadows()) {
-            names.learn(&mut known, name);
+            names.learn(&mut known, name, None);
         }
         match &config.login {
             Login::Key { device, .. } | Login::Certificate { device, .. } => {
-                names.learn(&mut known, device);
+                names.learn(&mut known, device, None);
             }
             Login::Plain {
                 client_id,
@@ -52,7 +63,7 @@ impl Names {
                 let masked = known.iter().find(|known| known.name == *client_id);
                 let masked = masked.map(|known| known.masked.clone());
                 let masked = masked.unwrap_or_else(|| names.name(client_id));
-                add(&mut known, client_id, masked.clone());
+                add(&mut known, client_id, masked.clone(), None);
                 if let Some(name) = user_name {
                     // The vendor's begins with the client id: what follows is nobody's name.
                     let rest = name.strip_prefix(&**client_id);
@@ -63,7 +74,7 @@ impl Names {
                             .find(|known| known.name == *name)
                             .map_or_else(|| names.name(name), |known| known.masked.clone()),
                     };
-                    add(&mut known, name, masked);
+                    add(&mut known, name, masked, None);
                 }
             }
         }
@@ -75,15 +86,28 @@ impl Names {
     /// Notes the names of a shadow that the application attaches.
     pub(super) fn attach(&mut self, name: &ShadowName) {
         let mut all = core::mem::take(&mut self.all);
-        self.learn(&mut all, name);
+        self.attachments += 1;
+        self.learn(&mut all, name, Some(self.attachments));
+        while all.len() > self.own.len().saturating_add(self.most) {
+            let attached = all.iter().enumerate();
+            let attached = attached.filter_map(|(index, known)| Some((known.attached?, index)));
+            let Some((_, oldest)) = attached.min() else {
+                break;
+            };
+            all.remove(oldest);
+        }
         self.all = all;
     }
 
-    fn learn(&self, known: &mut Vec<Known>, name: &ShadowName) {
+    fn learn(&self, known: &mut Vec<Known>, name: &ShadowName, attached: Option<u64>) {
         let masked = self.shadow(name);
-        add(known, name.client_id(), masked.client_id().into());
-        add(known, name.product_id(), masked.product_id().into());
-        add(known, name.device_name(), masked.device_name().into());
+        for (name, masked) in [
+            (name.client_id(), masked.client_id()),
+            (name.product_id(), masked.product_id()),
+            (name.device_name(), masked.device_name()),
+        ] {
+            add(known, name, masked.into(), attached);
+        }
     }
 
     /// A name that stands alone.
@@ -163,41 +187,47 @@ impl Names {
 }
 
 /// Keeps the list sorted, longest first.
-fn add(known: &mut Vec<Known>, name: &str, masked: String) {
-    if name.is_empty() || known.iter().any(|known| known.name == name) {
+fn add(known: &mut Vec<Known>, name: &str, masked: String, attached: Option<u64>) {
+    if let Some(known) = known.iter_mut().find(|known| known.name == name) {
+        if known.attached.is_some() {
+            known.attached = attached;
+        }
+        return;
+    }
+    if name.is_empty() {
         return;
     }
     let place = known.partition_point(|known| known.name.len() >= name.len());
     let name = name.into();
-    known.insert(place, Known { name, masked });
+    let entry = Known {
+        name,
+        masked,
+        attached,
+    };
+    known.insert(place, entry);
 }
 
 fn replace_in_text(known: &[Known], text: &str) -> String {
     let mut bytes = String::from(text).into_bytes();
     replace(known, &mut bytes);
     // UTF-8 in the place of UTF-8.
-    let masked = String::from_utf8_lossy(&bytes);
-    match masked {
-        Cow::Borrowed(text) => text.into(),
-        Cow::Owned(text) => text,
-    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Puts what stands for it in the place of each known name that no ASCII letter or digit adjoins; of
 /// those that overlap the first, and the longest.
 fn replace(known: &[Known], bytes: &mut [u8]) {
+    let free = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
     let mut start = 0;
-    while start < bytes.len() {
-        let adjoins = start.checked_sub(1).and_then(|before| bytes.get(before));
-        let free = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
-        // What was put there is as long as what was, and of the same kinds.
-        let found = known.iter().find(|known| {
-            let end = start + known.name.len();
-            free(adjoins)
-                && bytes.get(start..end) == Some(known.name.as_bytes())
-                && free(bytes.get(end))
-        });
-        let Some(found) = found else {
+    while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
+        // What was put before it ends as what was there did.
+        let before = start.checked_sub(1).and_then(|before| bytes.get(before));
+        let stands = |known: &&Known| {
+            let name = known.name.as_bytes();
+            rest.starts_with(name) && free(rest.get(name.len()))
+        };
+        let found = free(before).then(|| known.iter().find(stands));
+        let Some(found) = found.flatten() else {
             start += 1;
             continue;
         };

@@ -9,6 +9,7 @@ mod characters;
 mod cloud;
 mod device;
 mod json;
+mod masker;
 mod sessions;
 mod stream;
 

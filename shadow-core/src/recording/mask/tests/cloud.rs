@@ -109,7 +109,7 @@ impl Pair {
                 match transmit {
                     None => break,
                     Some(Transmit::Connect) => {
-                        self.both(|engine, now| engine.handle_connected(now))
+                        self.both(|engine, now| engine.handle_connected(now));
                     }
                     Some(Transmit::Packet { .. }) => self.cloud.receive(&packet, &mut self.wire),
                     Some(Transmit::Close) => self.wire.clear(),

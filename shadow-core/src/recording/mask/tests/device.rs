@@ -265,7 +265,7 @@ fn what_belongs_together_still_does() {
     let [(_, masked), _] = recordings(device(), mask);
     let start = masked.lines().nth(1).unwrap();
     let field = |key: &str| {
-        let rest = start.split(&format!(r#""own_shadow":{{"#)).nth(1).unwrap();
+        let rest = start.split(r#""own_shadow":{"#).nth(1).unwrap();
         let rest = rest.split(&format!(r#""{key}":""#)).nth(1).unwrap();
         rest.split('"').next().unwrap().to_string()
     };
