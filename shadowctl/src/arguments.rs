@@ -72,6 +72,9 @@ pub enum Command {
     /// Replay logs of the vendor's Python SDK and account for every line
     #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
+    /// Drive this project's engine with another client's session, and record what it does
+    #[command(long_about = help::IMPORT, after_long_help = help::IMPORT_EXAMPLES)]
+    Import(ImportArguments),
     /// Tell where a recorded device broke the specification, or lost something
     #[command(long_about = help::DIAGNOSE, after_long_help = help::DIAGNOSE_EXAMPLES)]
     Diagnose(DiagnoseArguments),
@@ -177,17 +180,39 @@ pub struct ReplayArguments {
     pub logs: Vec<PathBuf>,
 }
 
-/// Arguments of `diagnose`.
+/// Arguments of `import`.
 #[derive(Args, Clone, Debug)]
-pub struct DiagnoseArguments {
-    /// Captures (pcap, pcapng) and logs of the vendor's Python SDK, told apart by their content;
+pub struct ImportArguments {
+    /// A capture (pcap, pcapng), or logs of the vendor's Python SDK, told apart by their content;
     /// several logs are excerpts of one session
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// The server's TCP port in captures
-    #[arg(long, value_name = "PORT", default_value_t = conformance::capture::MQTT_PORT)]
-    pub port: u16,
+    /// Where to write the recording of the engine; of several, the second gets -2 behind its name,
+    /// and so on
+    #[arg(short = 'o', long = "recording", value_name = "FILE")]
+    pub recording: Option<PathBuf>,
+
+    /// The server's TCP port in captures [default: 1883 and 8883]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+/// Arguments of `diagnose`.
+#[derive(Args, Clone, Debug)]
+pub struct DiagnoseArguments {
+    /// Captures (pcap, pcapng), recordings, and logs of the vendor's Python SDK, told apart by
+    /// their content; several logs are excerpts of one session
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The server's TCP port in captures [default: 1883 and 8883]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Keys of TLS connections, as SSLKEYLOGFILE has them
+    #[arg(long, value_name = "FILE")]
+    pub key_log: Option<PathBuf>,
 }
 
 /// Arguments of `show`.

@@ -91,6 +91,7 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
         Command::Watch(arguments) => commands::watch::run(arguments, output),
         Command::Serve(arguments) => serve::run(arguments, output),
         Command::Replay(arguments) => commands::replay::run(arguments, output),
+        Command::Import(arguments) => commands::import::run(arguments, output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, output),
         Command::Show(arguments) => commands::show::run(arguments, output),
         Command::Completions(arguments) => commands::completions::run(arguments, output),

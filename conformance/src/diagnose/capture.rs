@@ -6,7 +6,7 @@ use shadow_core::tencent::Secret;
 use super::session::{
     Connect, Connection, Direction, End, Gap, Login, Packet, Payload, Publish, Record, Session,
 };
-use crate::capture::{self, Capture, Close};
+use crate::capture::{self, Capture, Close, tls};
 
 impl From<&Capture> for Session {
     /// Reads the packets of every connection. Of a stream whose beginning was not captured nothing
@@ -46,7 +46,7 @@ fn connection(captured: &capture::Connection) -> Connection {
     for &side in &captured.gaps {
         hide(&mut found, side, last_of(captured, side));
     }
-    if begins_with_tls(captured) {
+    if tls::is_tls(captured) {
         found.is_encrypted = true;
         found.gaps.push(Gap {
             from: 0,
@@ -55,27 +55,31 @@ fn connection(captured: &capture::Connection) -> Connection {
         });
         return found;
     }
-    let version = version(captured).unwrap_or(ProtocolVersion::V311);
-    let mut device = Stream::new(Direction::Device, captured.from_start);
-    let mut server = Stream::new(Direction::Server, captured.from_start);
-    let mut at_micros = 0;
-    for segment in &captured.segments {
-        at_micros = segment.at_micros.max(at_micros);
-        let stream = match segment.direction {
-            Direction::Device => &mut device,
-            Direction::Server => &mut server,
-        };
-        stream.read(&segment.bytes, at_micros, version, &mut found);
-    }
+    let segments = captured.segments.iter();
+    let pieces: Vec<Piece<'_>> = segments
+        .map(|segment| (segment.at_micros, segment.direction, &segment.bytes[..]))
+        .collect();
+    read(&pieces, captured.from_start, &mut found);
     found
 }
 
-/// Whether the device's first bytes are those of a TLS ClientHello, which no MQTT packet has:
-/// its type would be 1 and its flags 6.
-fn begins_with_tls(captured: &capture::Connection) -> bool {
-    let by_device = |segment: &&capture::Segment| segment.direction == Direction::Device;
-    let first = captured.segments.iter().find(by_device);
-    first.is_some_and(|segment| segment.bytes.starts_with(&[0x16, 3]))
+/// Bytes of one side, and when they came.
+pub(super) type Piece<'a> = (u64, Direction, &'a [u8]);
+
+/// Reads the packets of both sides' streams.
+pub(super) fn read(pieces: &[Piece<'_>], from_start: bool, found: &mut Connection) {
+    let version = version(pieces).unwrap_or(ProtocolVersion::V311);
+    let mut device = Stream::new(Direction::Device, from_start);
+    let mut server = Stream::new(Direction::Server, from_start);
+    let mut at_micros = 0;
+    for (at, side, bytes) in pieces {
+        at_micros = at_micros.max(*at);
+        let stream = match side {
+            Direction::Device => &mut device,
+            Direction::Server => &mut server,
+        };
+        stream.read(bytes, at_micros, version, found);
+    }
 }
 
 fn last_of(captured: &capture::Connection, side: Direction) -> u64 {
@@ -92,13 +96,24 @@ fn hide(connection: &mut Connection, side: Direction, from: u64) {
 }
 
 /// The version that CONNECT asks for.
-fn version(captured: &capture::Connection) -> Option<ProtocolVersion> {
-    let stream = captured.device_bytes();
-    let first = stream.get(..length(&stream).ok()??)?;
-    match Wire::decode(first, ProtocolVersion::V311) {
-        Ok(Wire::Connect(connect)) => Some(connect.version),
-        _ => None,
+fn version(pieces: &[Piece<'_>]) -> Option<ProtocolVersion> {
+    let mut stream = Vec::new();
+    let by_device = pieces
+        .iter()
+        .filter(|(_, side, _)| *side == Direction::Device);
+    for (_, _, bytes) in by_device {
+        stream.extend_from_slice(bytes);
+        let Some(length) = length(&stream).ok()? else {
+            continue;
+        };
+        if let Some(first) = stream.get(..length) {
+            return match Wire::decode(first, ProtocolVersion::V311) {
+                Ok(Wire::Connect(connect)) => Some(connect.version),
+                _ => None,
+            };
+        }
     }
+    None
 }
 
 /// One side's bytes, cut into packets.

@@ -23,10 +23,14 @@ impl Session {
     pub fn from_logs(logs: Vec<Log>) -> Result<Session, SessionError> {
         let session = log::Session::from_logs(logs)?;
         let identity = Identity::find(&session);
-        let outline = Outline::new(&session, &identity);
+        Ok(Session::from_outline(&Outline::new(&session, &identity)))
+    }
+
+    /// Reads the packets of logs that are put in order already.
+    pub(crate) fn from_outline(outline: &Outline) -> Session {
         let time = |line: Option<&Line>| line.map_or(0, |line| line.at.saturating_mul(1_000));
         let mut reader = Reader {
-            outline: &outline,
+            outline,
             session: Session {
                 begins_at: time(outline.lines.first()),
                 ..Session::default()
@@ -40,7 +44,7 @@ impl Session {
         for (index, line) in outline.lines.iter().enumerate() {
             reader.line(index, line);
         }
-        Ok(reader.finish())
+        reader.finish()
     }
 }
 

@@ -1,8 +1,9 @@
 //! A doctor for other clients' sessions: where a device broke the specification, or lost something.
 //!
 //! [`diagnose`] looks at a [`Session`]: one or more connections of any MQTT clients, as packets with
-//! times and directions. A session comes from a capture (`Session::from(&capture)`) or from logs of
-//! the vendor's Python SDK ([`Session::from_logs`]). What the source does not show is unknown, and a
+//! times and directions. A session comes from a capture (`Session::from(&capture)`), from logs of the
+//! vendor's Python SDK ([`Session::from_logs`]), or from a recording of this project's engine
+//! (`Session::from(&traffic)`). What the source does not show is unknown, and a
 //! finding that rests on it is not made.
 //!
 //! Clauses are those of MQTT 3.1.1. MQTT 3.1 numbers none; where it demands less, the finding says
@@ -35,6 +36,7 @@ mod log;
 mod login;
 mod protocol;
 mod reconnects;
+mod recording;
 mod report;
 mod requests;
 mod session;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use shadow_core::mqtt::{Packet, PacketKind, ProtocolVersion, QoS};
+use shadow_core::recording::{Mask, Recorder};
 use shadow_core::tencent::{DeviceInfo, Limits, ShadowName};
 use shadow_core::{
     Config, Engine, Event, Instant, Publication, RequestId, Session, Transmit, WallTime,
@@ -39,12 +40,14 @@ pub(super) enum Link {
 
 /// The engine in the compatibility profile.
 pub(super) struct Device {
-    pub(super) engine: Engine,
+    pub(super) engine: Recorder<String>,
     pub(super) now: Instant,
     pub(super) link: Link,
     config: Config,
     open: VecDeque<RequestId>,
     buffer: Vec<u8>,
+    /// Recordings of the engines that were given up.
+    recorded: Vec<String>,
 }
 
 /// The SDK's settings, without deadlines of the engine's own: the log says how long things took.
@@ -85,8 +88,13 @@ pub(super) fn profile(name: &ShadowName, client_id: &str, keep_alive: u16) -> Co
 }
 
 impl Device {
-    pub(super) fn new(config: Config, session: Session, now: Instant) -> Device {
-        let engine = Engine::new(config.clone(), session, 0, now);
+    pub(super) fn new(config: Config, session: Session, now: Instant, records: bool) -> Device {
+        let engine = if records {
+            let mask = Mask::default();
+            Recorder::new(config.clone(), session, 0, now, mask, String::new())
+        } else {
+            Recorder::off(Engine::new(config.clone(), session, 0, now))
+        };
         let mut device = Device {
             engine,
             now,
@@ -94,6 +102,7 @@ impl Device {
             config,
             open: VecDeque::new(),
             buffer: Vec::new(),
+            recorded: Vec::new(),
         };
         device.wake();
         device
@@ -109,8 +118,17 @@ impl Device {
     /// A new engine that goes on with the session, as after `disconnect` and `connect`.
     pub(super) fn renew(&mut self, session: Option<Session>) {
         let session = session.unwrap_or_else(|| self.engine.session().clone());
-        let fresh = Device::new(self.config.clone(), session, self.now);
-        *self = fresh;
+        let records = self.engine.is_on();
+        let fresh = Device::new(self.config.clone(), session, self.now, records);
+        let before = std::mem::replace(self, fresh);
+        self.recorded = before.finish();
+    }
+
+    /// The recordings of all engines, if they were recorded.
+    pub(super) fn finish(self) -> Vec<String> {
+        let mut recorded = self.recorded;
+        recorded.extend(self.engine.finish().1);
+        recorded
     }
 
     pub(super) fn version(&self) -> ProtocolVersion {

@@ -127,6 +127,7 @@ pub(super) struct Outcome {
     pub(super) verdicts: Vec<Verdict>,
     pub(super) unprinted: Vec<Unprinted>,
     pub(super) findings: Vec<String>,
+    pub(super) recorded: Vec<String>,
 }
 
 /// Keep alive by CONNECT, if one is printed.
@@ -143,6 +144,7 @@ impl<'a> Driver<'a> {
         identity: &'a Identity,
         replies: &'a [PrintedReply],
         start: &Start,
+        records: bool,
     ) -> Driver<'a> {
         let known = keep_alive(outline);
         // Where it is not printed, a ping is due after any silence.
@@ -157,7 +159,7 @@ impl<'a> Driver<'a> {
             _ => Session::starting_at(first),
         };
         let mut driver = Driver {
-            device: Device::new(config, session, Instant::ZERO),
+            device: Device::new(config, session, Instant::ZERO, records),
             outline,
             identity,
             replies,
@@ -350,6 +352,7 @@ impl<'a> Driver<'a> {
             verdicts: verdicts.collect(),
             unprinted: self.unprinted,
             findings: self.findings,
+            recorded: self.device.finish(),
         }
     }
 

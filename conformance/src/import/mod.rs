@@ -68,6 +68,7 @@ pub use profile::{CaptureProfile, Tokens};
 pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
 pub use wire::{import_capture, record_capture};
 
+use crate::diagnose;
 use crate::log::{Log, Session, SessionError};
 pub(crate) use identity::Identity;
 pub(crate) use outline::{Line, Outline};
@@ -99,12 +100,25 @@ pub struct Recorded {
 /// assert_eq!(report.counts.inferred, 2);
 /// ```
 pub fn import_logs(logs: Vec<Log>) -> Result<Report, SessionError> {
+    import(logs, false).map(|(report, _)| report)
+}
+
+/// As [`import_logs`], with a recording of each engine that was driven, in order: a new one begins
+/// where the client was closed or started anew. They have no secrets.
+///
+/// # Errors
+/// Those of [`import_logs`].
+pub fn record_logs(logs: Vec<Log>) -> Result<(Report, Vec<Recorded>), SessionError> {
+    import(logs, true)
+}
+
+fn import(logs: Vec<Log>, records: bool) -> Result<(Report, Vec<Recorded>), SessionError> {
     let session = Session::from_logs(logs)?;
     let identity = Identity::find(&session);
     let outline = Outline::new(&session, &identity);
     let replies = tokens::printed_replies(&outline);
     let start = Start::find(&outline, &identity, &replies);
-    let outcome = Driver::new(&outline, &identity, &replies, &start).run();
+    let outcome = Driver::new(&outline, &identity, &replies, &start, records).run();
     let mut lines: Vec<LineReport> = session
         .order
         .iter()
@@ -178,6 +192,10 @@ pub fn import_logs(logs: Vec<Log>) -> Result<Report, SessionError> {
             )
         });
     let mut findings = outcome.findings;
+    let mut faults = fault::shown(&diagnose::Session::from_outline(&outline));
+    if swapped.is_some() {
+        faults.insert(Fault::SwapsSubscribeArguments);
+    }
     findings.extend(swapped);
     let mut report = Report {
         files: session.logs.iter().map(|log| log.name.clone()).collect(),
@@ -194,10 +212,15 @@ pub fn import_logs(logs: Vec<Log>) -> Result<Report, SessionError> {
         unprinted: outcome.unprinted,
         counts: Counts::default(),
         findings,
+        faults: faults.into_iter().collect(),
         conclusions,
     };
     report.count();
-    Ok(report)
+    let recorded = outcome.recorded.into_iter().map(|lines| Recorded {
+        client_id: identity.client_id.clone(),
+        lines,
+    });
+    Ok((report, recorded.collect()))
 }
 
 fn begins(start: &Start) -> String {

@@ -11,14 +11,15 @@ use shadow_core::mqtt::{
 use shadow_core::recording::{Mask, Recorder};
 use shadow_core::tencent::{Operation, Part, ShadowName, Update, request};
 use shadow_core::{
-    Config, Engine, Event, Instant, Publication, RequestError, RequestId, Session, ShadowId,
-    Transmit, TransportFailure, WallTime,
+    Engine, Event, Instant, Publication, RequestError, RequestId, Session, ShadowId, Transmit,
+    TransportFailure, WallTime,
 };
 
 use super::fault::Fault;
 use super::identity::token_of;
 use super::numbers::{after, distance};
 use super::own::is_of_the_engines_form;
+use super::profile::Found;
 use super::tokens::token_number;
 use super::wire::{Sent, packet_length};
 use crate::capture::{Connection, Direction};
@@ -34,6 +35,8 @@ pub(super) struct Player {
     base: Option<u64>,
     version: ProtocolVersion,
     pub(super) style: JsonStyle,
+    /// QoS of the shadows' messages; none if the engine cannot have them.
+    shadow_qos: Option<QoS>,
     shadows: Vec<(ShadowName, ShadowId)>,
     /// Shadow requests that have not ended.
     open: Vec<RequestId>,
@@ -57,13 +60,19 @@ pub(super) struct Player {
 impl Player {
     /// With the number of the engine's next packet and the one that it is to have.
     pub(super) fn new(
-        config: Config,
+        found: Found,
         session: Session,
-        style: JsonStyle,
         (next_number, first_number): (u16, u16),
         records: bool,
     ) -> Player {
-        let version = config.protocol_version;
+        let Found {
+            config,
+            version,
+            style,
+            attaches,
+            ..
+        } = found;
+        let shadow_qos = attaches.then_some(config.shadow_qos);
         let engine = if records {
             let mask = Mask::default();
             Recorder::new(config, session, 0, Instant::ZERO, mask, String::new())
@@ -76,6 +85,7 @@ impl Player {
             base: None,
             version,
             style,
+            shadow_qos,
             shadows: Vec::new(),
             open: Vec::new(),
             out: Vec::new(),
@@ -292,7 +302,9 @@ impl Player {
             }
             Packet::Subscribe(subscribe) => {
                 for (filter, qos) in subscribe.filters.iter() {
-                    let attached = ShadowName::from_result_topic(filter).and_then(|name| {
+                    let name = ShadowName::from_result_topic(filter);
+                    let name = name.filter(|_| self.shadow_qos == Some(qos));
+                    let attached = name.and_then(|name| {
                         let id = self.engine.attach(now, &name).ok()?;
                         Some((name, id))
                     });
@@ -341,7 +353,7 @@ impl Player {
             }
         }
         let text = String::from_utf8_lossy(publish.payload);
-        if publish.qos == QoS::AtMostOnce
+        if self.shadow_qos == Some(publish.qos)
             && is_of_the_engines_form(&text, self.style)
             && let Some(name) = ShadowName::from_operation_topic(publish.topic)
             && let Some((_, id)) = self.shadows.iter().find(|(known, _)| *known == name)

@@ -15,6 +15,9 @@ use super::identity::token_of;
 use super::tokens::token_number;
 use super::wire::Sent;
 
+/// How the spelling is called where there is no request.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// How a client's tokens look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,6 +84,9 @@ pub(super) struct Found {
     pub(super) password: &'static str,
     pub(super) wall: WallTime,
     pub(super) config: Config,
+    /// Whether the engine can have the client's shadows: QoS of requests and of result topics are
+    /// one.
+    pub(super) attaches: bool,
 }
 
 impl Found {
@@ -95,7 +101,8 @@ impl Found {
         config.protocol_version = version;
         config.keep_alive = connect.keep_alive;
         config.clean_session = connect.clean_session;
-        config.shadow_qos = shadow_qos;
+        let request_qos = request_qos(sent, version);
+        config.shadow_qos = request_qos.unwrap_or(shadow_qos);
         config.request_timeout = Duration::MAX;
         config.connect_timeout = Duration::MAX;
         config.ping_timeout = Duration::MAX;
@@ -123,6 +130,8 @@ impl Found {
             style,
             password,
             wall,
+            // The engine has one QoS for both.
+            attaches: request_qos.is_none_or(|qos| qos == shadow_qos),
             config,
         }
     }
@@ -173,7 +182,7 @@ fn name(sent: &[Sent<'_>], version: ProtocolVersion) -> Option<ShadowName> {
 fn style(sent: &[Sent<'_>], version: ProtocolVersion) -> (JsonStyle, &'static str) {
     let mut requests = requests(sent, version).peekable();
     if requests.peek().is_none() {
-        return (JsonStyle::Python, "unknown");
+        return (JsonStyle::Python, UNKNOWN);
     }
     if requests.any(|(_, payload)| payload.starts_with(br#"{"type":""#)) {
         (JsonStyle::Compact, "compact")
@@ -202,6 +211,17 @@ fn tokens(sent: &[Sent<'_>], version: ProtocolVersion) -> Tokens {
         };
     }
     found
+}
+
+/// The QoS of requests, where there are some: the lowest.
+fn request_qos(sent: &[Sent<'_>], version: ProtocolVersion) -> Option<QoS> {
+    let requests = packets(sent, version).filter_map(|packet| match packet {
+        Packet::Publish(publish) => {
+            ShadowName::from_operation_topic(publish.topic).map(|_| publish.qos)
+        }
+        _ => None,
+    });
+    requests.min_by_key(|qos| qos.number())
 }
 
 fn shadow_qos(sent: &[Sent<'_>], version: ProtocolVersion) -> QoS {

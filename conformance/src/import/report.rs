@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::conclusions::Conclusion;
+use super::fault::Fault;
 
 /// What became of one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -161,6 +162,8 @@ pub struct Report {
     pub counts: Counts,
     /// What the session shows, in words.
     pub findings: Vec<String>,
+    /// In what the client had to be followed against the engine's better judgement.
+    pub faults: Vec<Fault>,
     /// What the vendor's document says of this session, if it is the documented one.
     pub conclusions: Vec<Conclusion>,
 }
@@ -236,6 +239,12 @@ impl fmt::Display for Report {
         }
         for finding in &self.findings {
             writeln!(f, "  * {finding}")?;
+        }
+        if !self.faults.is_empty() {
+            writeln!(f, "\noptions that the client's faults need:")?;
+        }
+        for fault in &self.faults {
+            writeln!(f, "  * {fault} ({})", fault.option())?;
         }
         if !self.conclusions.is_empty() {
             writeln!(f, "\nthe document says:")?;

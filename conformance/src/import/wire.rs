@@ -11,7 +11,7 @@ use super::capture_report::{CaptureReport, ConnectionReport, Difference};
 use super::fault::{self, Fault};
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
-use super::profile::{Found, packets};
+use super::profile::{Found, UNKNOWN, packets};
 use crate::capture::{Capture, Connection};
 use crate::diagnose;
 
@@ -163,14 +163,18 @@ impl<'a> Importer<'a> {
         found: Found,
         sent: &[Sent<'_>],
     ) -> (Client, bool) {
-        let first = first_number(sent, found.version);
+        let numbered = first_number(sent, found.version);
+        let first = numbered.unwrap_or(1);
         let is_resumed = is_resumed(sent, found.version);
-        let mut before = None;
+        let (mut before, wall) = (None, found.wall);
         if let Some(mut client) = self.clients.remove(client_id) {
+            let first = numbered.unwrap_or(client.player.next_number);
             let is_near = distance(client.player.next_number, first) <= MAXIMUM_SKIPPED;
+            // Without a request nothing is known of the spelling.
+            let is_spelled_so = found.profile.json == UNKNOWN || client.player.style == found.style;
             let goes_on = !client.is_over
                 && client.connect == connect
-                && client.player.style == found.style
+                && is_spelled_so
                 && (is_resumed || is_near && !client.player.has_unacknowledged());
             if goes_on {
                 client.player.lose_link(first);
@@ -180,14 +184,8 @@ impl<'a> Importer<'a> {
         }
         // What is sent again is in the session of the connection before.
         let (session, next) = before.unwrap_or_else(|| (Session::starting_at(first), first));
-        let mut player = Player::new(
-            found.config,
-            session,
-            found.style,
-            (next, first),
-            self.records,
-        );
-        player.start(found.wall);
+        let mut player = Player::new(found, session, (next, first), self.records);
+        player.start(wall);
         let client = Client {
             player,
             connect: connect.to_owned(),
@@ -305,7 +303,7 @@ fn is_resumed(sent: &[Sent<'_>], version: ProtocolVersion) -> bool {
 }
 
 /// The number that the device's first numbered packet had, or would have had.
-fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> u16 {
+fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> Option<u16> {
     let mut before = 0_u16;
     for packet in packets(sent, version) {
         let id = match packet {
@@ -322,10 +320,10 @@ fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> u16 {
             _ => None,
         };
         if let Some(id) = id {
-            return id.get().saturating_sub(before).max(1);
+            return Some(id.get().saturating_sub(before).max(1));
         }
     }
-    1
+    None
 }
 
 /// What kind of packet it is. Its content may be secret.

@@ -125,3 +125,108 @@ fn the_report_is_for_programs_too() {
     assert_eq!(first["attempts"], 3);
     assert_eq!(value["clients"][0]["connections"], 5);
 }
+
+/// By hand, from what `fixtures/README.md` says of each session.
+#[test]
+fn trouble_that_was_made_is_found() {
+    let report = capture("recorded/python-sdk-refused.pcap");
+    let found = |report: &Report, fits: fn(&Finding) -> bool| count(report, fits);
+    assert_eq!(
+        found(&report, |f| matches!(
+            f,
+            Finding::ConnectRefused { attempts: 4 }
+        )),
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        found(&report, |f| matches!(
+            f,
+            Finding::LoginRefused { code: 5, .. }
+        )),
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        found(&report, |f| matches!(
+            f,
+            Finding::LoginRefused { code: 4, .. }
+        )),
+        1,
+        "{report}"
+    );
+
+    for report in [
+        capture("recorded/python-sdk-deaf.pcap"),
+        logs(&["recorded/python-sdk-deaf.log"]),
+    ] {
+        assert_eq!(
+            found(&report, |f| matches!(f, Finding::NotResubscribed { .. })),
+            1,
+            "{report}"
+        );
+        let deaf = |f: &Finding| {
+            matches!(
+                f,
+                Finding::AskedUnsubscribed {
+                    before_suback: false,
+                    ..
+                }
+            )
+        };
+        assert_eq!(found(&report, deaf), 3, "{report}");
+        assert_eq!(
+            found(&report, |f| matches!(f, Finding::Unanswered { .. })),
+            1,
+            "{report}"
+        );
+    }
+
+    let report = capture("recorded/python-sdk-frozen.pcap");
+    assert_eq!(
+        found(&report, |f| matches!(f, Finding::LoginUnanswered { .. })),
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        found(&report, |f| matches!(f, Finding::PingUnanswered { .. })),
+        1,
+        "{report}"
+    );
+    let report = logs(&["recorded/python-sdk-frozen.log"]);
+    assert_eq!(
+        found(&report, |f| matches!(f, Finding::FrozenPeer { .. })),
+        1,
+        "{report}"
+    );
+
+    let report = capture("recorded/python-sdk-queued.pcap");
+    assert_eq!(
+        found(&report, |f| matches!(f, Finding::DupWithoutOriginal { .. })),
+        20,
+        "{report}"
+    );
+    assert_eq!(
+        found(&report, |f| matches!(f, Finding::Unacknowledged { .. })),
+        0,
+        "{report}"
+    );
+}
+
+/// A recording of an engine that was driven with the session shows the same.
+#[test]
+fn recordings_are_diagnosed_too() {
+    use conformance::import::record_capture;
+    use conformance::recording::{Part, Reader, Traffic};
+    let captured = Capture::parse(&bytes("recorded/python-sdk-deaf.pcap"), MQTT_PORT).unwrap();
+    let (_, recorded) = record_capture(&captured, None);
+    let part = Part::of_text("deaf", &recorded[0].lines);
+    let traffic = Traffic::read(Reader::new(vec![part]).unwrap()).unwrap();
+    let report = diagnose(&Session::from(&traffic));
+    assert_eq!(
+        count(&report, |f| matches!(f, Finding::NotResubscribed { .. })),
+        1,
+        "{report}"
+    );
+    assert_eq!(report.clients[0].connections, 2, "{report}");
+}

@@ -1,7 +1,7 @@
 //! The recorded packet captures: the device's bytes come out of the engine.
 
 use conformance::capture::{Capture, Direction, MQTT_PORT};
-use conformance::import::import_capture;
+use conformance::import::{Fault, import_capture};
 use shadow_core::tencent::Secret;
 
 fn capture(name: &str) -> Capture {
@@ -20,6 +20,9 @@ fn recorded_bytes_come_out_identical() {
         ("python-sdk-reconnect.pcap", &[10, 0, 0, 0, 7]),
         ("python-sdk-own-requests.pcap", &[17]),
         ("python-sdk-unanswered-ping.pcap", &[5, 1, 5]),
+        ("python-sdk-refused.pcap", &[0, 0, 0, 0, 1, 1, 5]),
+        ("python-sdk-frozen.pcap", &[1, 5, 4, 15, 17]),
+        ("python-sdk-deaf.pcap", &[5, 7]),
     ] {
         let capture = capture(name);
         for (secret, password) in [
@@ -39,6 +42,61 @@ fn recorded_bytes_come_out_identical() {
                 assert_eq!((connection.password, connection.by_codec), (password, 0));
             }
         }
+    }
+}
+
+/// Five messages waited for their turn, with the numbers that they had been given: the first of them
+/// has one that the engine has given to the get behind it.
+#[test]
+fn messages_that_waited_keep_their_numbers() {
+    let report = import_capture(&capture("python-sdk-queued.pcap"), None);
+    assert!(report.is_identical(), "{report}");
+    let last = report.connections.last().unwrap();
+    assert_eq!((last.packets, last.identical, last.by_codec), (28, 28, 1));
+    assert!(
+        report.faults.contains(&Fault::NumbersMessagesThatWait),
+        "{report}"
+    );
+    assert!(last.goes_on);
+}
+
+/// What the SDK's source and the wire show of it, for each session by hand.
+#[test]
+fn faults_are_those_of_the_sdk() {
+    for (name, there, not_there) in [
+        (
+            "python-sdk-first-contact.pcap",
+            &[][..],
+            &[Fault::ForgetsSubscriptions, Fault::SignsOnce][..],
+        ),
+        (
+            "python-sdk-deaf.pcap",
+            &[Fault::ForgetsSubscriptions, Fault::SignsOnce][..],
+            &[
+                Fault::ReconnectsTooSoon,
+                Fault::BeginsTokensAgain,
+                Fault::MarksNewMessagesAsDuplicates,
+            ][..],
+        ),
+        (
+            "python-sdk-refused.pcap",
+            &[Fault::ReconnectsTooSoon, Fault::SignsOnce][..],
+            &[Fault::ForgetsSubscriptions, Fault::PingsLate][..],
+        ),
+        (
+            "python-sdk-reconnect.pcap",
+            &[
+                Fault::BeginsTokensAgain,
+                Fault::MarksNewMessagesAsDuplicates,
+                Fault::SignsOnce,
+            ][..],
+            &[Fault::PingsLate][..],
+        ),
+    ] {
+        let report = import_capture(&capture(name), None);
+        let has = |fault: &Fault| report.faults.contains(fault);
+        assert!(there.iter().all(has), "{name}: {report}");
+        assert!(!not_there.iter().any(has), "{name}: {report}");
     }
 }
 

@@ -12,6 +12,10 @@ pub(crate) const DELTA: &str = "recorded/python-sdk-delta.log";
 pub(crate) const RECONNECT: &str = "recorded/python-sdk-reconnect.log";
 pub(crate) const OWN_REQUESTS: &str = "recorded/python-sdk-own-requests.log";
 pub(crate) const UNANSWERED_PING: &str = "recorded/python-sdk-unanswered-ping.log";
+pub(crate) const REFUSED: &str = "recorded/python-sdk-refused.log";
+pub(crate) const FROZEN: &str = "recorded/python-sdk-frozen.log";
+pub(crate) const DEAF: &str = "recorded/python-sdk-deaf.log";
+pub(crate) const QUEUED: &str = "recorded/python-sdk-queued.log";
 
 pub(crate) fn text(name: &str) -> String {
     let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -55,6 +59,12 @@ fn every_line_is_accounted_for() {
         (&[OWN_REQUESTS], 99, 3, 13),
         // The end of the link.
         (&[UNANSWERED_PING], 45, 5, 1),
+        (&[REFUSED], 34, 7, 0),
+        // The end of the third link, which nothing announces.
+        (&[FROZEN], 125, 8, 1),
+        (&[DEAF], 47, 8, 0),
+        // Twenty payloads that are not printed, and the end of the link.
+        (&[QUEUED], 155, 6, 21),
     ] {
         let report = replay_files(names);
         let expected = Counts {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod captures;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod excerpts;
 #[cfg(test)]
 mod fixtures;
@@ -10,6 +12,8 @@ mod fixtures;
 mod forgeries;
 #[cfg(test)]
 mod long;
+#[cfg(test)]
+mod recordings;
 #[cfg(test)]
 mod robustness;
 #[cfg(test)]

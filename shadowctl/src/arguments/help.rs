@@ -150,11 +150,30 @@ The exit code is 0 only if nothing is unexplained.
 With --output json, the whole report as one object: files, profile, lines (file, number, text, \
 verdict), unprinted, counts, findings, conclusions.";
 
+pub(super) const IMPORT: &str = "\
+Drive this project's engine with another client's session, and record what it does
+
+What the application asked for is inferred from the packets of a capture, or from the lines of the \
+vendor's Python SDK; the server's packets go in at their times. The engine acts by the profile that \
+was found by looking: version of MQTT, JSON, tokens, keep alive. The report says how far it does the \
+same as the recorded device, and which options the device's faults needed.";
+
+pub(super) const IMPORT_EXAMPLES: &str = "\
+Examples:
+  shadowctl import device.pcap
+  shadowctl import device.log -o device.jsonl
+  shadowctl import device.pcap -o device.jsonl && shadowctl replay device.jsonl
+
+The exit code is 0 only if every line is explained and every packet came out identical.
+
+A recording is written for each engine: one for each client, and another one wherever the client was \
+closed or started anew.";
+
 pub(super) const DIAGNOSE: &str = "\
 Tell where a recorded device broke the specification, or lost something
 
-Reads the packets of any MQTT client from a capture, or of the vendor's Python SDK from its logs, and \
-looks for malformed packets, late pings, subscriptions that were not made again, requests without \
+Reads the packets of any MQTT client from a capture, of this project's engine from a recording, or of \
+the vendor's Python SDK from its logs, and looks for malformed packets, late pings, subscriptions that were not made again, requests without \
 answer, tokens used twice, deltas that were not answered or deleted unseen, refused logins and why, \
 unacknowledged messages, servers that fell silent, and more. Each finding says where, by which rule, \
 and what to do about it. What the file does not show is not guessed.";
@@ -164,6 +183,7 @@ Examples:
   shadowctl diagnose device.pcap
   shadowctl diagnose device.log
   shadowctl diagnose --port 11883 two-clients.pcapng
+  shadowctl diagnose --key-log keys.txt encrypted.pcapng
 
 The exit code is 0 only if nothing broke the specification and nothing was lost.
 

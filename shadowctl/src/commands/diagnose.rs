@@ -2,18 +2,22 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use conformance::capture::Capture;
+use conformance::capture::tls::{self, KeyLog};
+use conformance::capture::{Capture, MQTT_PORT, MQTT_TLS_PORT};
 use conformance::diagnose::{Report, Session, diagnose};
 use conformance::log::Log;
+use conformance::recording::{Part, Reader, Traffic};
 use serde::Serialize;
 
 use crate::arguments::DiagnoseArguments;
 use crate::failure::{Failure, FailureKind};
+use crate::input;
 use crate::output::Output;
 
-/// What the classic captures and pcapng begin with, in either byte order.
+/// What classic captures and pcapng begin with, in either byte order.
 const CAPTURES: [[u8; 4]; 5] = [
     [0xA1, 0xB2, 0xC3, 0xD4],
     [0xD4, 0xC3, 0xB2, 0xA1],
@@ -21,31 +25,50 @@ const CAPTURES: [[u8; 4]; 5] = [
     [0x4D, 0x3C, 0xB2, 0xA1],
     [0x0A, 0x0D, 0x0D, 0x0A],
 ];
+/// What a recording begins with.
+const RECORDING: &[u8] = b"{\"shadow-recording\"";
 
-/// Looks at each capture, and at the logs as one session, and prints what is wrong with it.
+/// Looks at each capture and recording, and at the logs as one session, and prints what is wrong.
 ///
 /// # Errors
 ///
-/// * [`FailureKind::InputFile`]: a file that cannot be read, or is neither a capture nor a log; logs
-///   that are not of one session.
+/// * [`FailureKind::InputFile`]: a file that cannot be read, or is none of these; logs that are not
+///   of one session.
 /// * [`FailureKind::Operation`]: something broke the specification or was lost.
 pub fn run(arguments: &DiagnoseArguments, output: &mut Output) -> Result<(), Failure> {
+    let key_log = match &arguments.key_log {
+        Some(path) => KeyLog::parse(&input::read(path)?),
+        None => KeyLog::default(),
+    };
+    let ports: &[u16] = match &arguments.port {
+        Some(port) => &[*port],
+        None => &[MQTT_PORT, MQTT_TLS_PORT],
+    };
     let (mut reports, mut logs, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for path in &arguments.files {
-        let bytes = read(path)?;
         let name = path.display().to_string();
-        let is_capture = CAPTURES.iter().any(|magic| bytes.starts_with(magic));
-        if is_capture {
-            let capture = Capture::parse(&bytes, arguments.port)
-                .map_err(|error| Failure::input_file(path, error))?;
-            reports.push((vec![name], diagnose(&Session::from(&capture))));
-        } else {
+        let mut file = open(path)?;
+        let start = file.fill_buf().map_err(|error| unreadable(path, &error))?;
+        let session = if is_capture(start) {
+            let capture =
+                Capture::read(file, ports).map_err(|error| Failure::input_file(path, error))?;
+            Session::from(&decrypted(capture, &key_log))
+        } else if start.starts_with(RECORDING) {
+            let part = Part {
+                name: name.clone(),
+                content: Box::new(file),
+            };
+            let traffic = Reader::new(vec![part]).and_then(Traffic::read);
             // The error names the file itself.
-            let log = Log::parse(&name, &bytes)
-                .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
-            logs.push(log);
+            let traffic =
+                traffic.map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
+            Session::from(&traffic)
+        } else {
+            logs.push(log(&name, file)?);
             names.push(name);
-        }
+            continue;
+        };
+        reports.push((vec![name], diagnose(&session)));
     }
     if !logs.is_empty() {
         let session = Session::from_logs(logs)
@@ -66,15 +89,36 @@ pub fn run(arguments: &DiagnoseArguments, output: &mut Output) -> Result<(), Fai
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    // One byte more than is taken, so that what is larger is told of.
-    let limit = conformance::log::MAX_FILE as u64 + 1;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;
-    Ok(bytes)
+/// Whether a file that begins so is a capture.
+pub(super) fn is_capture(start: &[u8]) -> bool {
+    CAPTURES.iter().any(|magic| start.starts_with(magic))
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(BufReader::with_capacity(64 * 1024, file))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::input_file(path, format_args!("cannot read it: {error}"))
+}
+
+fn log(name: &str, file: impl Read) -> Result<Log, Failure> {
+    Log::read(name, file).map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
+}
+
+/// With the connections in clear that the keys fit; the others stay as they are.
+fn decrypted(mut capture: Capture, key_log: &KeyLog) -> Capture {
+    let mut keys = capture.key_log.clone();
+    keys.merge(key_log);
+    for connection in &mut capture.connections {
+        if tls::is_tls(connection)
+            && let Ok(clear) = tls::decrypt(connection, &keys)
+        {
+            *connection = clear;
+        }
+    }
+    capture
 }
 
 /// A report beside the files that it is about.

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod desire;
 pub mod diagnose;
 pub mod get;
+pub mod import;
 pub mod replay;
 pub mod report;
 pub mod show;

@@ -12,6 +12,7 @@ const COMMANDS: [&str; 12] = [
     "watch",
     "serve",
     "replay",
+    "import",
     "diagnose",
     "show",
     "completions",

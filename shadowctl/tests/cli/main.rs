@@ -13,6 +13,8 @@ mod errors;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod peer;

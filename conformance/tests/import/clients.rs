@@ -1,0 +1,236 @@
+//! Captures of other clients than the vendor's Python SDK.
+
+use std::collections::BTreeSet;
+
+use bytes::BytesMut;
+use conformance::capture::{Capture, Close, Connection, Direction, Segment};
+use conformance::import::{CaptureReport, Fault, Tokens, import_capture};
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4;
+
+const ASK: &str = "$shadow/operation/CLIENT0001/dev";
+const RESULT: &str = "$shadow/operation/result/CLIENT0001/dev";
+
+/// A connection whose packets rumqttc writes.
+struct Tape {
+    connection: Connection,
+    at: u64,
+}
+
+impl Tape {
+    fn new() -> Tape {
+        Tape {
+            connection: Connection {
+                device: "192.0.2.7:40000".parse().unwrap(),
+                server: "192.0.2.1:1883".parse().unwrap(),
+                segments: Vec::new(),
+                closed_by: None,
+                from_start: true,
+                gaps: Vec::new(),
+            },
+            at: 1_780_000_000_000_000,
+        }
+    }
+
+    fn push(mut self, direction: Direction, bytes: Vec<u8>) -> Tape {
+        self.at += 20_000;
+        self.connection.segments.push(Segment {
+            at_micros: self.at,
+            direction,
+            bytes,
+        });
+        self
+    }
+
+    fn login(self, keep_alive: u16, clean_session: bool) -> Tape {
+        let mut bytes = BytesMut::new();
+        let mut connect = v4::Connect::new("CLIENT0001dev");
+        (connect.keep_alive, connect.clean_session) = (keep_alive, clean_session);
+        connect.write(&mut bytes).unwrap();
+        self.push(Direction::Device, bytes.to_vec())
+            .push(Direction::Server, vec![0x20, 2, 0, 0])
+    }
+
+    fn subscribe(self, id: u16, qos: QoS) -> Tape {
+        let mut bytes = BytesMut::new();
+        let mut subscribe = v4::Subscribe::new(RESULT, qos);
+        subscribe.pkid = id;
+        subscribe.write(&mut bytes).unwrap();
+        let [high, low] = id.to_be_bytes();
+        self.push(Direction::Device, bytes.to_vec())
+            .push(Direction::Server, vec![0x90, 3, high, low, qos as u8])
+    }
+
+    fn request(self, id: u16, qos: QoS, payload: &str) -> Tape {
+        let mut bytes = BytesMut::new();
+        let mut publish = v4::Publish::new(ASK, qos, payload);
+        publish.pkid = id;
+        publish.write(&mut bytes).unwrap();
+        let tape = self.push(Direction::Device, bytes.to_vec());
+        match qos {
+            QoS::AtLeastOnce => {
+                let [high, low] = id.to_be_bytes();
+                tape.push(Direction::Server, vec![0x40, 2, high, low])
+            }
+            _ => tape,
+        }
+    }
+
+    fn ask(self, payload: &str) -> Tape {
+        self.request(0, QoS::AtMostOnce, payload)
+    }
+
+    fn close(mut self) -> Tape {
+        self.connection.closed_by = Some(Close::Finished(Direction::Server));
+        self
+    }
+}
+
+fn import(tapes: impl IntoIterator<Item = Tape>) -> CaptureReport {
+    let capture = Capture {
+        connections: tapes.into_iter().map(|tape| tape.connection).collect(),
+        skipped: 0,
+        truncated: false,
+        key_log: Default::default(),
+    };
+    import_capture(&capture, None)
+}
+
+/// As the engine's default: a nonce, compact JSON, and no session that is kept.
+fn engine_like() -> Tape {
+    Tape::new()
+        .login(60, true)
+        .subscribe(1, QoS::AtMostOnce)
+        .ask(r#"{"type":"get","clientToken":"k3Jd82hs-0"}"#)
+        .ask(r#"{"type":"update","state":{"reported":{"a":1}},"version":3,"clientToken":"k3Jd82hs-1"}"#)
+}
+
+#[test]
+fn the_profile_is_found_by_looking() {
+    let report = import([engine_like()]);
+    assert!(report.is_identical(), "{report}");
+    let [connection] = report.connections.as_slice() else {
+        panic!("{report}");
+    };
+    let profile = connection.profile.as_ref().unwrap();
+    assert_eq!(
+        (
+            profile.mqtt_version,
+            profile.keep_alive,
+            profile.clean_session
+        ),
+        ("MQTT 3.1.1", 60, true)
+    );
+    assert_eq!(
+        (profile.json, profile.tokens),
+        ("compact", Tokens::OtherCounter)
+    );
+    // The engine has another nonce.
+    assert_eq!((connection.as_they_are, connection.alike), (2, 4));
+    assert_eq!(report.faults, [], "{report}");
+}
+
+/// As the vendor's C SDK: `{productId}-{n}`, compact, 240 s, and here QoS 1 and a session that is
+/// kept.
+#[test]
+fn another_sdk_is_followed_by_its_own_profile() {
+    let with = |request_qos| {
+        Tape::new()
+            .login(240, false)
+            .subscribe(1, QoS::AtLeastOnce)
+            .request(2, request_qos, r#"{"type":"get","clientToken":"CLIENT0001-0"}"#)
+            .request(
+                3,
+                request_qos,
+                r#"{"type":"update","state":{"reported":{"a":1},"desired":null},"clientToken":"CLIENT0001-1"}"#,
+            )
+    };
+    // The engine has one QoS for requests and replies; otherwise it publishes them as they are.
+    for (qos, as_they_are) in [(QoS::AtLeastOnce, 0), (QoS::AtMostOnce, 2)] {
+        let report = import([with(qos)]);
+        assert!(report.is_identical(), "{report}");
+        let connection = &report.connections[0];
+        let profile = connection.profile.as_ref().unwrap();
+        assert_eq!((profile.keep_alive, profile.clean_session), (240, false));
+        assert_eq!(
+            (profile.json, profile.tokens),
+            ("compact", Tokens::ProductCounter)
+        );
+        assert_eq!(profile.shadow_qos, 1);
+        assert_eq!(
+            (connection.as_they_are, connection.identical),
+            (as_they_are, 4)
+        );
+    }
+}
+
+/// The same requests with other spelling are published as they are.
+#[test]
+fn what_the_engine_does_not_write_is_published_as_it_is() {
+    let tape = Tape::new()
+        .login(60, true)
+        .subscribe(1, QoS::AtMostOnce)
+        .ask(r#"{"clientToken":"mine","type":"get"}"#);
+    let report = import([tape]);
+    assert!(report.is_identical(), "{report}");
+    let connection = &report.connections[0];
+    assert_eq!(connection.as_they_are, 1);
+    assert_eq!(connection.profile.as_ref().unwrap().tokens, Tokens::Other);
+}
+
+/// A packet that the engine has sent otherwise: the rest is compared all the same.
+#[test]
+fn what_means_the_same_is_counted_behind_a_difference() {
+    let mut tape = engine_like();
+    // SUBSCRIBE with a number beyond those that are skipped, and then with the next.
+    let mut bytes = BytesMut::new();
+    for id in [40_000, 40_001] {
+        let mut subscribe = v4::Subscribe::new(format!("t/{id}"), QoS::AtMostOnce);
+        subscribe.pkid = id;
+        subscribe.write(&mut bytes).unwrap();
+    }
+    tape = tape.push(Direction::Device, bytes.to_vec());
+    tape = tape.ask(r#"{"type":"get","clientToken":"k3Jd82hs-2"}"#);
+    let report = import([tape]);
+    let connection = &report.connections[0];
+    assert!(connection.difference.is_some(), "{report}");
+    assert_eq!(connection.packets, 7);
+    // All but the two identifiers.
+    assert_eq!((connection.identical, connection.alike), (5, 7), "{report}");
+}
+
+#[test]
+fn faults_are_listed_where_they_were_needed() {
+    let first = || {
+        Tape::new()
+            .login(60, true)
+            .subscribe(1, QoS::AtMostOnce)
+            .ask(r#"{"type":"get","clientToken":"CLIENT0001-0"}"#)
+            .close()
+    };
+    let mut second = Tape::new();
+    second.at += 20_000_000;
+    let mut second = second.login(60, true);
+    second.at += 20_000_000;
+    let second = second.ask(r#"{"type":"get","clientToken":"CLIENT0001-0"}"#);
+    let report = import([first(), second]);
+    assert!(report.is_identical(), "{report}");
+    assert!(report.connections[1].goes_on);
+    let faults: BTreeSet<Fault> = report.faults.iter().copied().collect();
+    assert!(faults.contains(&Fault::ForgetsSubscriptions), "{report}");
+    assert!(faults.contains(&Fault::BeginsTokensAgain), "{report}");
+    assert!(
+        report.to_string().contains("Behaviour::resubscribe"),
+        "{report}"
+    );
+    // The near miss: it subscribes at once, and its tokens go on.
+    let mut good = Tape::new();
+    good.at += 20_000_000;
+    let good = good
+        .login(60, true)
+        .subscribe(2, QoS::AtMostOnce)
+        .ask(r#"{"type":"get","clientToken":"CLIENT0001-1"}"#);
+    let report = import([first(), good]);
+    assert!(report.is_identical(), "{report}");
+    assert_eq!(report.faults, [], "{report}");
+}
