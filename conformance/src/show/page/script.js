@@ -225,7 +225,7 @@
       rows.append(empty);
     }
     draw();
-    overview();
+    survey();
   };
 
   // Drawing: only rows that can be seen exist.
@@ -558,10 +558,7 @@
   };
   let arranged = list.clientWidth;
   const resized = () => {
-    if (list.clientWidth === arranged) {
-      draw();
-      return overview();
-    }
+    if (list.clientWidth === arranged) return draw();
     // The rows are of other heights now; the one on top stays there.
     arranged = list.clientWidth;
     const top = items[itemAt(list.scrollTop)]?.step;
@@ -590,17 +587,33 @@
   const canvas = byId("overview");
   const length = Math.max(steps.length ? steps[steps.length - 1].t - steps[0].t : 0, 1);
   const beginning = steps.length ? steps[0].t : 0;
-  const overview = () => {
+  const picture = document.createElement("canvas");
+  const place = (step) => {
+    const width = canvas.clientWidth - 2;
+    return Math.min((step.t - beginning) / length * width, width);
+  };
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const prepare = (target) => {
     const scale = window.devicePixelRatio || 1;
-    const width = canvas.clientWidth;
-    if (!width) return;
-    canvas.width = width * scale;
-    canvas.height = 30 * scale;
-    const context = canvas.getContext("2d");
+    target.width = canvas.clientWidth * scale;
+    target.height = 30 * scale;
+    const context = target.getContext("2d");
     context.scale(scale, scale);
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    const place = (step) => Math.min((step.t - beginning) / length * (width - 2), width - 2);
+    return context;
+  };
+  // The picture, with the chosen step marked in it.
+  const overview = () => {
+    if (!canvas.clientWidth || !picture.width) return;
+    const context = prepare(canvas);
+    context.drawImage(picture, 0, 0, canvas.clientWidth, 30);
+    if (chosen >= 0) {
+      context.fillStyle = colour("--text");
+      context.fillRect(place(steps[chosen]) - 1, 0, 3, 30);
+    }
+  };
+  const survey = () => {
+    if (!canvas.clientWidth) return;
+    const context = prepare(picture);
     const colours = [null, "--connecting", "--connected", "--online"].map((name) => name && colour(name));
     context.globalAlpha = .45;
     steps.forEach((step, index) => {
@@ -612,6 +625,7 @@
       context.fillRect(from, 13, Math.max(to - from, 1), 5);
     });
     context.globalAlpha = .8;
+    const [timer, out, back] = ["--timer", "--sent", "--received"].map(colour);
     const seen = new Set();
     for (const { step } of items) {
       if (!step) continue;
@@ -619,7 +633,7 @@
       const x = Math.floor(place(step)), key = x * 2 + (sent ? 1 : 0);
       if (seen.has(key)) continue;
       seen.add(key);
-      context.fillStyle = colour(step.k === TIMER ? "--timer" : sent ? "--sent" : "--received");
+      context.fillStyle = step.k === TIMER ? timer : sent ? out : back;
       context.fillRect(x, sent ? 7 : 18, 1.5, 6);
     }
     context.globalAlpha = 1;
@@ -636,10 +650,7 @@
       context.fill();
       context.fillRect(x, 0, 1.5, 30);
     }
-    if (chosen >= 0) {
-      context.fillStyle = colour("--text");
-      context.fillRect(place(steps[chosen]) - 1, 0, 3, 30);
-    }
+    overview();
   };
   canvas.addEventListener("click", (event) => {
     const at = beginning + event.offsetX / canvas.clientWidth * length;
@@ -772,7 +783,8 @@
     }
   });
   new ResizeObserver(resized).observe(list);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", overview);
+  new ResizeObserver(survey).observe(canvas);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", survey);
 
   toggles();
   arrange();

@@ -8,7 +8,17 @@
     setTimeout(done, 200);
   }, 200));
   const result = { width: innerWidth, scrollWidth: document.documentElement.scrollWidth };
-  const overflow = () => { result.scrollWidth = Math.max(result.scrollWidth, document.documentElement.scrollWidth); };
+  // How far to the right anything reaches, but for the filters, which scroll, and text that is cut
+  // off with an ellipsis.
+  const overflow = () => {
+    result.scrollWidth = Math.max(result.scrollWidth, document.documentElement.scrollWidth);
+    const inside = all("header *, main *, #panel *").filter((element) => !element.closest("#filters, b, mark")
+      && getComputedStyle(element.parentElement).textOverflow !== "ellipsis");
+    for (const element of inside) {
+      const right = Math.floor(element.getBoundingClientRect().right);
+      if (right > (result.rightmost ?? 0)) [result.rightmost, result.widest] = [right, element.outerHTML.slice(0, 200)];
+    }
+  };
 
   // Scrolls through all that is shown.
   const walk = async () => {

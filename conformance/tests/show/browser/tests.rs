@@ -283,11 +283,31 @@ fn phone() {
         height: 800,
         dark: false,
     };
-    let seen = probe(&whole(&recording), &settings(&[], &[reply, hostile]), &view);
+    let offline = number(&steps, |step| step.name == "Disconnected");
+    let wanted = settings(&[], &[reply, hostile, offline]);
+    let seen = probe(&whole(&recording), &wanted, &view);
     assert_eq!(seen.console, [""; 0]);
     assert_eq!(seen.probe["width"], 360);
     assert_eq!(seen.probe["scrollWidth"], 360);
+    let rightmost = seen.probe["rightmost"].as_u64();
+    assert!(rightmost <= Some(360), "{}", seen.probe["widest"]);
     assert_eq!(seen.probe["panels"][reply.to_string()]["hidden"], false);
+    // So do the largest numbers.
+    let long = concat!(
+        r#"{"shadow-recording":1,"engine":"0.1.0","part":1,"mask":[]}"#,
+        "\n",
+        r#"{"at":0,"out":"connect"}"#,
+        "\n",
+        r#"{"at":36000000000000,"out":"connect"}"#,
+        "\n",
+    );
+    let little = format!("window.PROBE_LITTLE = true; {}", settings(&[], &[2]));
+    let late = probe(&whole(long), &little, &view);
+    let title = &late.probe["panels"]["2"]["title"];
+    assert_eq!(title, "Step 2 · 10000:00:00.000 s");
+    let rightmost = late.probe["rightmost"].as_u64();
+    assert!(rightmost <= Some(360), "{}", late.probe["widest"]);
+
     let shown = steps.iter().filter(|step| step.kind != Kind::Clock).count();
     assert_eq!(seen.probe["rows"].as_array().unwrap().len(), shown);
     assert!(
