@@ -95,8 +95,9 @@ impl Document {
                 };
                 if !asked_since {
                     return Effect {
+                        version: None,
+                        changes: self.hear_late(saying),
                         fault: Some(format!("late: version {known} is known already")),
-                        ..Effect::default()
                     };
                 }
                 Some(format!("the version falls from {known} to {told}"))
@@ -147,6 +148,20 @@ impl Document {
             changes: differences(&before, &self.parts),
             fault,
         }
+    }
+
+    /// What came after something newer. `reported` is the device's alone, so what it reported holds;
+    /// the rest may be superseded.
+    fn hear_late(&mut self, saying: Saying<'_>) -> Vec<Change> {
+        let Saying::Updated { state, request } = saying else {
+            return Vec::new();
+        };
+        let before = self.parts.clone();
+        if let Some(text) = request.and_then(|request| request.reported.as_ref()) {
+            self.parts.merge_member("reported", text, 0);
+        }
+        self.take(state.and_then(Members::of), &["reported"]);
+        differences(&before, &self.parts)
     }
 
     fn take(&mut self, state: Option<Members<'_>>, parts: &[&str]) {
@@ -408,6 +423,23 @@ mod tests {
         let skipped = Some("versions 11 to 12 were not seen".to_owned());
         assert_eq!(delta(&mut documents, 6, 13), (skipped, 0));
 
+        // The reply to an update that a delta overtook.
+        let request = Update {
+            reported: Some(r#"{"r":1}"#.to_owned()),
+            desired: Some("null".to_owned()),
+            overwrite: false,
+        };
+        let saying = Saying::Updated {
+            state: Some(r#"{"reported":{"r":1},"desired":null}"#),
+            request: Some(&request),
+        };
+        let effect = documents.hear("s", 6, Some(12), saying);
+        let late = Some("late: version 13 is known already".to_owned());
+        assert_eq!(
+            (told(&effect), effect.fault),
+            (vec!["+ reported.r >1".to_owned()], late)
+        );
+
         // Asked before the version was told.
         let state = r#"{"reported":{"z":1}}"#;
         let asked = Some(5);
@@ -419,7 +451,7 @@ mod tests {
         assert_eq!(effect.changes, []);
         let effect = whole(&mut documents, 9, 1, state);
         let falls = Some("the version falls from 13 to 1".to_owned());
-        assert_eq!((effect.fault, effect.changes.len()), (falls, 2));
+        assert_eq!((effect.fault, effect.changes.len()), (falls, 3));
     }
 
     #[test]

@@ -25,14 +25,15 @@ pub(super) fn inbound(
     told: &mut Told<'_>,
 ) -> Result<(), LineError> {
     let bytes = fields.required("bytes", fields.bytes("bytes")?)?;
-    // A file that begins in the middle of a link has no line that says so.
-    if teller.link == Link::Down && teller.decoder.is_none() {
-        teller.decoder = Some(teller.new_decoder());
-    }
+    teller.link_in_use();
     let Some(mut decoder) = teller.decoder.take() else {
         let mut step = told.step(Kind::Control, Route::CloudToDevice, "bytes");
         step.content = Some(Content::Bytes(hexadecimal(&bytes)));
-        step.fault = Some("comes after bytes that are not MQTT".to_owned());
+        let why = match teller.link {
+            Link::Down => "bytes without a connection",
+            _ => "bytes after those that are not MQTT",
+        };
+        step.fault = Some(why.to_owned());
         told.push(step, teller.link);
         return Ok(());
     };
@@ -80,6 +81,9 @@ pub(super) fn outbound(
         PacketKind::Publish => Kind::Message,
         _ => Kind::Control,
     };
+    if kind != PacketKind::Connect {
+        teller.link_in_use();
+    }
     let mut step = told.step(sort, Route::DeviceToCloud, name);
     join(&mut step, teller, told, kind, id, qos);
     match kind {

@@ -282,6 +282,8 @@ pub(super) struct Teller {
     pub(super) exchanges: Exchanges,
     pub(super) documents: Documents,
     deadline: Option<Deadline>,
+    /// Whether the link is known from a line that tells of it. A file can begin in the middle.
+    link_known: bool,
     /// Names of shadows by their numbers.
     names: BTreeMap<u64, String>,
     /// The last messages of the cloud: what their steps are, and their texts.
@@ -297,6 +299,7 @@ impl Teller {
             exchanges: Exchanges::default(),
             documents: Documents::default(),
             deadline: None,
+            link_known: false,
             names: BTreeMap::new(),
             recent: VecDeque::new(),
         }
@@ -373,6 +376,7 @@ impl Teller {
                 self.exchanges.link_lost();
                 self.exchanges.connect(told.next_waiting());
                 self.link = Link::Connecting;
+                self.link_known = true;
                 let mut step = told.step(Kind::Link, Route::DeviceToLink, "connect");
                 step.expects = 1;
                 told.push(step, self.link);
@@ -418,6 +422,7 @@ impl Teller {
             "connected" => {
                 step.answers = self.answer_connect(told);
                 self.link = Link::Connected;
+                self.link_known = true;
                 self.decoder = Some(self.new_decoder());
             }
             "disconnected" => {
@@ -489,7 +494,16 @@ impl Teller {
             .collect()
     }
 
+    /// A packet passes: if nothing was told of the link until now, it is up.
+    pub(super) fn link_in_use(&mut self) {
+        if !std::mem::replace(&mut self.link_known, true) {
+            self.link = Link::Online;
+            self.decoder = Some(self.new_decoder());
+        }
+    }
+
     pub(super) fn lose_link(&mut self) {
+        self.link_known = true;
         self.link = Link::Down;
         self.decoder = None;
         self.exchanges.link_lost();

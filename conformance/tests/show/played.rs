@@ -1,7 +1,11 @@
 //! What the story of a played session says, against what was done to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use conformance::show::{Kind, Step};
 use shadow_core::recording::Mask;
+use transport_mock::simulation::record;
+use transport_mock::simulation::script::Script;
 
 use crate::session::{eventful, story};
 
@@ -111,4 +115,53 @@ fn masked_recordings_are_told_alike() {
         assert_eq!(masked.answers, plain.answers, "{masked:?}");
         assert_eq!(masked.version, plain.version, "{masked:?}");
     }
+}
+
+/// Whatever a simulated device meets, its story hangs together.
+#[test]
+fn random_sessions_are_told() {
+    let (mut ends, mut confirmed) = (0, 0);
+    for seed in 0..60 {
+        let script = Script::random(seed, 80);
+        for recording in record(&script) {
+            let mut known: BTreeMap<String, u64> = BTreeMap::new();
+            let mut open: BTreeSet<String> = BTreeSet::new();
+            for step in story(&recording.text) {
+                let place = format!("seed {seed}: {step:?}");
+                if step.name == "Ended" {
+                    assert_eq!(step.answers.len(), 1, "{place}");
+                    ends += 1;
+                }
+                if step.name == "CONNACK" {
+                    assert_eq!(step.answers.len(), 1, "{place}");
+                }
+                if step.name == "PUBLISH" && step.words.starts_with("update: ") {
+                    open.extend(step.token.clone());
+                } else if let Some(token) = &step.token {
+                    open.remove(token);
+                }
+                let Some((shadow, version)) = step.shadow.clone().zip(step.version) else {
+                    continue;
+                };
+                // A get at a version that is known shows nothing that is not, unless the version was
+                // told by a delta that an update brought about whose reply did not come.
+                let is_get = step.words.starts_with("get ok");
+                let whole = known.get(&shadow).copied();
+                if is_get && whole == Some(version) && open.is_empty() {
+                    assert_eq!(step.changes, [], "{place}");
+                    confirmed += 1;
+                }
+                let has_gap = step.fault.is_some_and(|fault| fault.ends_with("not seen"));
+                if is_get {
+                    open.clear();
+                }
+                if is_get || (whole.is_some() && !has_gap) {
+                    known.insert(shadow, version);
+                } else {
+                    known.remove(&shadow);
+                }
+            }
+        }
+    }
+    assert!(ends > 500 && confirmed > 100, "{ends} {confirmed}");
 }
