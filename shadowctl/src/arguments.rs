@@ -69,7 +69,7 @@ pub enum Command {
     /// Be the cloud: accept devices, or serve those of an MQTT broker
     #[command(long_about = crate::serve::ABOUT, after_long_help = crate::serve::EXAMPLES)]
     Serve(ServeArguments),
-    /// Replay logs of the vendor's Python SDK and account for every line
+    /// Replay a recording and find the first difference; or a log or capture of another client
     #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
     /// Drive this project's engine with another client's session, and record what it does
@@ -175,9 +175,52 @@ pub struct StateArguments {
 /// Arguments of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArguments {
-    /// Log files; several are excerpts of one session, in order
-    #[arg(value_name = "LOG", required = true)]
-    pub logs: Vec<PathBuf>,
+    /// A recording, whose further parts are found beside it, or all its parts in order; or logs of
+    /// the vendor's Python SDK, excerpts of one session in order; or captures
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Be quiet, or go on to there without stopping, until this time since the start
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub from: Option<Duration>,
+
+    /// Stop at this time since the start
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub until: Option<Duration>,
+
+    /// As fast as it goes, or in the recording's own time with each line in words
+    #[arg(long, value_enum, default_value_t)]
+    pub speed: Speed,
+
+    /// Walk through it by commands on stdin
+    #[arg(long, conflicts_with_all = ["speed", "to_test"])]
+    pub step: bool,
+
+    /// Write it as a Rust test that replays it
+    #[arg(long, conflicts_with_all = ["speed", "from", "until"])]
+    pub to_test: bool,
+
+    /// Where to write the test to; stdout without it
+    #[arg(short = 'o', long, value_name = "FILE", requires = "to_test")]
+    pub to_file: Option<PathBuf>,
+}
+
+/// How fast a recording is replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Speed {
+    /// As fast as it goes.
+    #[default]
+    Max,
+    /// In its own time, with each line in words.
+    Real,
+}
+
+/// Seconds with or without a fraction.
+pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// Arguments of `import`.

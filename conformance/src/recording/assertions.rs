@@ -18,21 +18,10 @@ use super::replay::{Replay, Summary};
 /// Nothing is read before it is asked something.
 ///
 /// ```
-/// #[test]
-/// fn the_lamp_still_does_what_it_did() {
-/// #   }
-/// #   fn run() {
-///     conformance::replay("fixtures/recordings/lamp.jsonl").assert_same();
-/// }
-///
-/// #[test]
-/// fn the_lamp_and_its_cloud_agree_in_the_end() {
-/// #   }
-/// #   fn run_too() {
-///     conformance::replay("fixtures/recordings/lamp.jsonl").assert_converges();
-/// }
-/// # run();
-/// # run_too();
+/// // It does today what it did when it was recorded, bit for bit.
+/// conformance::replay("fixtures/recordings/lamp.jsonl").assert_same();
+/// // Whatever it does today, it and the cloud agree in the end.
+/// conformance::replay("fixtures/recordings/lamp.jsonl").assert_converges();
 /// ```
 pub fn replay(path: impl AsRef<Path>) -> RecordedSession<'static> {
     RecordedSession {

@@ -5,6 +5,7 @@
 //! * [`replay`](fn@replay) and [`replay_text`] are for tests: does a session still go as recorded, do
 //!   device and cloud agree after it.
 //! * [`regression_test`](fn@regression_test) writes such a test.
+//! * [`Walk`] goes through one line by line, forward and back.
 //! * [`Traffic`] is what went over the network.
 //! * [`Divergence`] is the first line in which it does something else.
 
@@ -20,6 +21,7 @@ mod reader;
 mod regression_test;
 mod replay;
 mod traffic;
+mod walk;
 mod words;
 
 pub use assertions::{RecordedSession, ReplayError, replay, replay_text};
@@ -32,6 +34,7 @@ pub use reader::{Line, MAX_LINE, Part, Place, Reader};
 pub use regression_test::{MAXIMUM_TEST, regression_test};
 pub use replay::{Replay, Summary};
 pub use traffic::{Connection, Direction, End, MAXIMUM_TRAFFIC, Traffic};
+pub use walk::{Moment, Walk};
 pub use words::describe;
 
 #[cfg(test)]

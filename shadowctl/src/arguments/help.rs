@@ -132,23 +132,37 @@ state), \"accepted\" (state) once the cloud has the answer, \"not_accepted\" (wh
 (why) and \"stored_again\" of the session, \"not_recorded\" (why), \"missed\" (count), \"other\" (text).";
 
 pub(super) const REPLAY: &str = "\
-Replay logs of the vendor's Python SDK and account for every line
+Replay a recording and find the first difference; or a log or capture of another client
 
-The log's incoming messages are fed to this project's engine at the log's own times, and every line \
-that the SDK printed has to come out of the engine again: packets, message numbers, topics, lengths, \
-JSON. Each line is reproduced, chatter of the SDK's environment, inferred, or unexplained.
+What a file is, is seen by its content.
 
-Several files are excerpts of one session.";
+A recording (--record) has all that went into the engine. The same goes into this version of it, and \
+everything that comes out has to be what was recorded, bit for bit. At the first difference is told: \
+the step, the virtual time, in what the engine differs, the lines before, both lines with the \
+differing fields marked. The times are those of the recording; nothing is waited for.
+
+A log of the vendor's Python SDK or a capture (pcap, pcapng) of any MQTT client is imported: what the \
+application asked is inferred, the incoming messages are fed to this project's engine, and every \
+line or byte of the device has to come out of it again. Several logs are excerpts of one session.";
 
 pub(super) const REPLAY_EXAMPLES: &str = "\
 Examples:
+  shadowctl replay lamp.jsonl                and lamp.2.jsonl and so on, if they are there
+  shadowctl replay --speed real --from 3600 lamp.jsonl
+                                             watch what it did after an hour
+  shadowctl replay --step lamp.jsonl         walk through it: forward, back, state, search
+  shadowctl replay --to-test -o tests/lamp.rs lamp.jsonl
   shadowctl replay device.log
   shadowctl replay 1-get-cached-status.log 2a-modify-update.log 2b-modify-get.log
+  shadowctl replay device.pcap
 
-The exit code is 0 only if nothing is unexplained.
+The exit code is 0 only if the replay is the same, or nothing is unexplained.
 
-With --output json, the whole report as one object: files, profile, lines (file, number, text, \
-verdict), unprinted, counts, findings, conclusions.";
+With --output json, one object: of a recording same, recorded_by, replayed_by, virtual_micros, \
+took_micros, inputs, outputs, connections, exchanges, divergence (file, line, step, at, sentence, \
+expected, found, differences, before), and with --speed real before it each line (at, words, \
+recorded, ..); of a log the whole report: files, profile, lines (file, number, text, verdict), \
+unprinted, counts, findings, conclusions.";
 
 pub(super) const IMPORT: &str = "\
 Drive this project's engine with another client's session, and record what it does

@@ -1,53 +1,58 @@
 //! `replay`.
 
-use std::fmt;
-use std::fs::File;
-use std::path::Path;
+mod file_kind;
+mod imported;
+mod recorded;
+mod steps;
 
-use conformance::import::{Report, import_logs};
-use conformance::log::Log;
-use serde::Serialize;
-
-use crate::arguments::ReplayArguments;
-use crate::failure::{Failure, FailureKind};
+use crate::arguments::{ReplayArguments, Speed};
+use crate::failure::Failure;
 use crate::output::Output;
+use file_kind::FileKind;
 
-/// Replays the logs as one session and prints the report.
+/// Replays a recording, or imports logs or captures, whichever the files are by their content.
 ///
 /// # Errors
 ///
-/// * [`FailureKind::InputFile`]: a file that cannot be read, a line that is not of a log's form,
-///   logs that are not of one session.
-/// * [`FailureKind::Operation`]: something in the logs is unexplained.
+/// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): a file that cannot be read,
+///   or is not of its form; logs that are not of one session, parts that are not of one recording.
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): the replay differs from the
+///   recording, or something in the logs or captures is unexplained.
+/// * [`FailureKind::Usage`](crate::failure::FailureKind::Usage): an option that the files have no
+///   use for.
 pub fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
-    let logs: Result<Vec<Log>, Failure> = arguments.logs.iter().map(|path| read(path)).collect();
-    let report = import_logs(logs?)
-        .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
-    output.result(&Printed(&report))?;
-    match report.unexplained() {
-        0 => Ok(()),
-        1 => Err(Failure::operation("1 line or packet is unexplained")),
-        count => Err(Failure::operation(format_args!(
-            "{count} lines or packets are unexplained"
-        ))),
+    let mut kind = None;
+    for path in &arguments.files {
+        let found = FileKind::of(path)?;
+        if *kind.get_or_insert(found) != found {
+            return Err(Failure::usage(format_args!(
+                "{}: this is {found}, and the file before is not",
+                path.display()
+            )));
+        }
     }
-}
-
-fn read(path: &Path) -> Result<Log, Failure> {
-    let file = File::open(path)
-        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;
-    // The error names the file itself.
-    Log::read(&path.display().to_string(), file)
-        .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
-}
-
-/// A report that does not end its last line itself.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Printed<'a>(&'a Report);
-
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.to_string().trim_end())
+    match kind {
+        Some(FileKind::Recording) if arguments.step => steps::run(arguments, output),
+        Some(FileKind::Recording) if arguments.to_test => recorded::write_test(arguments, output),
+        Some(FileKind::Recording) => match arguments.speed {
+            Speed::Max => recorded::run(arguments, output),
+            Speed::Real => recorded::watch(arguments, output),
+        },
+        other => {
+            let options = [
+                ("--step", arguments.step),
+                ("--to-test", arguments.to_test),
+                ("--speed", arguments.speed != Speed::Max),
+                ("--from", arguments.from.is_some()),
+                ("--until", arguments.until.is_some()),
+            ];
+            if let Some((option, _)) = options.iter().find(|(_, given)| *given) {
+                return Err(Failure::usage(format_args!("{option} is for recordings")));
+            }
+            match other {
+                Some(FileKind::Capture) => imported::captures(arguments, output),
+                _ => imported::logs(arguments, output),
+            }
+        }
     }
 }
