@@ -160,7 +160,8 @@ impl<'a> Walk<'a> {
     ///
     /// [`ReadError`]: a line cannot be read.
     pub fn go_to(&mut self, position: u64) -> Result<Option<&Moment>, ReadError> {
-        if position < self.position {
+        let untold = position == self.position && self.moment.is_none();
+        if position < self.position || untold {
             self.restart()?;
         }
         // All but the last, which is put in words.

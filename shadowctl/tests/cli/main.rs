@@ -25,6 +25,8 @@ mod record;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod replay_recording;
+#[cfg(test)]
 mod requests;
 /// Beside `watch`.
 #[cfg(test)]

@@ -37,9 +37,14 @@ pub(super) fn captures(arguments: &ReplayArguments, output: &mut Output) -> Resu
         let report = import_capture(&capture, None);
         output.result(&Printed(&report))?;
         let connections = report.connections.iter();
-        differ += connections
-            .filter(|connection| !connection.is_identical())
-            .count();
+        let here = connections.filter(|one| one.difference.is_some()).count();
+        if here == 0 && !report.is_identical() {
+            return Err(Failure::operation(format_args!(
+                "{}: there is no MQTT connection in it",
+                path.display()
+            )));
+        }
+        differ += here;
     }
     unexplained("connection", "connections", differ)
 }
