@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use crate::commands::shrink::ShrinkArguments;
 use crate::files::FileOptions;
 use crate::output::Format;
 pub use crate::serve::ServeArguments;
@@ -81,6 +82,12 @@ pub enum Command {
     /// Tell a recorded session step by step, or draw it as one page
     #[command(long_about = help::SHOW, after_long_help = help::SHOW_EXAMPLES)]
     Show(ShowArguments),
+    /// Make a recording that fails as small as it can be and still fail
+    #[command(
+        long_about = crate::commands::shrink::ABOUT,
+        after_long_help = crate::commands::shrink::EXAMPLES
+    )]
+    Shrink(ShrinkArguments),
     /// Print a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArguments),

@@ -94,6 +94,7 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
         Command::Import(arguments) => commands::import::run(arguments, output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, output),
         Command::Show(arguments) => commands::show::run(arguments, output),
+        Command::Shrink(arguments) => commands::shrink::run(arguments, output),
         Command::Completions(arguments) => commands::completions::run(arguments, output),
     }
 }

@@ -9,4 +9,5 @@ pub mod import;
 pub mod replay;
 pub mod report;
 pub mod show;
+pub mod shrink;
 pub mod watch;

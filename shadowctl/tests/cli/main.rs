@@ -34,6 +34,7 @@ mod requests;
 mod session;
 #[cfg(test)]
 mod show;
+mod shrink;
 #[cfg(test)]
 mod tls;
 /// Ctrl-C is sent as a signal.
