@@ -58,10 +58,7 @@ pub(super) fn lift(recording: &Recording) -> Result<Lifted, ReadError> {
     };
     // The header and the start.
     let mut steps = vec![0, 0];
-    loop {
-        let Some(line) = reader.next_line()? else {
-            break;
-        };
+    while let Some(line) = reader.next_line()? {
         let text = line.text.to_owned();
         match Input::parse(&text).map_err(|error| reader.line_error(&error))? {
             Some((_, Input::Start(_))) => return Err(reader.error(1, "there is a second start")),

@@ -76,10 +76,8 @@ pub use run::Run;
 pub use search::Progress;
 pub use source::{MAX_RECORDING, Recording};
 
-use std::cell::RefCell;
-
 use cause::Case;
-use search::Search;
+use search::{Question, Search};
 
 /// How hard to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,16 +124,9 @@ pub fn shrink_to(
     mut progress: impl FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
     let lifted = lift::lift(recording)?;
-    let bound = condition.bind(recording, &lifted)?;
-    let bound = RefCell::new(bound);
-    let (mut shrunk, run) = search(
-        lifted.case,
-        options,
-        &mut |run: &Run| bound.borrow().holds(run),
-        &mut |steps| bound.borrow_mut().renumber(steps),
-        &mut progress,
-    )?;
-    shrunk.recording = bound.borrow().recording(&run);
+    let mut bound = condition.bind(recording, &lifted)?;
+    let (mut shrunk, run) = search(lifted.case, options, &mut bound, &mut progress)?;
+    shrunk.recording = bound.recording(&run);
     Ok(shrunk)
 }
 
@@ -148,26 +139,34 @@ pub fn shrink_to(
 pub fn shrink(
     recording: &Recording,
     options: &Options,
-    mut fails: impl FnMut(&Run) -> bool,
+    fails: impl FnMut(&Run) -> bool,
     mut progress: impl FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
     let lifted = lift::lift(recording)?;
-    let (mut shrunk, run) = search(lifted.case, options, &mut fails, &mut |_| {}, &mut progress)?;
+    let mut asked = Asked(fails);
+    let (mut shrunk, run) = search(lifted.case, options, &mut asked, &mut progress)?;
     run.recording().clone_into(&mut shrunk.recording);
     Ok(shrunk)
 }
 
-/// Searches; and as the ticks of the result are inputs that can go, searches on from there. The steps
-/// of the result, old and new, are told to `renumber`.
+/// A closure that is asked.
+struct Asked<F>(F);
+
+impl<F: FnMut(&Run) -> bool> Question for Asked<F> {
+    fn fails(&mut self, run: &Run) -> bool {
+        self.0(run)
+    }
+}
+
+/// Searches; and as the ticks of the result are inputs that can go, searches on from there.
 fn search(
     mut case: Case,
     options: &Options,
-    fails: &mut dyn FnMut(&Run) -> bool,
-    renumber: &mut dyn FnMut(&[(u32, u32)]),
+    question: &mut dyn Question,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Shrunk, Run), ShrinkError> {
     let run = run::measure(&mut case);
-    if !fails(&run) {
+    if !question.fails(&run) {
         return Err(ShrinkError::Gone);
     }
     let before = case.causes.len();
@@ -177,7 +176,7 @@ fn search(
         runs: 1,
         limit: options.runs,
         stopped: false,
-        fails,
+        question,
         progress,
     };
     let mut least = usize::MAX;
@@ -194,11 +193,11 @@ fn search(
         let mut case = lifted.case;
         let run = run::measure(&mut case);
         let inputs = search.run.inputs();
-        renumber(&steps);
+        search.question.renumber(&steps);
         search.runs += 1;
-        if run.inputs() > inputs || !(search.fails)(&run) {
+        if run.inputs() > inputs || !search.question.fails(&run) {
             let back: Vec<(u32, u32)> = steps.iter().map(|(old, new)| (*new, *old)).collect();
-            renumber(&back);
+            search.question.renumber(&back);
             break;
         }
         (search.case, search.run) = (case, run);

@@ -21,6 +21,15 @@ const PAIRS: usize = 32;
 /// As many delays may be left for each to be made as short as can be.
 const SHORTENED: usize = 16;
 
+/// What is asked of each run.
+pub(super) trait Question {
+    /// Whether it fails.
+    fn fails(&mut self, run: &Run) -> bool;
+
+    /// The steps of the recording have other numbers now: each old one with its new one.
+    fn renumber(&mut self, _steps: &[(u32, u32)]) {}
+}
+
 pub(super) struct Search<'f> {
     pub(super) case: Case,
     pub(super) run: Run,
@@ -28,7 +37,7 @@ pub(super) struct Search<'f> {
     pub(super) limit: u64,
     /// Whether the limit kept something from being tried.
     pub(super) stopped: bool,
-    pub(super) fails: &'f mut dyn FnMut(&Run) -> bool,
+    pub(super) question: &'f mut dyn Question,
     pub(super) progress: &'f mut dyn FnMut(Progress),
 }
 
@@ -68,7 +77,7 @@ impl Search<'_> {
         }
         self.runs += 1;
         let run = run(candidate);
-        let fails = !run.endless && run.inputs() <= self.run.inputs() && (self.fails)(&run);
+        let fails = !run.endless && run.inputs() <= self.run.inputs() && self.question.fails(&run);
         if self.runs.is_multiple_of(16) {
             self.report();
         }

@@ -78,10 +78,10 @@ pub(crate) fn check(recording: &str) -> Result<(), String> {
                     return fault("no such delta");
                 }
             }
-            Input::Request(Request::Cancel(request) | Request::SetTimeout { request, .. }) => {
-                if !asked.requests.contains(&request.as_u64()) {
-                    return fault("no such request");
-                }
+            Input::Request(Request::Cancel(request) | Request::SetTimeout { request, .. })
+                if !asked.requests.contains(&request.as_u64()) =>
+            {
+                return fault("no such request");
             }
             _ => {}
         }
@@ -263,7 +263,7 @@ proptest! {
             if let Err(what) = check(text) {
                 panic!("{what}\n{text}");
             }
-            if runs % 8 == 0 {
+            if runs.is_multiple_of(8) {
                 let reader = Reader::new(vec![Part::of_text("candidate", text)]).unwrap();
                 let divergence = Replay::new(reader).unwrap().run().unwrap();
                 assert_eq!(divergence, None);

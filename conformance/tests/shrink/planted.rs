@@ -7,7 +7,7 @@ use conformance::shrink::{Condition, Options, Recording, Shrunk, shrink, shrink_
 use shadow_core::Publication;
 use shadow_core::mqtt::QoS;
 use shadow_core::recording::{Header, Input, Recorder};
-use shadow_core::tencent::Update;
+use shadow_core::tencent::{ShadowName, Update};
 
 use crate::causality;
 use crate::stage::{Stage, config, inputs, ordinary_life, random};
@@ -89,8 +89,9 @@ fn assert_minimal(text: &str, fails: impl Fn(&str) -> bool) {
 /// A device that, once in an hour, reports something that the cloud does not take.
 #[test]
 fn an_update_that_the_cloud_rejects() {
-    for seed in 0..4 {
+    for (seed, piece) in [(0, usize::MAX), (1, 1), (2, 5), (3, 50)] {
         let mut stage = Stage::new(config(), 7);
+        stage.piece = piece;
         let mut random = random(seed);
         ordinary_life(&mut stage, &mut random, 300);
         let deep = serde_json::json!({"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":1}}}}}}}, "on": true});
@@ -105,6 +106,68 @@ fn an_update_that_the_cloud_rejects() {
             text.contains(r#""outcome":"Rejected","code":9002"#)
         });
     }
+}
+
+/// What was stored before the first input is a part of the failure, too.
+#[test]
+fn a_stored_session_keeps_what_it_takes() {
+    let mut config = config();
+    config.clean_session = false;
+    let mut before = Stage::new(config.clone(), 3);
+    before.pass_millis(100);
+    before.deaf = true;
+    for topic in ["lamp/one", "lamp/two", "lamp/three"] {
+        let publication = Publication::new(topic, b"{}").qos(QoS::AtLeastOnce);
+        before.engine.publish(before.now, &publication).unwrap();
+        before.pass_millis(1);
+    }
+    let shadow = before.shadow();
+    let patch = serde_json::json!({"name": "lamp", "on": true});
+    before.engine.report(before.now, shadow, &patch).unwrap();
+    let (session, _) = before.engine.finish();
+    let mut stage = Stage::with_session(config, session, 7);
+    ordinary_life(&mut stage, &mut random(4), 550);
+    let text = stage.finish();
+    let session = |text: &str| {
+        let line = text.lines().nth(1).unwrap();
+        let start: serde_json::Value = serde_json::from_str(line).unwrap();
+        start["session"].clone()
+    };
+    assert_eq!(session(&text)["outgoing"].as_array().unwrap().len(), 3);
+    let shrunk = shrunk_to(&text, "packet PUBLISH topic == \"lamp/two\"");
+    let session = session(&shrunk.recording);
+    assert_eq!(session["outgoing"].as_array().unwrap().len(), 1);
+    assert_eq!(session["shadows"], serde_json::json!([]), "{session}");
+    assert_eq!(divergence(&shrunk.recording), None);
+}
+
+/// The second of two shadows has another number once the first has gone.
+#[test]
+fn a_shadow_that_was_attached() {
+    let mut stage = Stage::new(config(), 7);
+    let mut random = random(6);
+    ordinary_life(&mut stage, &mut random, 250);
+    stage.pass(Duration::from_secs(30));
+    let [_, child] = ["one", "two"].map(|name| {
+        let name = ShadowName::new("EXAMPLE001", name).unwrap();
+        stage.engine.attach(stage.now, &name).unwrap()
+    });
+    let request = stage.engine.get(stage.now, child).unwrap();
+    stage.engine.get(stage.now, child).unwrap();
+    stage.engine.cancel(stage.now, request).unwrap();
+    stage.pass_millis(10);
+    ordinary_life(&mut stage, &mut random, 300);
+    // The cloud lets this device have no other's shadow.
+    let shrunk = shrunk_to(
+        &stage.finish(),
+        "outcome Cancelled and packet SUBSCRIBE filters[0][0] ~ \"two\" then outcome \
+         SubscriptionRefused",
+    );
+    assert!(shrunk.recording.contains(r#""device_name":"two""#));
+    assert!(!shrunk.recording.contains(r#""device_name":"one""#));
+    assert!(shrunk.recording.contains(r#""in":"get","shadow":1}"#));
+    assert!(shrunk.recording.contains(r#""in":"cancel","request":"#));
+    assert_eq!(divergence(&shrunk.recording), None);
 }
 
 /// What the update had in it stays if that is a part of the failure.
@@ -293,7 +356,7 @@ fn the_number_of_runs_is_bounded() {
     };
     let mut seen = Vec::new();
     let shrunk = shrink_to(&recording, &condition, &options, |progress| {
-        seen.push(progress)
+        seen.push(progress);
     });
     let shrunk = shrunk.unwrap();
     assert!(!shrunk.complete);

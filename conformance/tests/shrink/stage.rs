@@ -40,9 +40,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(config: Config, seed: u64) -> Stage {
+        Stage::with_session(config, Session::new(), seed)
+    }
+
+    pub(crate) fn with_session(config: Config, session: Session, seed: u64) -> Stage {
         let now = Instant::ZERO;
         let wall = WallTime::from_unix_millis(1_626_770_697_670);
-        let (session, mask) = (Session::new(), Mask::default());
+        let mask = Mask::default();
         let mut engine = Recorder::new(config, session, seed, now, mask, String::new());
         engine.handle_wall_time(now, wall);
         Stage {
@@ -99,25 +103,40 @@ impl Stage {
             if any {
                 continue;
             }
-            buffer.clear();
-            match self.cloud.poll_transmit(self.now, &mut buffer) {
-                Some((id, ServerTransmit::Packet { .. })) if Some(id) == self.connection => {
-                    for piece in buffer.chunks(self.piece) {
-                        self.engine.handle_bytes(self.now, piece);
-                    }
-                }
-                Some((id, ServerTransmit::Close)) if Some(id) == self.connection => {
-                    self.connection = None;
-                    let failure = TransportFailure::ClosedByPeer;
-                    self.engine.handle_disconnected(self.now, failure);
-                }
-                Some(_) => {}
-                None => {
-                    while self.cloud.poll_event().is_some() {}
-                    return;
-                }
+            if !self.deliver() {
+                while self.cloud.poll_event().is_some() {}
+                return;
             }
         }
+    }
+
+    /// Carries what the cloud sends, all that it has in one piece or cut; whether it had something.
+    fn deliver(&mut self) -> bool {
+        let (mut any, mut closed) = (false, false);
+        let (mut bytes, mut buffer) = (Vec::new(), Vec::new());
+        while let Some((id, what)) = self.cloud.poll_transmit(self.now, &mut buffer) {
+            any = true;
+            match what {
+                ServerTransmit::Packet { .. } if Some(id) == self.connection => {
+                    bytes.append(&mut buffer);
+                }
+                ServerTransmit::Close if Some(id) == self.connection => {
+                    closed = true;
+                    break;
+                }
+                _ => {}
+            }
+            buffer.clear();
+        }
+        for piece in bytes.chunks(self.piece) {
+            self.engine.handle_bytes(self.now, piece);
+        }
+        if closed {
+            self.connection = None;
+            let failure = TransportFailure::ClosedByPeer;
+            self.engine.handle_disconnected(self.now, failure);
+        }
+        any
     }
 
     /// Lets time pass, and happen what is due.
@@ -206,7 +225,7 @@ pub(crate) fn ordinary_life(stage: &mut Stage, random: &mut TestRng, inputs: usi
             4 => {
                 stage.desire(&format!(
                     r#"{{"power":{},"round":{round}}}"#,
-                    round % 2 == 0
+                    round.is_multiple_of(2)
                 ));
                 for delta in stage.deltas() {
                     drop(stage.engine.accept(stage.now, &delta));
@@ -220,7 +239,7 @@ pub(crate) fn ordinary_life(stage: &mut Stage, random: &mut TestRng, inputs: usi
                 drop(stage.engine.publish(stage.now, &publication));
             }
             6 => stage.pass_millis(u64::from(random.next_u32() % 90_000)),
-            _ if round % 5 == 0 => stage.cut(),
+            _ if round.is_multiple_of(5) => stage.cut(),
             _ => {}
         }
         stage.pass_millis(u64::from(random.next_u32() % 3_000));

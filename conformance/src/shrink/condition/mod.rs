@@ -9,6 +9,7 @@ use super::divergence::Difference;
 use super::error::ShrinkError;
 use super::lift::Lifted;
 use super::run::Run;
+use super::search::Question;
 use super::source::Recording;
 use crate::recording::Replay;
 
@@ -158,17 +159,21 @@ pub(super) struct Bound<'c> {
     difference: Option<Difference>,
 }
 
-impl Bound<'_> {
-    /// Whether it holds for a run.
-    pub(super) fn holds(&self, run: &Run) -> bool {
-        evaluate::holds(&self.condition.0, run, self.difference.as_ref())
+impl Question for Bound<'_> {
+    fn fails(&mut self, run: &Run) -> bool {
+        self.holds(run)
     }
 
-    /// The steps of the recording have other numbers now: each old one with its new one.
-    pub(super) fn renumber(&mut self, steps: &[(u32, u32)]) {
+    fn renumber(&mut self, steps: &[(u32, u32)]) {
         if let Some(difference) = &mut self.difference {
             difference.renumber(steps);
         }
+    }
+}
+
+impl Bound<'_> {
+    fn holds(&self, run: &Run) -> bool {
+        evaluate::holds(&self.condition.0, run, self.difference.as_ref())
     }
 
     /// The recording of a run. If it is the divergence that counts, it diverges.
