@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use crate::commands::export::ExportArguments;
 pub use crate::commands::shrink::ShrinkArguments;
 use crate::files::FileOptions;
 use crate::output::Format;
@@ -82,6 +83,12 @@ pub enum Command {
     /// Tell a recorded session step by step, or draw it as one page
     #[command(long_about = help::SHOW, after_long_help = help::SHOW_EXAMPLES)]
     Show(ShowArguments),
+    /// Write a recording for another program: as a capture, or as text for snapshots
+    #[command(
+        long_about = crate::commands::export::ABOUT,
+        after_long_help = crate::commands::export::EXAMPLES
+    )]
+    Export(ExportArguments),
     /// Make a recording that fails as small as it can be and still fail
     #[command(
         long_about = crate::commands::shrink::ABOUT,

@@ -4,6 +4,7 @@
 //! * [`server`]: which server is meant, and as which device; [`destination`]: it, ready for use.
 //! * [`files`]: those of a device: [`session`], what it keeps from run to run, and [`recording`],
 //!   what is written down of it.
+//! * [`session_file`]: recordings, captures and logs, and which of them a file is.
 //! * [`output`]: results on stdout, for people or as JSON lines; remarks on stderr.
 //! * [`failure`]: what can go wrong, and the exit code of each.
 //! * [`input`]: files that are read whole. [`interrupt`]: Ctrl-C. [`seed`]: what makes one run
@@ -34,6 +35,7 @@ pub mod seed;
 pub mod serve;
 pub mod server;
 pub mod session;
+pub mod session_file;
 pub mod state;
 
 use std::env::VarError;
@@ -94,6 +96,7 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
         Command::Import(arguments) => commands::import::run(arguments, output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, output),
         Command::Show(arguments) => commands::show::run(arguments, output),
+        Command::Export(arguments) => commands::export::run(arguments, output),
         Command::Shrink(arguments) => commands::shrink::run(arguments, output),
         Command::Completions(arguments) => commands::completions::run(arguments, output),
     }

@@ -4,6 +4,7 @@ pub mod clear;
 pub mod completions;
 pub mod desire;
 pub mod diagnose;
+pub mod export;
 pub mod get;
 pub mod import;
 pub mod replay;

@@ -2,7 +2,7 @@
 
 use crate::command::run;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "get",
     "report",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 13] = [
     "import",
     "diagnose",
     "show",
+    "export",
+    "shrink",
     "completions",
 ];
 

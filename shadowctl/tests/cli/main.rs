@@ -10,6 +10,7 @@ mod device_info;
 mod diagnose;
 #[cfg(test)]
 mod errors;
+mod export;
 #[cfg(test)]
 mod help;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A live session on record.
 
-use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
 use conformance::recording::{Part, Reader, Replay};
 use transport_mock::cloud::EXAMPLE_DEVICE_SECRET;
@@ -60,5 +62,58 @@ pub(crate) fn of_an_outage() {
         let logins = text.matches(r#""packet":"CONNECT""#).count();
         assert!(logins >= 2, "{logins} in {text}");
         assert!(!text.contains(EXAMPLE_DEVICE_SECRET));
+        for (command, inside) in [
+            (&["replay"][..], ""),
+            (&["show"], "SUBACK"),
+            (&["export", "--to", "trace"], "-> CONNECT"),
+            (&["diagnose"], ""),
+        ] {
+            let run = run(&[command, &[file.to_str().unwrap()]].concat()).await;
+            assert_eq!(run.code, 0, "{command:?}: {run:#?}");
+            assert!(run.stdout.contains(inside), "{command:?}: {run:#?}");
+        }
+        is_dissected(&file).await;
     });
+}
+
+/// tshark sees in the exported capture what the recording says was sent and received.
+async fn is_dissected(recording: &Path) {
+    let capture = recording.with_extension("pcapng");
+    let [from, to] = [recording, &capture].map(|path| path.to_str().unwrap());
+    let exported = run(&["export", from, "--to", "pcapng", "-o", to]).await;
+    assert_eq!(exported.code, 0, "{exported:#?}");
+    let tshark = |filter: &str| {
+        let fields = ["-T", "fields", "-e", "mqtt.msgtype", "-e", "_ws.expert"];
+        let output = Command::new("tshark")
+            .args(["-r", to, "-Y", filter])
+            .args(fields)
+            .output();
+        output.map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Ok(dissected) = tshark("mqtt") else {
+        assert!(
+            env::var_os("SHADOW_REQUIRE_TSHARK").is_none(),
+            "tshark is missing"
+        );
+        eprintln!("SKIPPED: tshark is missing");
+        return;
+    };
+    let text = fs::read_to_string(recording).unwrap();
+    let kinds: Vec<&str> = dissected
+        .lines()
+        .flat_map(|line| line.split('\t').next().unwrap_or_default().split(','))
+        .collect();
+    let count = |number: &str| kinds.iter().filter(|kind| **kind == number).count();
+    for (number, kind) in [("1", "CONNECT"), ("8", "SUBSCRIBE"), ("14", "DISCONNECT")] {
+        let recorded = text.matches(&format!(r#""packet":"{kind}""#)).count();
+        assert_eq!(count(number), recorded, "{kind}: {dissected}");
+    }
+    // CONNACK and SUBACK of each link came from the broker.
+    assert_eq!(count("2"), count("1"), "{dissected}");
+    assert_eq!(count("9"), count("8"), "{dissected}");
+    assert!(count("3") >= 6, "{dissected}");
+    assert_eq!(
+        tshark("_ws.malformed || mqtt.invalid").ok().as_deref(),
+        Some("")
+    );
 }
