@@ -12,6 +12,7 @@ mod json;
 mod masker;
 mod sessions;
 mod stream;
+mod twin;
 
 const KEY: [u8; 16] = *b"no device has it";
 

@@ -130,6 +130,11 @@ impl Pair {
         }
     }
 
+    /// Ends both and gives the masked recording, whatever is in it.
+    pub(super) fn masked(self) -> String {
+        self.masked.finish().1.unwrap()
+    }
+
     /// Ends both, holds the masked recording to all that a mask promises, and gives the session with
     /// both recordings.
     pub(super) fn finish(self, hidden: &[&str]) -> (Session, String, String) {
