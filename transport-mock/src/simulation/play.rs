@@ -34,8 +34,8 @@ pub fn play(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
     play.end(played)
 }
 
-/// The same with every engine recorded, and at the end each recording replayed, which has to give
-/// the same again. It takes about twice the time.
+/// The same with every engine recorded, under one of the masks there are, and at the end each
+/// recording replayed, which has to give the same again. It takes about twice the time.
 ///
 /// # Errors
 ///
@@ -45,7 +45,14 @@ pub fn play(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
 ///
 /// As [`play`].
 pub fn play_and_replay(script: &Script, trace: bool) -> Result<Tally, Box<Failure>> {
-    let mut play = Play::new(script, trace, Some(Mask::default()));
+    let mask = Mask::keyed([7; 16]);
+    let mask = match script.steps.len() % 4 {
+        0 => mask,
+        1 => mask.names(),
+        2 => mask.values(),
+        _ => mask.names().values(),
+    };
+    let mut play = Play::new(script, trace, Some(mask));
     let played = play.run(script).and_then(|()| play.replay());
     play.end(played)
 }
