@@ -3,7 +3,7 @@
 use super::line::{Fields, LineError};
 use super::packet::payload;
 use super::step::{Kind, Route};
-use super::story::{Teller, Told, rest};
+use super::teller::{Teller, Told, rest};
 use super::words::shortened;
 
 /// How many characters of state are in a step's words.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::line::{Fields, LineError};
 use super::step::{Kind, Link, Route, Step};
-use super::story::{Teller, Told, rest};
+use super::teller::{Teller, Told, rest};
 use super::words::{Span, shortened};
 
 /// How many characters of state are in a step's words.

@@ -34,6 +34,7 @@ mod packet;
 mod page;
 mod step;
 mod story;
+mod teller;
 mod words;
 
 pub(crate) use line::Members;

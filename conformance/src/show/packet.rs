@@ -12,7 +12,7 @@ use super::document::{Saying, Update};
 use super::exchange::{OpenRequest, expected_answer};
 use super::line::{Fields, LineError, Members};
 use super::step::{Content, Kind, Link, Route, Step};
-use super::story::{Teller, Told};
+use super::teller::{Teller, Told};
 use super::words::{of_message, of_request, shortened};
 
 /// How many characters of a payload are in a step's words.

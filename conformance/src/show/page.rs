@@ -14,15 +14,28 @@ use super::step::{Change, Content, Deadline, Link, Step};
 use super::story::{Known, Story};
 use crate::recording::ReadError;
 
-/// How many steps one page shows at most.
-pub const MAXIMUM_STEPS: u64 = 500_000;
+/// How many steps one page shows at most: browsers draw no element that is higher than some 17 million pixels.
+pub const MAXIMUM_STEPS: u64 = 200_000;
 
 /// How many topics and names stand in the page once, however often they come.
 const MAXIMUM_SHARED: usize = 1024;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
-const SCRIPT: &str = include_str!("page/script.js");
+/// Parts of one script, in a block so that their names are nobody else's.
+const SCRIPT: &str = concat!(
+    "\n\"use strict\";\n{\n",
+    include_str!("page/script/model.js"),
+    include_str!("page/script/words.js"),
+    include_str!("page/script/document.js"),
+    include_str!("page/script/arrangement.js"),
+    include_str!("page/script/diagram.js"),
+    include_str!("page/script/panel.js"),
+    include_str!("page/script/choice.js"),
+    include_str!("page/script/overview.js"),
+    include_str!("page/script/controls.js"),
+    "}\n"
+);
 
 /// Which page is wanted.
 #[derive(Clone, Copy, Debug, Default)]

@@ -339,10 +339,11 @@ impl fmt::Display for Totals {
         let open = self.forgotten + self.open.len() as u64;
         write!(
             f,
-            "{HEADING}{} steps in {}; {} faults; {open} without an answer{HEADING:#}",
+            "{HEADING}{} steps in {}; {} {}; {open} without an answer{HEADING:#}",
             self.steps,
             Span(self.end),
-            self.faults
+            self.faults,
+            if self.faults == 1 { "fault" } else { "faults" }
         )?;
         if self.open.is_empty() || self.forgotten > 0 {
             return Ok(());

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("phone", phone),
     ("dark", dark),
     ("part_of_a_session", part_of_a_session),
+    ("document_after_many_changes", document_after_many_changes),
     ("ten_thousand_exchanges", ten_thousand_exchanges),
 ];
 
@@ -392,32 +393,40 @@ fn ten_thousand_exchanges() {
     assert!(page.len() < 16 << 20, "{} bytes", page.len());
     let steps = story(&recording);
     assert!(steps.len() > 40_000);
-    let last = number(&steps, |step| step.words == "update ok, version 9999");
-    let from = steps[usize::try_from(last).unwrap() - 1].at;
-    let little = "window.PROBE_LITTLE = true;";
-    let seen = probe(&page, &format!("{little} {}", settings(&[], &[])), &DESK);
+    let little = format!("window.PROBE_LITTLE = true; {}", settings(&[], &[]));
+    let seen = probe(&page, &little, &DESK);
     assert_eq!(seen.console, [""; 0]);
     let count = format!("{} of {}", steps.len() - 1, steps.len());
     assert_eq!(seen.probe["count"], count);
     assert!(seen.probe["drawn"].as_u64() < Some(100), "{seen:?}");
+}
 
-    // The document is that of thousands of differences, in the whole and in a part of it.
-    let wanted = ["changed", "~updateCount: 9989 → 9990"];
-    let part = Page {
-        from,
-        ..Page::default()
-    };
-    let part = self::page(&recording, part);
-    let seen = probe(
-        &part,
-        &format!("{little} {}", settings(&[], &[last])),
-        &DESK,
-    );
-    let panel = &seen.probe["panels"][last.to_string()];
-    assert!(
-        panel["leaves"].as_array().unwrap().contains(&json!(wanted)),
-        "{panel}"
-    );
+/// A document is that of hundreds of differences, in the whole session and in the end of it.
+fn document_after_many_changes() {
+    let recording = long(300);
+    let steps = story(&recording);
+    let last = number(&steps, |step| step.words == "update ok, version 300");
+    let parts = [Duration::ZERO, steps[usize::try_from(last).unwrap() - 1].at];
+    for from in parts {
+        let page = page(
+            &recording,
+            Page {
+                from,
+                ..Page::default()
+            },
+        );
+        let little = format!("window.PROBE_LITTLE = true; {}", settings(&[], &[last]));
+        let seen = probe(&page, &little, &DESK);
+        assert_eq!(seen.console, [""; 0]);
+        let leaves = &seen.probe["panels"][last.to_string()]["leaves"];
+        let expected = json!([
+            ["", "reported: "],
+            ["changed", "~temperature: 29.0 → 29.1"],
+            ["changed", "~updateCount: 290 → 291"],
+            ["", "updateCount11: \"shadow\""],
+        ]);
+        assert_eq!(*leaves, expected);
+    }
 }
 
 /// So many reports after another, each answered.
