@@ -77,6 +77,12 @@ impl std::error::Error for ConvergenceError {}
 /// link works are those.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
+/// However long its request timeout is.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A clock that stands there, in the middle of all that can be told, has gone for 290,000 years.
+const LATEST: Instant = Instant::from_micros(u64::MAX / 2);
+
 /// The cloud's wall time at the start of a recording that has none.
 const WALL: WallTime = WallTime::from_unix_millis(1_700_000_000_000);
 
@@ -105,7 +111,8 @@ pub(super) fn converge(reader: Reader<'_>) -> Result<Convergence, ConvergenceErr
         told,
         documents,
     } = Left::by(reader)?;
-    let patience = LONGEST + engine.config().request_timeout * 4;
+    let waits = engine.config().request_timeout.saturating_mul(4);
+    let patience = LONGEST.saturating_add(waits).min(DAY);
     let own = engine.config().limits;
     let usual = Limits::default();
     let limits = Limits {
@@ -225,6 +232,9 @@ impl Left {
                 drain(&mut engine, at, &mut buffer, &mut told);
             }
             at = at.max(now);
+            if at > LATEST {
+                return Err(reader.error(1, format!("its time is later than {LATEST}")));
+            }
             match &input {
                 Input::Start(_) => return Err(reader.error(1, "a second start")),
                 Input::WallTime(known) => wall = Some((now, *known)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use conformance::recording::{ConvergenceError, Files, ReplayError};
 use conformance::{replay, replay_text};
+use shadow_core::recording::Mask;
 
 use crate::sessions;
 
@@ -29,6 +30,45 @@ fn a_session_replays_the_same_and_converges() {
             "{convergence:?}"
         );
     }
+}
+
+/// What is masked is masked on both sides alike.
+#[test]
+fn a_masked_session_replays_the_same_and_converges() {
+    let key = Mask::keyed(*b"a key of a test.");
+    for mask in [key.names(), key.values(), key.names().values()] {
+        let text = sessions::masked_lamp(mask);
+        assert_eq!(
+            text.contains("EXAMPLE001"),
+            !mask.to_string().contains("names")
+        );
+        assert_eq!(
+            text.contains(r#"\"shadow\""#),
+            !mask.to_string().contains("values")
+        );
+        let session = replay_text("masked", &text);
+        session.assert_same();
+        session.assert_converges();
+    }
+}
+
+/// A clock, or a timeout, beyond all reason makes no trouble.
+#[test]
+fn times_without_end_are_bounded() {
+    let text = sessions::lamp();
+    let last = text.lines().last().unwrap();
+    let late = last.replacen("231000000", "18446744073709551615", 1);
+    assert_ne!(late, last);
+    let late = text.replacen(last, &late, 1);
+    let error = replay_text("late", &late).converges().unwrap_err();
+    assert!(
+        error.to_string().contains(": its time is later than "),
+        "{error}"
+    );
+    let patient = text.replacen(r#""request_timeout":10,"#, r#""request_timeout":1e19,"#, 1);
+    assert_ne!(patient, text);
+    // Whatever comes of it.
+    drop(replay_text("patient", &patient).converges());
 }
 
 /// Wherever a recording ends, with a request open or a link half made, device and cloud agree after

@@ -23,13 +23,17 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     pub(crate) fn begin(config: Config) -> Recorded {
+        Recorded::begin_masked(config, Mask::default())
+    }
+
+    fn begin_masked(config: Config, mask: Mask) -> Recorded {
         let latency = Latency {
             to_cloud: Duration::from_millis(20),
             to_device: Duration::from_millis(30),
         };
         let mut simulation = Simulation::new(|now| Cloud::example(now, WALL), latency);
         simulation.set_tracing(false);
-        simulation.set_recording(Some(Mask::default()));
+        simulation.set_recording(Some(mask));
         let device = simulation.add_device("lamp", config, Session::new(), 7);
         simulation.run_for(SECOND);
         Recorded { simulation, device }
@@ -74,7 +78,12 @@ impl Recorded {
 /// All a lamp does: connects, reports, asks, updates, is switched, publishes, pings, loses its link,
 /// comes back, and is closed.
 pub(crate) fn lamp() -> String {
-    let mut lamp = Recorded::begin(Config::new(&example_device()));
+    masked_lamp(Mask::default())
+}
+
+/// The same, masked.
+pub(crate) fn masked_lamp(mask: Mask) -> String {
+    let mut lamp = Recorded::begin_masked(Config::new(&example_device()), mask);
     lamp.report(&json!({"power": false, "colour": {"red": 1, "green": 2.5}}));
     lamp.run_for(SECOND * 4);
     lamp.desire(r#"{"power":true}"#);

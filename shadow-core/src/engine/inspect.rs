@@ -380,3 +380,99 @@ impl fmt::Display for Inspection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::mqtt::link::{Publication, TransportFailure};
+    use crate::session::Session;
+    use crate::tencent::DeviceInfo;
+
+    fn lamp() -> Engine {
+        // The base64 of `TOPSECRET-KEY`.
+        let device = DeviceInfo::with_key("PRODUCT001", "lamp", "VE9QU0VDUkVULUtFWQ==").unwrap();
+        let mut engine = Engine::new(Config::new(&device), Session::new(), 7, Instant::ZERO);
+        engine.handle_wall_time(Instant::ZERO, WallTime::from_unix_millis(1_700_000_000_000));
+        engine
+    }
+
+    fn drain(engine: &mut Engine, now: Instant) {
+        while engine.poll_transmit(now, &mut Vec::new()).is_some() {}
+        while engine.poll_event().is_some() {}
+    }
+
+    /// Along a login: each state of the link, with what waits in it.
+    #[test]
+    fn it_shows_what_the_engine_is_doing() {
+        let at = Instant::from_secs;
+        let mut engine = lamp();
+        let deadline = at(20);
+        assert_eq!(
+            engine.inspect().link,
+            InspectedLink::Connecting { deadline }
+        );
+        assert_eq!(engine.inspect().queue, [QueuedTransmit::Connect]);
+        drain(&mut engine, at(0));
+
+        engine.handle_connected(at(1));
+        assert_eq!(engine.inspect().link, InspectedLink::Handshake { deadline });
+        let [QueuedTransmit::Packet { kind, .. }] = engine.inspect().queue[..] else {
+            panic!("{:?}", engine.inspect());
+        };
+        assert_eq!(kind, PacketKind::Connect);
+        drain(&mut engine, at(1));
+
+        engine.handle_bytes(at(2), &[0x20, 2, 0, 0]);
+        drain(&mut engine, at(2));
+        let shadow = engine.own_shadow().unwrap();
+        let get = engine.get(at(3), shadow).unwrap();
+        let publication = Publication::new("a/b", b"on").qos(QoS::AtLeastOnce);
+        engine.publish(at(3), &publication).unwrap();
+        let inspection = engine.inspect();
+        assert!(matches!(
+            inspection.link,
+            InspectedLink::Online { since, ping_response_by: None, .. } if since == at(2)
+        ));
+        assert_eq!(inspection.awaiting.len(), 1, "SUBSCRIBE");
+        assert_eq!(inspection.in_flight[0].1, PacketKind::PubAck);
+        let asked = inspection.requests.iter().find(|request| request.id == get);
+        let asked = asked.unwrap();
+        assert_eq!(
+            (&*asked.what, asked.progress, asked.own),
+            ("get", "held", false)
+        );
+        assert_eq!(asked.deadline, Some(at(13)));
+        assert_eq!(inspection.shadows[0].subscription, "asked");
+        // SUBACK is due first.
+        assert_eq!(inspection.timers.first().copied(), engine.poll_deadline());
+        assert!(inspection.timers.is_sorted_by_key(|deadline| deadline.at));
+
+        engine.handle_disconnected(at(4), TransportFailure::ClosedByPeer);
+        let inspection = engine.inspect();
+        assert!(matches!(inspection.link, InspectedLink::Waiting { .. }));
+        assert!(matches!(
+            inspection.events[..],
+            [Event::Disconnected { .. }]
+        ));
+        assert_eq!(inspection.in_flight.len(), 1, "it is sent again");
+        engine.close(at(5));
+        assert_eq!(engine.inspect().link, InspectedLink::Closed);
+    }
+
+    #[test]
+    fn looking_changes_nothing_and_shows_no_secret() {
+        let mut engine = lamp();
+        drain(&mut engine, Instant::ZERO);
+        engine.handle_connected(Instant::ZERO);
+        let before = format!("{engine:?}");
+        let inspection = engine.inspect();
+        assert_eq!(before, format!("{engine:?}"));
+        let shown = format!("{inspection:?}{inspection}");
+        for secret in ["TOPSECRET", "VE9QU0", "hmacsha"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}
