@@ -26,10 +26,7 @@ pub const MAXIMUM_TEST: usize = 4 << 20;
 pub fn regression_test(name: &str, mut reader: Reader<'_>) -> Result<String, ReadError> {
     let mut about = About::of(reader.header());
     let mut recording = reader.header().to_line();
-    loop {
-        let Some(line) = reader.next_line()? else {
-            break;
-        };
+    while let Some(line) = reader.next_line()? {
         about.take(line.text);
         recording.push_str(line.text);
         recording.push('\n');

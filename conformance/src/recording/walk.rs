@@ -240,6 +240,10 @@ impl fmt::Debug for Walk<'_> {
 
 /// Has the documents follow a line; the packets in words if it is of bytes received.
 fn received(documents: &mut Documents, line: &str) -> Option<String> {
+    // Most lines are neither, and need not be read.
+    if !line.contains(r#""bytes""#) && !line.contains(r#""connected""#) {
+        return None;
+    }
     match Input::parse(line).ok()?? {
         (_, Input::Connected) => {
             documents.connected();

@@ -83,6 +83,10 @@ fn describe_output(fields: &Fields<'_>, kind: &str) -> String {
             format!("tells {event}{}", rest(fields, &["at", "out", "event"]))
         }
         "deadline" => describe_deadline(fields),
+        "unfaithful" => {
+            let what = fields.text("what").unwrap_or_default();
+            format!("differs, as it is masked, from the engine that was recorded, in {what}")
+        }
         other => format!("{other}{}", rest(fields, &["at", "out"])),
     }
 }

@@ -526,10 +526,15 @@ fn need<T>(field: Option<T>, name: &str) -> Result<T, String> {
 
 /// The bytes that a text of characters up to U+00FF stands for.
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
-    let byte = |character: char| {
-        u8::try_from(character).map_err(|_| format!("`{character}` stands for no byte"))
-    };
-    text.chars().map(byte).collect()
+    // As many as characters, and those above U+007F have two bytes.
+    let mut bytes = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match u8::try_from(character) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => return Err(format!("`{character}` stands for no byte")),
+        }
+    }
+    Ok(bytes)
 }
 
 /// What is wrong with a line, and where in it.

@@ -56,13 +56,13 @@ mod tests {
     #[test]
     fn a_long_line_is_shown_around_its_first_mark() {
         let line = format!("{}X{}", "a".repeat(1_000), "b".repeat(1_000));
-        let (shown, below) = window(&line, &[1_000..1_001], 1_000);
+        let (shown, below) = window(&line, std::slice::from_ref(&(1_000..1_001)), 1_000);
         assert_eq!(shown.chars().count(), WIDTH + 2);
         assert_eq!(
             shown.find('X').map(|byte| byte - '…'.len_utf8() + 1),
             below.find('^')
         );
-        let (shown, below) = window(&line, &[2_000..2_001], 2_000);
+        let (shown, below) = window(&line, std::slice::from_ref(&(2_000..2_001)), 2_000);
         assert!(shown.starts_with('…') && shown.ends_with('b') && below.ends_with('^'));
     }
 }
