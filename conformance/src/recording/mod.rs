@@ -16,6 +16,7 @@ mod documents;
 mod error;
 mod fields;
 mod files;
+mod output;
 mod packet;
 mod reader;
 mod regression_test;

@@ -1,16 +1,14 @@
 //! Runs a recording through an engine.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize, Serializer};
-use shadow_core::json::{JsonStyle, restyle};
+use serde::{Serialize, Serializer};
 use shadow_core::recording::{Input, Recorder, Sink, Start};
 use shadow_core::{Engine, Instant};
 
 use super::divergence::Divergence;
 use super::error::ReadError;
-use super::fields::Fields;
+use super::output::{Output, is_pending, is_request, read_output, same, without_id};
 use super::reader::{Place, Reader};
 
 /// How many lines before a divergence are kept to be shown.
@@ -106,17 +104,6 @@ impl Sink for Written {
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
     }
-}
-
-/// What a recorded output asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Output {
-    Connect,
-    Close,
-    Packet,
-    Event,
-    Answer,
-    Deadline,
 }
 
 impl<'a> Replay<'a> {
@@ -488,73 +475,6 @@ impl<'a> Replay<'a> {
 /// How far a replay looks ahead after a divergence, in lines.
 const MOST_AHEAD: usize = 64;
 
-/// A packet's line without its packet id.
-fn without_id(line: &str) -> String {
-    let fields = Fields::parse(line).unwrap_or_default();
-    let members = fields.members.iter().filter(|(key, _)| key != "id");
-    members
-        .map(|(key, value)| format!("{key} {value}\n"))
-        .collect()
-}
-
-/// Whether a packet's line is a request on a shadow.
-fn is_request(line: &str) -> bool {
-    line.contains(r#""PUBLISH","topic":"$shadow/operation/"#)
-}
-
 fn micros<S: Serializer>(instant: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(instant.as_micros())
-}
-
-/// When an output was, and what brings it about; `None` if the line is none.
-fn read_output(line: &str) -> Option<(Instant, Output)> {
-    #[derive(Deserialize)]
-    struct Spaced<'a> {
-        at: u64,
-        #[serde(borrow)]
-        out: Cow<'a, str>,
-    }
-    // As it is written, or otherwise.
-    let (at, out) = match split_output(line) {
-        Some((at, out)) => (at, Cow::Borrowed(out)),
-        None => {
-            let Spaced { at, out } = serde_json::from_str(line).ok()?;
-            (at, out)
-        }
-    };
-    let output = match &*out {
-        "connect" => Output::Connect,
-        "close" => Output::Close,
-        "packet" => Output::Packet,
-        "event" => Output::Event,
-        "accepted" | "refused" | "unfaithful" => Output::Answer,
-        "deadline" => Output::Deadline,
-        _ => return None,
-    };
-    Some((Instant::from_micros(at), output))
-}
-
-/// Time and kind of an output's line as it is written.
-fn split_output(line: &str) -> Option<(u64, &str)> {
-    let rest = line.strip_prefix(r#"{"at":"#)?;
-    let (digits, rest) = rest.split_once(',')?;
-    let (kind, _) = rest.strip_prefix(r#""out":""#)?.split_once('"')?;
-    Some((digits.parse().ok()?, kind))
-}
-
-/// Whether output waited when this input came.
-fn is_pending(input: &str) -> bool {
-    let mut compact = Vec::with_capacity(input.len());
-    restyle(input, JsonStyle::Compact, &mut compact);
-    compact.ends_with(br#""pending":true}"#)
-}
-
-/// Whether two lines are the same but for white space between their parts.
-fn same(expected: &str, found: &str) -> bool {
-    if expected == found {
-        return true;
-    }
-    let mut compact = Vec::with_capacity(expected.len());
-    restyle(expected, JsonStyle::Compact, &mut compact);
-    compact == found.as_bytes()
 }

@@ -35,6 +35,7 @@ mod requests;
 mod session;
 #[cfg(test)]
 mod show;
+#[cfg(test)]
 mod shrink;
 #[cfg(test)]
 mod tls;
