@@ -156,6 +156,7 @@ fn eventful_life(stage: &mut Stage, seed: u8) {
         ordinary_life(stage, &mut random, 6);
         let shadow = stage.shadow();
         stage.piece = [usize::MAX, 1, 3, 40][random.next_u32() as usize % 4];
+        stage.late = Duration::from_micros([0, 350, 20_000][random.next_u32() as usize % 3]);
         match random.next_u32() % 10 {
             0 => {
                 let name = shadow_core::tencent::ShadowName::new("EXAMPLE001", "child").unwrap();
@@ -239,6 +240,62 @@ fn hash(text: &str, salt: u64) -> u64 {
     bytes.fold(salt, |hash, byte| {
         (hash ^ byte).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// Before anything is left out, what is run is what was recorded. The order in which outputs were
+/// polled may be another.
+#[test]
+fn all_of_it_is_what_was_recorded() {
+    for seed in 0..12 {
+        let mut stage = Stage::new(config(), seed.into());
+        eventful_life(&mut stage, seed);
+        let text = stage.finish();
+        let recording = Recording::of_text("whole", &text).unwrap();
+        let mut whole = None;
+        let fails = |run: &Run| {
+            whole = Some(run.recording().to_owned());
+            false
+        };
+        shrink(&recording, &Options::default(), fails, |_| {}).unwrap_err();
+        let sorted = |text: &str| {
+            let lines = text
+                .lines()
+                .map(|line| line.replace(",\"pending\":true", ""));
+            let mut lines: Vec<String> = lines.collect();
+            lines.sort();
+            lines
+        };
+        let (expected, found) = (sorted(&text), sorted(&whole.unwrap()));
+        for (expected, found) in expected.iter().zip(&found) {
+            assert_eq!(expected, found, "seed {seed}");
+        }
+        assert_eq!(expected.len(), found.len());
+    }
+}
+
+/// The check finds what it is there to find.
+#[test]
+fn a_missing_question_is_noticed() {
+    let mut stage = Stage::new(config(), 7);
+    ordinary_life(&mut stage, &mut random(1), 60);
+    let text = stage.finish();
+    check(&text).unwrap();
+    for question in [
+        r#""out":"connect""#,
+        r#""packet":"CONNECT""#,
+        r#""packet":"SUBSCRIBE""#,
+        r#""type":"update""#,
+        r#""event":"Delta""#,
+        r#""in":"connected""#,
+    ] {
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines
+            .iter()
+            .position(|line| line.contains(question))
+            .unwrap();
+        let rest = [&lines[..at], &lines[at + 1..]].concat().join("\n");
+        assert!(check(&rest).is_err(), "{question}");
+    }
 }
 
 proptest! {

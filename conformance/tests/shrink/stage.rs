@@ -33,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) deaf: bool,
     /// Whether the application looks at its events.
     pub(crate) attentive: bool,
+    /// How late its timers are.
+    pub(crate) late: Duration,
     /// Into how small pieces what the cloud sends is cut.
     pub(crate) piece: usize,
     pub(crate) connection: Option<ConnectionId>,
@@ -57,6 +59,7 @@ impl Stage {
             reachable: true,
             deaf: false,
             attentive: true,
+            late: Duration::ZERO,
             piece: usize::MAX,
             connection: None,
         }
@@ -68,6 +71,8 @@ impl Stage {
 
     /// Carries everything that is on its way.
     pub(crate) fn settle(&mut self) {
+        // First what is left of before, which is no output of now.
+        self.look();
         loop {
             let mut buffer = Vec::new();
             // What is polled in vain must not move the time that is recorded.
@@ -95,11 +100,7 @@ impl Stage {
                 }
                 None => {}
             }
-            let mut any = sent.is_some();
-            while let Some(event) = self.attentive.then(|| self.engine.poll_event()).flatten() {
-                self.events.push(event);
-                any = true;
-            }
+            let any = self.look() | sent.is_some();
             if any {
                 continue;
             }
@@ -108,6 +109,15 @@ impl Stage {
                 return;
             }
         }
+    }
+
+    /// The application looks at its events, if it does; whether there were any.
+    fn look(&mut self) -> bool {
+        let before = self.events.len();
+        while let Some(event) = self.attentive.then(|| self.engine.poll_event()).flatten() {
+            self.events.push(event);
+        }
+        self.events.len() > before
     }
 
     /// Carries what the cloud sends, all that it has in one piece or cut; whether it had something.
@@ -144,7 +154,8 @@ impl Stage {
         let end = self.now + time;
         self.settle();
         loop {
-            let device = self.engine.poll_deadline().map(|deadline| deadline.at);
+            let device = self.engine.poll_deadline();
+            let device = device.map(|deadline| deadline.at + self.late);
             let cloud = self.cloud.poll_deadline();
             let Some(next) = device
                 .into_iter()

@@ -20,7 +20,7 @@ pub use parse::ConditionError;
 /// | condition | holds if |
 /// |---|---|
 /// | `divergence` | the engine does something else than the recorded one did |
-/// | `event`, `packet`, `outcome`, `refused`, `accepted`, `connect`, `close` | there is such an output |
+/// | `event`, `packet`, `outcome`, `refused`, `accepted`, `connect`, `close`, `deadline` | there is such an output |
 /// | `event EventsLost` | there is one of that name: an event, a packet, the outcome of a request |
 /// | `packet PUBLISH topic ~ "result", payload.state.reported.power == true` | there is one in which all that is listed holds, too |
 /// | `refused "closed"` | there is one with that text in its line |

@@ -108,6 +108,30 @@ fn what_is_open_and_what_is_in_step() {
     assert!(of(8, "unsynchronized") && !of(9, "unsynchronized") && of(10, "unsynchronized"));
 }
 
+proptest::proptest! {
+    /// Whatever is typed, there is a condition or an error within it.
+    #[test]
+    fn any_text_is_a_condition_or_an_error(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "event", "packet", "count(", ")", "(", "not", "and", "or", "then", "Ready", "a.b",
+                "[0]", "==", "~", "<", ",", "\"text", "\"", "1", "-1", "{}", "é", "divergence",
+            ]),
+            0..12,
+        ),
+        noise in ".{0,8}",
+    ) {
+        let text = words.join(" ") + &noise;
+        match text.parse::<Condition>() {
+            Ok(condition) => {
+                let run = Run::recorded(LINES, &[0; 14]);
+                evaluate::holds(&condition.0, &run, None);
+            }
+            Err(error) => proptest::prop_assert!(error.column() <= text.chars().count() + 1),
+        }
+    }
+}
+
 #[test]
 fn what_is_no_condition_says_where() {
     let error = |text: &str| text.parse::<Condition>().unwrap_err().to_string();
