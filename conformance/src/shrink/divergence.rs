@@ -121,11 +121,13 @@ impl Difference {
     }
 
     /// The recording of a run with what the recorded engine did in the place of what this one did:
-    /// it diverges there.
-    pub(super) fn plant(&self, run: &Run) -> Option<String> {
+    /// it diverges there. The header says which engine that was.
+    pub(super) fn plant(&self, run: &Run, header: &str) -> Option<String> {
         let place = self.find(run)?;
         let mut text = String::with_capacity(run.recording().len());
-        for (index, (_, line)) in run.steps().enumerate() {
+        text.push_str(header);
+        text.push('\n');
+        for (index, (_, line)) in run.steps().enumerate().skip(1) {
             let is_place = index == place;
             if !is_place || self.found.is_none() {
                 text.push_str(line);

@@ -304,9 +304,11 @@ fn a_divergence_of_another_engine() {
         let text = stage.finish();
         assert!(text.contains(setting), "{text}");
         let text = text.replacen(setting, other, 1);
+        let text = text.replacen(r#""engine":"0.1.0""#, r#""engine":"0.0.9""#, 1);
         let first = divergence(&text).unwrap();
         let shrunk = shrunk_to(&text, "divergence");
         let last = divergence(&shrunk.recording).unwrap();
+        assert!(shrunk.recording.lines().next().unwrap().contains("0.0.9"));
         let kind = |line: &Option<String>| {
             let value: Option<serde_json::Value> = line
                 .as_deref()

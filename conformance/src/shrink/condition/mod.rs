@@ -36,6 +36,18 @@ pub use parse::ConditionError;
 /// compare it with a JSON value, `~` asks whether a text is within its text; what is not there is not
 /// equal, not less and not more.
 ///
+/// # Divergence
+///
+/// What the recorded engine would do with fewer inputs is not known. But up to the first divergence
+/// both engines do the same, so nothing before it is in doubt, and nothing behind it matters. The
+/// divergence is kept if, in response to the same input, this engine still does what it did there, and
+/// does not do what the recorded one did: of two outputs of one kind, the fields in which they differ
+/// tell them apart; otherwise their kinds do. Packet ids, times and what else is alike may change. The
+/// result is what this engine does, but for that one output, which is the recorded engine's: it
+/// diverges there and says in what.
+///
+/// # Examples
+///
 /// ```
 /// use conformance::shrink::Condition;
 ///
@@ -119,11 +131,11 @@ impl Condition {
     /// # Errors
     ///
     /// [`ShrinkError::Read`], and [`ShrinkError::HoldsNot`] where it does not.
-    pub(super) fn bind(
-        &self,
-        recording: &Recording,
+    pub(super) fn bind<'c>(
+        &'c self,
+        recording: &'c Recording,
         lifted: &Lifted,
-    ) -> Result<Bound<'_>, ShrinkError> {
+    ) -> Result<Bound<'c>, ShrinkError> {
         let mut difference = None;
         if self.has_divergence() {
             let mut replay = Replay::new(recording.reader()?)?;
@@ -140,6 +152,7 @@ impl Condition {
         }
         let bound = Bound {
             condition: self,
+            header: recording.text().lines().next().unwrap_or_default(),
             difference,
         };
         if !self.has_divergence() {
@@ -156,6 +169,8 @@ impl Condition {
 #[derive(Debug)]
 pub(super) struct Bound<'c> {
     condition: &'c Condition,
+    /// The first line of the recording.
+    header: &'c str,
     difference: Option<Difference>,
 }
 
@@ -178,10 +193,11 @@ impl Bound<'_> {
 
     /// The recording of a run. If it is the divergence that counts, it diverges.
     pub(super) fn recording(&self, run: &Run) -> String {
+        let header = self.header;
         let planted = self
             .difference
             .as_ref()
-            .and_then(|difference| difference.plant(run));
+            .and_then(|difference| difference.plant(run, header));
         planted.unwrap_or_else(|| run.recording().to_owned())
     }
 }
