@@ -235,13 +235,12 @@ impl<'a> Question<'a> {
         written.map_err(|error| {
             Failure::operation(format_args!("cannot write a temporary file: {error}"))
         })?;
-        let (shell, option) = if cfg!(windows) {
-            ("cmd", "/C")
+        let path = self.file.path().display().to_string();
+        let (shell, option, path) = if cfg!(windows) {
+            ("cmd", "/C", format!("\"{path}\""))
         } else {
-            ("sh", "-c")
+            ("sh", "-c", format!("'{}'", path.replace('\'', r"'\''")))
         };
-        // The name is the program's own choice, and needs no quotes but for the folder's.
-        let path = format!("'{}'", self.file.path().display());
         let command = if self.command.contains("{}") {
             self.command.replace("{}", &path)
         } else {
