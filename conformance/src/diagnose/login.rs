@@ -100,7 +100,10 @@ fn cause(connection: &Connection, at: u64, connect: &Connect, code: u8) -> Strin
         (4, Some(_)) => "the secret is another than the server's, the signature is wrong, or the \
              device's clock is"
             .to_owned(),
-        (4, None) => "user name or password is wrong".to_owned(),
+        (4, None) => {
+            "user name or password is wrong, or a signature that the device's clock spoiled"
+                .to_owned()
+        }
         (5, _) => "the client is known and may not connect: see whether it is enabled".to_owned(),
         _ => "a code that MQTT does not have".to_owned(),
     }

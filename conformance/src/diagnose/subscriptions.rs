@@ -1,6 +1,6 @@
 //! What is subscribed, and whether it is again on a new session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shadow_core::mqtt::ProtocolVersion;
 use shadow_core::mqtt::topic;
@@ -55,6 +55,29 @@ impl Subscriptions {
             Some(true) => {}
             None => self.unknown = true,
         }
+        self.unknown |= self.hears_unasked(connection);
+    }
+
+    /// Whether messages come that nothing that was seen has subscribed: then the server has
+    /// subscriptions of its own.
+    fn hears_unasked(&self, connection: &Connection) -> bool {
+        let mut asked: Vec<&str> = self.filters.keys().map(String::as_str).collect();
+        let mut covered: BTreeSet<&str> = BTreeSet::new();
+        for record in &connection.packets {
+            match (&record.packet, record.from) {
+                (Packet::Subscribe { filters, .. }, Direction::Device) => {
+                    asked.extend(filters.iter().map(|(filter, _)| filter.as_str()));
+                }
+                (Packet::Publish(publish), Direction::Server) => {
+                    let covers = |filter: &&str| topic::filter_matches(filter, &publish.topic);
+                    if covered.insert(&publish.topic) && !asked.iter().any(covers) {
+                        return true;
+                    }
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Takes in one packet.

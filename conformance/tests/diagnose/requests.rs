@@ -12,6 +12,13 @@ fn asked() -> Tape {
     Tape::new().ready(0).device(100, publish(ASK, &get("t-0")))
 }
 
+fn deaf_but_served() -> Tape {
+    Tape::new()
+        .login(0)
+        .device(20, publish(ASK, &get("t-0")))
+        .server(40, publish(RESULT, &got("t-0", 1)))
+}
+
 #[test]
 fn requests_wait_for_their_subscription() {
     let early = Tape::new()
@@ -47,6 +54,9 @@ fn requests_wait_for_their_subscription() {
         .server(30, suback(1, &[0]))
         .device(40, publish(ASK, &get("t-0")));
     assert_finds!(0, Finding::AskedUnsubscribed { .. }, [covered]);
+    // The server sends replies unasked.
+    let served = deaf_but_served();
+    assert_finds!(0, Finding::AskedUnsubscribed { .. }, [served]);
     // So may a session that goes on, of which the capture has not the beginning.
     let kept = Tape::new()
         .device(0, connect_again(crate::tape::CLIENT))
