@@ -24,7 +24,7 @@ use super::tokens::token_number;
 use super::wire::{Sent, packet_length};
 use crate::capture::{Connection, Direction};
 
-/// Most numbers that are skipped between two connections.
+/// Most numbers that are skipped at once; all together they may be four times as many.
 pub(super) const MAXIMUM_SKIPPED: usize = 4096;
 
 /// An engine that does what the device's packets show.
@@ -50,6 +50,8 @@ pub(super) struct Player {
     arrived: Vec<u8>,
     /// Packets of the device above QoS 0 that the server has yet to acknowledge.
     unacknowledged: BTreeSet<u16>,
+    /// How many numbers may still be skipped.
+    may_skip: usize,
     /// Of this connection: packets that the codec wrote, and requests that were published as they
     /// are.
     pub(super) by_codec: usize,
@@ -93,6 +95,7 @@ impl Player {
             first_number: Some(first_number),
             arrived: Vec::new(),
             unacknowledged: BTreeSet::new(),
+            may_skip: 4 * MAXIMUM_SKIPPED,
             by_codec: 0,
             as_they_are: 0,
             faults: BTreeSet::new(),
@@ -181,7 +184,8 @@ impl Player {
     /// Skips the numbers up to this one, unless it is behind.
     fn skip_to(&mut self, number: u16) {
         let gap = distance(self.next_number, number);
-        if gap <= MAXIMUM_SKIPPED {
+        if gap <= MAXIMUM_SKIPPED.min(self.may_skip) {
+            self.may_skip -= gap;
             for _ in 0..gap {
                 self.take_number();
             }

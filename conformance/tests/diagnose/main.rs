@@ -21,6 +21,8 @@ mod recorded;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod robustness;
+#[cfg(test)]
 mod subscriptions;
 #[cfg(test)]
 mod tape;

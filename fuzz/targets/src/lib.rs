@@ -14,6 +14,7 @@ mod json;
 mod log_importer;
 mod recording;
 mod session;
+mod sessions;
 mod shadow_messages;
 
 pub use captures::captures;
@@ -23,13 +24,14 @@ pub use engine::engine;
 pub use log_importer::log_importer;
 pub use recording::recording;
 pub use session::session;
+pub use sessions::sessions;
 pub use shadow_messages::shadow_messages;
 
 /// A target: it returns for every input, or has found a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its directory in the corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("decoder", decoder),
     ("engine", engine),
     ("shadow_messages", shadow_messages),
@@ -38,4 +40,5 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("session", session),
     ("recording", recording),
     ("captures", captures),
+    ("sessions", sessions),
 ];
