@@ -7,6 +7,7 @@ use shadow_core::tencent::ShadowName;
 use shadow_core::{Instant, Session, TransportFailure};
 
 use super::device::{Device, profile};
+use super::fault::Fault;
 use super::identity::Identity;
 use super::keep_alive::Activity;
 use super::numbers::{back, distance};
@@ -116,6 +117,8 @@ pub(super) struct Driver<'a> {
     pub(super) verdicts: Vec<Option<Verdict>>,
     pub(super) unprinted: Vec<Unprinted>,
     pub(super) findings: Vec<String>,
+    /// In what the client had to be followed.
+    pub(super) faults: BTreeSet<Fault>,
     /// Longest time from a cause to its line, by the name of the line's kind.
     pub(super) delays: BTreeMap<&'static str, u64>,
     /// The time of the first line.
@@ -127,6 +130,7 @@ pub(super) struct Outcome {
     pub(super) verdicts: Vec<Verdict>,
     pub(super) unprinted: Vec<Unprinted>,
     pub(super) findings: Vec<String>,
+    pub(super) faults: BTreeSet<Fault>,
     pub(super) recorded: Vec<String>,
 }
 
@@ -202,6 +206,7 @@ impl<'a> Driver<'a> {
             verdicts: vec![None; outline.lines.len()],
             unprinted: Vec::new(),
             findings: Vec::new(),
+            faults: BTreeSet::new(),
             delays: BTreeMap::new(),
             base: outline.lines.first().map_or(0, |line| line.at),
             keep_alive,
@@ -352,6 +357,7 @@ impl<'a> Driver<'a> {
             verdicts: verdicts.collect(),
             unprinted: self.unprinted,
             findings: self.findings,
+            faults: self.faults,
             recorded: self.device.finish(),
         }
     }

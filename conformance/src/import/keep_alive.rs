@@ -5,6 +5,7 @@ use std::time::Duration;
 use shadow_core::Timer;
 
 use super::driver::Driver;
+use super::fault::Fault;
 use super::outline::Line;
 use super::queue::Queue;
 use super::report::Verdict;
@@ -115,6 +116,7 @@ impl Driver<'_> {
             ));
         }
         if certain && late > Duration::from_millis(100) {
+            self.faults.insert(Fault::PingsLate);
             self.findings.push(format!(
                 "{}: PINGREQ comes {:.1} s after the keep alive time: the SDK looks at it every 5 s",
                 self.place(at),

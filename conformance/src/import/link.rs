@@ -4,6 +4,7 @@ use shadow_core::{Session, Timer, TransportFailure};
 
 use super::device::Link;
 use super::driver::{Driver, Pending};
+use super::fault::Fault;
 use super::keep_alive::{Activity, ROUNDING};
 use super::queue::Queue;
 use super::report::Verdict;
@@ -124,6 +125,7 @@ impl Driver<'_> {
             && deadline.timer == Timer::Reconnect
             && deadline.at > self.device.now
         {
+            self.faults.insert(Fault::ReconnectsTooSoon);
             self.findings.push(format!(
                 "{}: the SDK connects again {:.1} s sooner than the engine's back-off would",
                 self.place(at),

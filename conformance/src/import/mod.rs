@@ -193,6 +193,7 @@ fn import(logs: Vec<Log>, records: bool) -> Result<(Report, Vec<Recorded>), Sess
         });
     let mut findings = outcome.findings;
     let mut faults = fault::shown(&diagnose::Session::from_outline(&outline));
+    faults.extend(&outcome.faults);
     if swapped.is_some() {
         faults.insert(Fault::SwapsSubscribeArguments);
     }

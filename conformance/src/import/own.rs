@@ -11,6 +11,7 @@ use shadow_core::tencent::{Operation, Part, ShadowName, Update, request};
 use shadow_core::{Event, Publication};
 
 use super::driver::Driver;
+use super::fault::Fault;
 use super::ledger;
 use super::tokens::token_number;
 use crate::log::{Payload, Statement};
@@ -131,6 +132,7 @@ impl Driver<'_> {
         let value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
         let token = value.get("clientToken").map(text_of_token);
         let number = token.as_deref().and_then(|token| token_number(token, name));
+        self.faults.insert(Fault::PublishesAnyDocument);
         self.findings.push(format!(
             "{}: a request of the application's own: {why}",
             self.place(line)

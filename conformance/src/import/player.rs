@@ -25,7 +25,7 @@ use super::wire::{Sent, packet_length};
 use crate::capture::{Connection, Direction};
 
 /// Most numbers that are skipped at once; all together they may be four times as many.
-pub(super) const MAXIMUM_SKIPPED: usize = 4096;
+pub(super) const MAXIMUM_SKIPPED: usize = 1024;
 
 /// An engine that does what the device's packets show.
 pub(super) struct Player {

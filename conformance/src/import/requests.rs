@@ -8,6 +8,7 @@ use shadow_core::{Publication, RequestError, RequestId};
 
 use super::device::{Link, MAXIMUM_PAYLOAD};
 use super::driver::Driver;
+use super::fault::Fault;
 use super::queue::Queue;
 use super::report::Verdict;
 use super::tokens::{get_length, token_number};
@@ -208,6 +209,7 @@ impl Driver<'_> {
             .and_then(|token| token_number(&token, &name));
         if !self.pending_subacks.is_empty() && !self.told_early {
             self.told_early = true;
+            self.faults.insert(Fault::AsksBeforeSuback);
             self.findings.push(format!(
                 "{}: a request leaves before SUBACK has come; its reply may be lost",
                 self.place(at)
@@ -484,6 +486,7 @@ impl Driver<'_> {
             }
         }
         self.pending.publish = None;
+        self.faults.insert(Fault::DropsMessagesOffline);
         self.findings.push(format!(
             "{}: the SDK drops a message as there is no link; the engine would keep it",
             self.place(at)

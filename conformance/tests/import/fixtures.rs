@@ -1,6 +1,6 @@
 //! The documented and the recorded logs: what becomes of each line, and what they show.
 
-use conformance::import::{Counts, Report, Verdict, import_logs};
+use conformance::import::{Counts, Fault, Report, Verdict, import_logs};
 use conformance::log::Log;
 
 pub(crate) const LOG_1: &str = "documented/1-get-cached-status.log";
@@ -180,4 +180,41 @@ fn ids_may_be_printed_or_taken_out() {
         .replace("b'xxxx'", "b'ABCDtest01'")
         .replace("xxx", "ABCD");
     assert!(replay_text(&changed).unexplained() > 10);
+}
+
+/// Each by what its finding, or the README of the fixtures, says of the session.
+#[test]
+fn faults_are_listed_by_name() {
+    for (name, there, not_there) in [
+        (
+            FIRST_CONTACT,
+            &[Fault::SwapsSubscribeArguments][..],
+            &[Fault::ForgetsSubscriptions, Fault::DropsMessagesOffline][..],
+        ),
+        (
+            RECONNECT,
+            &[
+                Fault::ReconnectsTooSoon,
+                Fault::DropsMessagesOffline,
+                Fault::MarksNewMessagesAsDuplicates,
+            ][..],
+            &[Fault::PublishesAnyDocument][..],
+        ),
+        (
+            OWN_REQUESTS,
+            &[Fault::PublishesAnyDocument][..],
+            &[Fault::ReconnectsTooSoon][..],
+        ),
+        (UNANSWERED_PING, &[Fault::PingsLate][..], &[][..]),
+        (
+            DEAF,
+            &[Fault::ForgetsSubscriptions][..],
+            &[Fault::DropsMessagesOffline][..],
+        ),
+    ] {
+        let report = replay_files(&[name]);
+        let has = |fault: &Fault| report.faults.contains(fault);
+        assert!(there.iter().all(has), "{report}");
+        assert!(!not_there.iter().any(has), "{report}");
+    }
 }
