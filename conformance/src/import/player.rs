@@ -131,6 +131,17 @@ impl Player {
         (self.by_codec, self.as_they_are) = (0, 0);
     }
 
+    /// So many attempts at a connection were refused before the one that begins.
+    pub(super) fn refuse(&mut self, attempts: usize) {
+        for _ in 0..attempts {
+            let failure = TransportFailure::ConnectFailed("nothing accepted it".to_owned());
+            self.engine.handle_disconnected(self.now, failure);
+            self.drain();
+            self.engine.reconnect(self.now);
+            self.drain();
+        }
+    }
+
     /// Has the engine ask for its connection at this wall time.
     pub(super) fn start(&mut self, wall: WallTime) {
         self.engine.handle_wall_time(self.now, wall);

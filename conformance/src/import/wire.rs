@@ -1,6 +1,7 @@
 //! Imports a capture: the device's bytes must come out of the engine, one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use shadow_core::Session;
 use shadow_core::mqtt::{Packet, ProtocolVersion, Publish};
@@ -12,7 +13,7 @@ use super::fault::{self, Fault};
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
 use super::profile::{Found, UNKNOWN, packets};
-use crate::capture::{Capture, Connection};
+use crate::capture::{Capture, Close, Connection, Direction};
 use crate::diagnose;
 
 /// Imports every connection of a capture with the server's bytes at their times; the device's
@@ -59,6 +60,10 @@ struct Importer<'a> {
     clients: BTreeMap<String, Client>,
     recorded: Vec<Recorded>,
     faults: BTreeSet<Fault>,
+    /// The client at each address; none where there are several.
+    addresses: BTreeMap<IpAddr, Option<String>>,
+    /// Attempts from each address that nothing accepted, since its last connection.
+    refused: BTreeMap<IpAddr, usize>,
 }
 
 impl<'a> Importer<'a> {
@@ -69,10 +74,21 @@ impl<'a> Importer<'a> {
             clients: BTreeMap::new(),
             recorded: Vec::new(),
             faults: BTreeSet::new(),
+            addresses: BTreeMap::new(),
+            refused: BTreeMap::new(),
         }
     }
 
     fn import(mut self, capture: &Capture) -> (CaptureReport, Vec<Recorded>) {
+        for connection in &capture.connections {
+            if let Some(client_id) = client_id(connection) {
+                let known = self.addresses.entry(connection.device.ip());
+                let known = known.or_insert_with(|| Some(client_id.clone()));
+                if known.as_ref() != Some(&client_id) {
+                    *known = None;
+                }
+            }
+        }
         let connections = capture.connections.iter();
         let connections = connections
             .map(|connection| self.connection(connection))
@@ -118,6 +134,11 @@ impl<'a> Importer<'a> {
         };
         if stream.is_empty() {
             // It was refused, or given up before anything was sent.
+            if let (true, Some(Close::Reset(Direction::Server))) =
+                (connection.segments.is_empty(), connection.closed_by)
+            {
+                *self.refused.entry(connection.device.ip()).or_default() += 1;
+            }
             return report;
         }
         let broken = |offset: usize, why: &str| {
@@ -142,6 +163,12 @@ impl<'a> Importer<'a> {
         let version = found.version;
         let (mut client, goes_on) = self.client(connect.client_id, first.bytes, found, &sent);
         report.goes_on = goes_on;
+        // Whose attempts they were is told by the address, where one client has it.
+        let address = connection.device.ip();
+        let refused = self.refused.remove(&address).unwrap_or_default();
+        if self.addresses.get(&address) == Some(&Some(report.client_id.clone())) {
+            client.player.refuse(refused);
+        }
         client.player.play(connection, &sent);
         client.is_over = packets(&sent, version).any(|packet| matches!(packet, Packet::Disconnect));
         self.faults.extend(client.player.faults.iter().copied());
@@ -192,6 +219,16 @@ impl<'a> Importer<'a> {
             is_over: false,
         };
         (client, false)
+    }
+}
+
+/// The client identifier of a connection's CONNECT.
+fn client_id(connection: &Connection) -> Option<String> {
+    let stream = connection.device_bytes();
+    let first = stream.get(..packet_length(&stream)?)?;
+    match Packet::decode(first, ProtocolVersion::V311) {
+        Ok(Packet::Connect(connect)) => Some(connect.client_id.to_owned()),
+        _ => None,
     }
 }
 

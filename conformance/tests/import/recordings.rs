@@ -48,6 +48,23 @@ fn captures_give_one_recording_for_each_client() {
     }
 }
 
+/// Attempts that nothing accepted, before the first connection and between two.
+#[test]
+fn refused_connections_are_in_the_recording() {
+    for (name, refused) in [
+        ("python-sdk-refused.pcap", 4),
+        ("python-sdk-reconnect.pcap", 3),
+        ("python-sdk-deaf.pcap", 0),
+    ] {
+        let (_, recorded) = record_capture(&capture(name), None);
+        let found = recorded[0]
+            .lines
+            .matches("\"failure\":\"ConnectFailed\"")
+            .count();
+        assert_eq!(found, refused, "{name}");
+    }
+}
+
 #[test]
 fn logs_give_recordings_that_replay() {
     for name in [
