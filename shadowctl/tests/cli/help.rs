@@ -48,7 +48,7 @@ fn help_of_each_command_has_examples() {
 /// Without a command there is help, but it is an error.
 #[test]
 fn no_command_is_a_usage_error() {
-    let none: [&str; 13] = [];
+    let none: [&str; 0] = [];
     run(none).assert_failed(2, &["Usage: shadowctl"]);
     run(["gett"]).assert_failed(2, &["unrecognized subcommand 'gett'", "'get'"]);
 }
