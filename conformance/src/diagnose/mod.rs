@@ -25,6 +25,7 @@
 //! assert_eq!(report.findings[0].finding, Finding::NoConnectFirst { packet: "PINGREQ" });
 //! ```
 
+mod advice;
 mod alive;
 mod capture;
 mod client;

@@ -33,7 +33,8 @@ pub enum Tokens {
     Other,
 }
 
-/// The profile of a client, as its packets show it.
+/// The profile of a client, as its packets show it: those of this connection, or of the next one that
+/// has requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CaptureProfile {
     /// CONNECT's protocol version.
@@ -90,7 +91,8 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Looks at all packets of one connection.
+    /// Looks at all packets of a connection; of another one of the same client, if this one has no
+    /// requests.
     pub(super) fn look(connect: &Connect<'_>, sent: &[Sent<'_>], secret: Option<&Secret>) -> Found {
         let version = connect.version;
         let (style, json) = style(sent, version);
@@ -153,7 +155,7 @@ pub(super) fn packets<'a>(
 }
 
 /// The payloads of requests, and whose they are.
-fn requests<'a>(
+pub(super) fn requests<'a>(
     sent: &'a [Sent<'a>],
     version: ProtocolVersion,
 ) -> impl Iterator<Item = (ShadowName, &'a [u8])> {

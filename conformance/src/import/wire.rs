@@ -12,7 +12,7 @@ use super::capture_report::{CaptureReport, ConnectionReport, Difference};
 use super::fault::{self, Fault};
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
-use super::profile::{Found, UNKNOWN, packets};
+use super::profile::{self, Found, UNKNOWN, packets};
 use crate::capture::{Capture, Close, Connection, Direction};
 use crate::diagnose;
 
@@ -80,19 +80,31 @@ impl<'a> Importer<'a> {
     }
 
     fn import(mut self, capture: &Capture) -> (CaptureReport, Vec<Recorded>) {
-        for connection in &capture.connections {
-            if let Some(client_id) = client_id(connection) {
-                let known = self.addresses.entry(connection.device.ip());
-                let known = known.or_insert_with(|| Some(client_id.clone()));
-                if known.as_ref() != Some(&client_id) {
-                    *known = None;
-                }
+        let mut telling: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, connection) in capture.connections.iter().enumerate() {
+            let Some((client_id, has_requests)) = look_at(connection) else {
+                continue;
+            };
+            if has_requests {
+                telling.entry(client_id.clone()).or_default().push(index);
+            }
+            let known = self.addresses.entry(connection.device.ip());
+            let known = known.or_insert_with(|| Some(client_id.clone()));
+            if known.as_ref() != Some(&client_id) {
+                *known = None;
             }
         }
-        let connections = capture.connections.iter();
-        let connections = connections
-            .map(|connection| self.connection(connection))
-            .collect();
+        let mut connections = Vec::with_capacity(capture.connections.len());
+        for (index, connection) in capture.connections.iter().enumerate() {
+            // The next connection of the client that has requests tells how it writes them.
+            let tells = |client_id: &str| {
+                let telling = telling.get(client_id)?;
+                let next = telling.partition_point(|other| *other < index);
+                let next = telling.get(next).or(telling.last())?;
+                capture.connections.get(*next)
+            };
+            connections.push(self.connection(connection, tells));
+        }
         for (client_id, client) in std::mem::take(&mut self.clients) {
             self.finish(client_id, client);
         }
@@ -115,7 +127,11 @@ impl<'a> Importer<'a> {
         (session, next)
     }
 
-    fn connection(&mut self, connection: &Connection) -> ConnectionReport {
+    fn connection<'c>(
+        &mut self,
+        connection: &Connection,
+        tells: impl Fn(&str) -> Option<&'c Connection>,
+    ) -> ConnectionReport {
         let stream = connection.device_bytes();
         let (sent, rest) = split(&stream);
         let mut report = ConnectionReport {
@@ -157,7 +173,14 @@ impl<'a> Importer<'a> {
             return report;
         };
         report.client_id = connect.client_id.to_owned();
-        let found = Found::look(&connect, &sent, self.secret);
+        let other = tells(connect.client_id).filter(|other| !std::ptr::eq(*other, connection));
+        let other = other.map(Connection::device_bytes).unwrap_or_default();
+        let (other, _) = split(&other);
+        let shown = match other.is_empty() {
+            true => &sent,
+            false => &other,
+        };
+        let found = Found::look(&connect, shown, self.secret);
         report.password = found.password;
         report.profile = Some(found.profile.clone());
         let version = found.version;
@@ -222,12 +245,16 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// The client identifier of a connection's CONNECT.
-fn client_id(connection: &Connection) -> Option<String> {
+/// The client identifier of a connection's CONNECT, and whether shadow requests follow.
+fn look_at(connection: &Connection) -> Option<(String, bool)> {
     let stream = connection.device_bytes();
-    let first = stream.get(..packet_length(&stream)?)?;
-    match Packet::decode(first, ProtocolVersion::V311) {
-        Ok(Packet::Connect(connect)) => Some(connect.client_id.to_owned()),
+    let (sent, _) = split(&stream);
+    let first = Packet::decode(sent.first()?.bytes, ProtocolVersion::V311);
+    match first {
+        Ok(Packet::Connect(connect)) => {
+            let has_requests = profile::requests(&sent, connect.version).next().is_some();
+            Some((connect.client_id.to_owned(), has_requests))
+        }
         _ => None,
     }
 }

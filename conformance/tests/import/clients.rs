@@ -164,6 +164,31 @@ fn another_sdk_is_followed_by_its_own_profile() {
     }
 }
 
+/// A login that was refused shows nothing of how the client writes; what follows does.
+#[test]
+fn the_profile_is_that_of_the_connections_that_show_it() {
+    let mut refused = Tape::new().login(60, true);
+    refused.connection.segments[1].bytes[3] = 3;
+    let mut second = Tape::new();
+    second.at += 20_000_000;
+    let second = second
+        .login(60, true)
+        .subscribe(1, QoS::AtLeastOnce)
+        .request(
+            2,
+            QoS::AtLeastOnce,
+            r#"{"type":"get","clientToken":"CLIENT0001-0"}"#,
+        );
+    let report = import([refused.close(), second]);
+    assert!(report.is_identical(), "{report}");
+    assert!(report.connections[1].goes_on, "{report}");
+    assert_eq!(report.connections[1].as_they_are, 0, "{report}");
+    for connection in &report.connections {
+        let profile = connection.profile.as_ref().unwrap();
+        assert_eq!((profile.json, profile.shadow_qos), ("compact", 1));
+    }
+}
+
 /// The same requests with other spelling are published as they are.
 #[test]
 fn what_the_engine_does_not_write_is_published_as_it_is() {
