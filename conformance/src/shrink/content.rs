@@ -8,7 +8,7 @@ use shadow_core::recording::{Input, Mask, Part, Recorder, Request, Start};
 use shadow_core::{Config, Instant, Session};
 
 use super::cause::{Asked, Received, What};
-use super::run::with_payload;
+use super::rewrite::with_payload;
 use super::tree::Tree;
 
 /// The result of the n-th way to make something simpler.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::run::Run;
+use super::tape::Run;
 use super::tree::Tree;
 use crate::recording::Divergence;
 

@@ -65,16 +65,18 @@ mod error;
 mod framing;
 mod lift;
 mod note;
+mod rewrite;
 mod run;
 mod search;
 mod source;
+mod tape;
 mod tree;
 
 pub use condition::{Condition, ConditionError};
 pub use error::ShrinkError;
-pub use run::Run;
 pub use search::Progress;
 pub use source::{MAX_RECORDING, Recording};
+pub use tape::Run;
 
 use cause::Case;
 use search::{Question, Search};

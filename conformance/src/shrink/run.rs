@@ -2,36 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use shadow_core::mqtt::{Packet, PacketId, ProtocolVersion, PubAck, PubComp, PubRec, PubRel};
-use shadow_core::mqtt::{Publish, SubAck, UnsubAck};
-use shadow_core::recording::{Input, Recorder, Request, Sink};
+use shadow_core::mqtt::ProtocolVersion;
+use shadow_core::recording::{Input, Recorder, Request};
 use shadow_core::{Event, Instant, RequestId, ShadowId};
 
 use super::cause::{Asked, Case, Cause, How, Poll, Received, Stage, What};
 use super::lift::{accepts_login, request_id, shadow_id};
 use super::note::{Fields, Matching, note_of_delta};
-
-/// What came of running some of the inputs of a recording: a recording itself.
-#[derive(Clone, Debug, Default)]
-pub struct Run {
-    text: String,
-    marks: Vec<Mark>,
-    /// Of each cause of the case, whether the engine got it.
-    pub(super) used: Vec<bool>,
-    /// How many inputs there were: causes and ticks, without the start.
-    inputs: usize,
-    /// How many of them are ticks that the case does not have.
-    pub(super) ticks: usize,
-    /// Whether it was given up, as time went on without end.
-    pub(super) endless: bool,
-}
-
-/// Where a line begins, and the step it is of.
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    start: usize,
-    step: u32,
-}
+use super::rewrite::{with_id, with_token};
+use super::tape::{Run, Tape, is_input};
 
 /// The step of ticks that the recording does not have.
 const TICK: u32 = u32::MAX;
@@ -43,79 +22,6 @@ const LEAST_TICKS: usize = 10_000;
 
 /// How many deadlines may go by until a connection is asked for.
 const TICKS_PER_CONNECT: usize = 64;
-
-impl Run {
-    /// The recording of it. It replays.
-    #[must_use]
-    pub fn recording(&self) -> &str {
-        &self.text
-    }
-
-    /// Its lines behind the header, without line feeds.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.steps().map(|(_, line)| line).skip(1)
-    }
-
-    /// How many inputs there were behind the start. Each packet of the peer counts as one.
-    #[must_use]
-    pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// All lines with their steps.
-    pub(super) fn steps(&self) -> impl Iterator<Item = (u32, &str)> {
-        let ends = self.marks.iter().skip(1).map(|mark| mark.start);
-        let ends = ends.chain([self.text.len()]);
-        self.marks.iter().zip(ends).map(|(mark, end)| {
-            let line = self.text.get(mark.start..end).unwrap_or_default();
-            (mark.step, line.trim_end_matches('\n'))
-        })
-    }
-
-    /// The recorded lines themselves, as if they were a run.
-    pub(super) fn recorded(text: &str, steps: &[u32]) -> Run {
-        let mut run = Run {
-            text: text.to_owned(),
-            ..Run::default()
-        };
-        let mut start = 0;
-        for (line, step) in text.split_inclusive('\n').zip(steps) {
-            run.marks.push(Mark { start, step: *step });
-            start += line.len();
-        }
-        run
-    }
-}
-
-/// What the recorder writes.
-#[derive(Debug, Default)]
-struct Tape {
-    text: String,
-    marks: Vec<Mark>,
-    /// The step of what is written now, and that of the next input.
-    step: u32,
-    next: u32,
-}
-
-impl Sink for Tape {
-    fn line(&mut self, line: &str) {
-        if is_input(line) {
-            self.step = self.next;
-        }
-        self.marks.push(Mark {
-            start: self.text.len(),
-            step: self.step,
-        });
-        self.text.push_str(line);
-    }
-}
-
-/// Whether a line of a recorder is an input.
-pub(super) fn is_input(line: &str) -> bool {
-    let rest = line.strip_prefix("{\"at\":").unwrap_or_default();
-    rest.trim_start_matches(|character: char| character.is_ascii_digit())
-        .starts_with(",\"in\":")
-}
 
 /// Runs a case.
 pub(super) fn run(case: &Case) -> Run {
@@ -565,59 +471,4 @@ impl<'c> Player<'c> {
         }
         Some(request)
     }
-}
-
-/// An acknowledgement with another identifier.
-fn with_id(bytes: &[u8], id: u16, version: ProtocolVersion) -> Option<Vec<u8>> {
-    let packet_id = PacketId::new(id)?;
-    let packet = match Packet::decode(bytes, version).ok()? {
-        Packet::SubAck(packet) => Packet::SubAck(SubAck {
-            packet_id,
-            ..packet
-        }),
-        Packet::UnsubAck(_) => Packet::UnsubAck(UnsubAck { packet_id }),
-        Packet::PubAck(_) => Packet::PubAck(PubAck { packet_id }),
-        Packet::PubRec(_) => Packet::PubRec(PubRec { packet_id }),
-        Packet::PubRel(packet) => Packet::PubRel(PubRel {
-            packet_id,
-            ..packet
-        }),
-        Packet::PubComp(_) => Packet::PubComp(PubComp { packet_id }),
-        _ => return Some(bytes.to_vec()),
-    };
-    let mut out = Vec::with_capacity(bytes.len());
-    packet.encode(version, &mut out).ok()?;
-    Some(out)
-}
-
-/// A reply with another client token, and not a byte of it changed otherwise.
-fn with_token(bytes: &[u8], old: &str, new: &str, version: ProtocolVersion) -> Option<Vec<u8>> {
-    if old == new {
-        return Some(bytes.to_vec());
-    }
-    let Packet::Publish(publish) = Packet::decode(bytes, version).ok()? else {
-        return None;
-    };
-    let text = std::str::from_utf8(publish.payload).ok()?;
-    let old = serde_json::to_string(old).ok()?;
-    let new = serde_json::to_string(new).ok()?;
-    let key = text.find("\"clientToken\"")?;
-    let (before, rest) = text.split_at(key);
-    // Behind the key: a value before it may be the same text.
-    if !rest.contains(&old) {
-        return None;
-    }
-    let payload = format!("{before}{}", rest.replacen(&old, &new, 1));
-    with_payload(&publish, payload.as_bytes())
-}
-
-/// A message with another payload.
-pub(super) fn with_payload(publish: &Publish<'_>, payload: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(payload.len() + publish.topic.len() + 16);
-    let publish = Publish {
-        payload,
-        ..*publish
-    };
-    publish.encode(&mut out).ok()?;
-    Some(out)
 }

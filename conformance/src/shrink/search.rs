@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::cause::{Case, Cause};
 use super::content;
-use super::run::{Run, run};
+use super::run::run;
+use super::tape::Run;
 
 /// What the search has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

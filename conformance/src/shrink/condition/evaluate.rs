@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::divergence::Difference;
-use super::super::run::{Run, is_input};
+use super::super::tape::{Run, is_input};
 use super::{Clause, Comparison, Key, Node, Pattern};
 
 /// Whether it holds for a run.

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::divergence::Difference;
 use super::error::ShrinkError;
 use super::lift::Lifted;
-use super::run::Run;
 use super::search::Question;
 use super::source::Recording;
+use super::tape::Run;
 use crate::recording::Replay;
 
 pub use parse::ConditionError;
