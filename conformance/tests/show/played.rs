@@ -111,6 +111,10 @@ fn masked_recordings_are_told_alike() {
     let plain = story(&eventful(Mask::default()));
     assert_eq!(masked.len(), plain.len());
     for (masked, plain) in masked.iter().zip(&plain) {
+        let text = serde_json::to_string(masked).unwrap();
+        for hidden in ["test01", "EXAMPLE001", r#"eco\""#] {
+            assert!(!text.contains(hidden), "{text}");
+        }
         assert_eq!(masked.name, plain.name);
         assert_eq!(masked.answers, plain.answers, "{masked:?}");
         assert_eq!(masked.version, plain.version, "{masked:?}");
