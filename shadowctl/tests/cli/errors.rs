@@ -234,5 +234,5 @@ fn log_of_another_form_is_named_with_its_line() {
     let path = path.to_str().unwrap();
     run(["replay", path]).assert_failed(4, &["other.log: line 2", "expected"]);
     run(["replay", "no-such.log"]).assert_failed(4, &["no-such.log: cannot read it"]);
-    run(["replay"]).assert_failed(2, &["<LOG>"]);
+    run(["replay"]).assert_failed(2, &["<FILE>"]);
 }
