@@ -32,6 +32,8 @@ struct Flows<'a, 'f> {
     /// Whether everything that either side has in flight is known.
     known: bool,
     is_older: bool,
+    /// Whether the server has the session of the connection before.
+    goes_on: bool,
     sent: InFlight<'a>,
     /// Packets of the server that the device has to answer: PUBLISH, PUBREL; and PUBREC.
     owed: BTreeMap<(u16, &'static str), (Place, u64, &'static str)>,
@@ -47,17 +49,15 @@ pub(super) fn check(client: &Client<'_>, findings: &mut Findings) {
         if connection.packets.is_empty() {
             continue;
         }
-        match continues(connection) {
-            Some(false) => {
-                lost.extend(
-                    std::mem::take(&mut carried)
-                        .into_values()
-                        .map(|sent| (order, sent)),
-                );
+        match (connection.connect(), continues(connection)) {
+            (Some((_, connect)), _) if connect.clean_session => {
+                let gone = std::mem::take(&mut carried).into_values();
+                lost.extend(gone.map(|sent| (order, sent)));
                 known = true;
             }
-            Some(true) => {}
-            None => known = false,
+            // The client's half of the session goes on, whatever the server kept of its own.
+            (_, Some(_)) => {}
+            (_, None) => known = false,
         }
         let first = connection
             .packets
@@ -77,6 +77,7 @@ pub(super) fn check(client: &Client<'_>, findings: &mut Findings) {
             is_older: connection
                 .connect()
                 .is_none_or(|(_, connect)| connect.version != Some(ProtocolVersion::V311)),
+            goes_on: continues(connection) == Some(true),
             sent: std::mem::take(&mut carried),
             owed: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -240,7 +241,8 @@ impl<'a> Flows<'a, '_> {
                 .is_some_and(|before| is_same_message(before, publish))
         };
         match self.sent.get(&id) {
-            Some(known) if is_again(known) && publish.dup => {}
+            // To a server without the session it may go as a new one.
+            Some(known) if is_again(known) && (publish.dup || !(known.here || self.goes_on)) => {}
             Some(known) if is_again(known) => {
                 self.findings.add(place, Finding::DupMissing { id });
             }

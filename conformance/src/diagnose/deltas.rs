@@ -247,7 +247,10 @@ impl Shadow {
         let Some(place) = self.clearings.iter().position(its) else {
             return;
         };
-        let clearing = self.clearings.remove(place);
+        // Replies come in the order of their requests: those before it have none.
+        let Some(clearing) = self.clearings.drain(..=place).next_back() else {
+            return;
+        };
         if result == 0
             && let Some(version) = version
         {
@@ -278,9 +281,8 @@ impl Shadow {
                 }
             }
         }
-        if self.clearings.is_empty() {
-            self.recent.clear();
-        }
+        let since = self.clearings.first().map_or(u64::MAX, |first| first.at);
+        self.recent.retain(|recent| recent.at >= since);
     }
 
     fn end(mut self, client: &Client<'_>, name: &str, there_until: u64, findings: &mut Findings) {

@@ -284,7 +284,8 @@ pub enum Finding {
         /// Which shadow.
         shadow: String,
     },
-    /// A token that an earlier request of the same shadow had.
+    /// A token that an earlier request of the same shadow had, unless it is the same request once
+    /// more while it is open.
     TokenReused {
         /// Which shadow.
         shadow: String,

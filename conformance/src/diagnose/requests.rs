@@ -11,11 +11,15 @@ use super::micros;
 use super::session::{Connection, Direction, End, Packet, Publish};
 use super::subscriptions::{Standing, Subscriptions};
 
+/// Most requests of a shadow that are followed at once.
+const MAXIMUM_OPEN: usize = 1024;
+
 /// A request that awaits its reply.
 struct Open {
     operation: Option<Operation>,
     token: Option<String>,
     reported: Vec<String>,
+    payload: Vec<u8>,
     place: Place,
     at: u64,
     /// Whether somebody listens for the reply.
@@ -127,6 +131,7 @@ fn sent(
         operation: None,
         token: None,
         reported: Vec::new(),
+        payload: Vec::new(),
         place,
         at,
         is_heard: standing != Standing::None,
@@ -144,11 +149,21 @@ fn sent(
         };
         open.operation = Some(parsed.operation);
         open.reported = keys(parsed.reported);
+        open.payload = payload.to_vec();
         open.token = parsed.token.and_then(token_of);
         match &open.token {
             None => {
                 let shadow = name.to_owned();
                 findings.add(place, Finding::RequestWithoutToken { shadow });
+            }
+            // The same request once more, which one reply answers.
+            Some(_)
+                if shadow
+                    .open
+                    .iter()
+                    .any(|other| other.token == open.token && other.payload == open.payload) =>
+            {
+                return;
             }
             Some(token) => {
                 let still_open = shadow.open.iter().any(|other| other.token == open.token);
@@ -162,6 +177,11 @@ fn sent(
                 }
             }
         }
+    }
+    if shadow.open.len() == MAXIMUM_OPEN {
+        // What has waited for so many others is not followed any more.
+        let oldest = shadow.open.remove(0);
+        shadow.ended.extend(oldest.token);
     }
     shadow.open.push(open);
 }

@@ -8,7 +8,7 @@ use super::client::{Client, Findings, Place, name_of};
 use super::finding::Finding;
 use super::micros;
 use super::session::{Connection, Direction, Packet};
-use super::subscriptions::{Standing, Subscriptions};
+use super::subscriptions::{Standing, Subscriptions, continues};
 
 #[derive(Default)]
 struct Shadow {
@@ -164,7 +164,10 @@ impl Shadow {
         let until = client.stood_until(connection);
         let is_settled = until.saturating_sub(accepted_at) >= micros(client.patience.settling);
         let sees = connection.sees(Direction::Device, accepted_at, until.saturating_add(1));
-        if self.subscribed_before && self.subscribed && !self.asked && is_settled && sees {
+        // A session that goes on may have kept what came meanwhile.
+        let is_new = continues(connection) == Some(false);
+        if is_new && self.subscribed_before && self.subscribed && !self.asked && is_settled && sees
+        {
             // One step is the message's own.
             let missed = match self.first {
                 Some((Some(before), after)) if after > before + 1 => Some((before, after)),

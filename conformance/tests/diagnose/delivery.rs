@@ -108,6 +108,30 @@ fn dup_marks_what_is_sent_again_and_nothing_else() {
     assert_eq!(found(&pattern(QOS_1, ("MQTT", 4)), false), 0);
 }
 
+/// A client that keeps its session sends again what the server may have forgotten, with DUP or
+/// without.
+#[test]
+fn a_server_that_lost_the_session_is_sent_what_was_left() {
+    let first = cut(Tape::new()
+        .device(0, connect_again(CLIENT))
+        .server(10, connack(0))
+        .device(20, publish_with(QOS_1, 5, "t", "p")));
+    for flags in [QOS_1, QOS_1 | DUP] {
+        let again = Tape::new()
+            .device(9_000, connect_again(CLIENT))
+            .server(9_010, connack(0))
+            .device(9_020, publish_with(flags, 5, "t", "p"))
+            .server(9_030, acknowledgement(4, 5));
+        assert_finds!(
+            0,
+            Finding::DupMissing { .. }
+                | Finding::DupWithoutOriginal { .. }
+                | Finding::Unacknowledged { .. },
+            [first.clone(), again]
+        );
+    }
+}
+
 #[test]
 fn a_capture_that_begins_late_does_not_know_what_was_sent_before() {
     let tape = Tape::new()

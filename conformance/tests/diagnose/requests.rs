@@ -156,7 +156,17 @@ fn tokens_are_used_once() {
         },
         [twice]
     );
-    let open = asked().device(200, publish(ASK, &get("t-0")));
+    // The same request once more: one reply answers both.
+    let again = asked()
+        .device(200, publish(ASK, &get("t-0")))
+        .server(220, publish(RESULT, &got("t-0", 1)))
+        .ping(20_000);
+    assert_finds!(
+        0,
+        Finding::TokenReused { .. } | Finding::Unanswered { .. },
+        [again]
+    );
+    let open = asked().device(200, publish(ASK, &update("t-0", r#"{"reported":{"a":1}}"#)));
     assert_finds!(
         1,
         Finding::TokenReused {

@@ -106,3 +106,18 @@ fn a_long_session_is_looked_at_in_one_pass() {
     let report = report([tape]);
     assert_eq!(report.findings, [], "{report}");
 }
+
+/// As many that never get an answer.
+#[test]
+fn a_long_session_without_answers_is_looked_at_in_one_pass() {
+    let mut tape = Tape::new().ready(0);
+    for round in 0..50_000_u64 {
+        let (at, token) = (1_000 + round * 100, format!("t-{round}"));
+        let state = format!(r#"{{"reported":{{"n":{round}}},"desired":null}}"#);
+        tape = tape
+            .device(at, publish(ASK, &update(&token, &state)))
+            .server(at + 50, publish(RESULT, &delta(r#"{"n":0}"#, round)));
+    }
+    let report = report([tape]);
+    assert!(report.counts.lost > 0, "{report}");
+}
