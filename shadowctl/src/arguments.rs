@@ -12,6 +12,7 @@ use crate::files::FileOptions;
 use crate::output::Format;
 pub use crate::serve::ServeArguments;
 use crate::server::ServerOptions;
+use crate::session_file::CaptureOptions;
 
 mod help;
 
@@ -217,6 +218,10 @@ pub struct ReplayArguments {
     /// Where to write the test to; stdout without it
     #[arg(short = 'o', long, value_name = "FILE", requires = "to_test")]
     pub to_file: Option<PathBuf>,
+
+    /// How captures are read.
+    #[command(flatten)]
+    pub captures: CaptureOptions,
 }
 
 /// How fast a recording is replayed.
@@ -250,9 +255,9 @@ pub struct ImportArguments {
     #[arg(short = 'o', long = "recording", value_name = "FILE")]
     pub recording: Option<PathBuf>,
 
-    /// The server's TCP port in captures [default: 1883 and 8883]
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
+    /// How captures are read.
+    #[command(flatten)]
+    pub captures: CaptureOptions,
 }
 
 /// Arguments of `diagnose`.
@@ -263,19 +268,15 @@ pub struct DiagnoseArguments {
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// The server's TCP port in captures [default: 1883 and 8883]
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-
-    /// Keys of TLS connections, as SSLKEYLOGFILE has them
-    #[arg(long, value_name = "FILE")]
-    pub key_log: Option<PathBuf>,
+    /// How captures are read.
+    #[command(flatten)]
+    pub captures: CaptureOptions,
 }
 
 /// Arguments of `show`.
 #[derive(Args, Clone, Debug)]
 pub struct ShowArguments {
-    /// Recording; several files are parts of one, in order
+    /// Recording; several files are parts of one, in order. Or a capture or logs, which are imported
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -284,11 +285,11 @@ pub struct ShowArguments {
     pub page: Option<PathBuf>,
 
     /// First moment that is shown, in seconds since the recording began
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = crate::commands::show::seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub from: Option<Duration>,
 
     /// Last moment that is shown, in seconds since the recording began
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = crate::commands::show::seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub until: Option<Duration>,
 
     /// Print steps of this sort only; several with commas. `clock` is printed only if asked for

@@ -1,15 +1,16 @@
 //! Files of sessions: which kind they are, and how they are opened.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use conformance::capture::tls::{self, KeyLog};
 use conformance::capture::{Capture, MQTT_PORT, MQTT_TLS_PORT};
-use conformance::log::Log;
-use conformance::recording::{Files, ReadError, Reader};
+use conformance::import::{Recorded, record_capture, record_logs};
+use conformance::log::{Log, SessionError};
+use conformance::recording::{Files, Part, ReadError, Reader};
 
 use crate::failure::{Failure, FailureKind};
 use crate::input;
@@ -80,18 +81,60 @@ impl fmt::Display for FileKind {
     }
 }
 
-/// Opens a recording: these parts, or if it is one file, that and the parts beside it that go on
-/// where it ends.
+/// The files of a recording: these parts, or if it is one file, that and the parts beside it that
+/// go on where it ends.
+#[must_use]
+pub fn recording_files(files: &[PathBuf]) -> Files {
+    match files {
+        [first] => Files::beginning_with(first),
+        several => Files::listed(several.to_vec()),
+    }
+}
+
+/// Opens a recording; or a capture or logs, as what the engine did that was driven by them.
 ///
 /// # Errors
 ///
-/// [`FailureKind::InputFile`], naming file, line and column.
-pub fn recording(files: &[PathBuf]) -> Result<Reader<'static>, Failure> {
-    let files = match files {
-        [first] => Files::beginning_with(first),
-        several => Files::listed(several.to_vec()),
+/// [`FailureKind::InputFile`], naming the file and, where there is one, line and column: it cannot
+/// be read, or is none of these; [`FailureKind::Operation`]: a capture or log of several engines.
+pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure> {
+    let Some(first) = files.first() else {
+        return Ok(Vec::new());
     };
-    files.open().map_err(|error| no_recording(&error))
+    let recorded = match FileKind::of(first)? {
+        FileKind::Recording => {
+            let parts = recording_files(files).parts();
+            return parts.map_err(|error| no_recording(&error));
+        }
+        FileKind::Capture => {
+            if files.len() > 1 {
+                return Err(Failure::usage("a capture is imported by itself"));
+            }
+            record_capture(&capture(first, &CaptureOptions::default())?, None).1
+        }
+        FileKind::Log => record_logs(logs(files)?).map_err(no_session)?.1,
+    };
+    let name = first.display().to_string();
+    match <[Recorded; 1]>::try_from(recorded) {
+        Ok([recorded]) => Ok(vec![Part {
+            name,
+            content: Box::new(Cursor::new(recorded.lines.into_bytes())),
+        }]),
+        Err(several) => Err(Failure::operation(format_args!(
+            "{name}: there are {} sessions in it; shadowctl import {name} -o FILE makes a recording \
+             of each",
+            several.len()
+        ))),
+    }
+}
+
+/// Opens what [`recording_parts`] does.
+///
+/// # Errors
+///
+/// Those of [`recording_parts`].
+pub fn recording(files: &[PathBuf]) -> Result<Reader<'static>, Failure> {
+    Reader::new(recording_parts(files)?).map_err(|error| no_recording(&error))
 }
 
 /// What is wrong with a recording, as a failure. The error names the file itself.
@@ -126,15 +169,58 @@ pub fn capture(path: &Path, options: &CaptureOptions) -> Result<Capture, Failure
     Ok(capture)
 }
 
-/// Reads a log of the vendor's Python SDK.
+/// Reads logs of the vendor's Python SDK.
 ///
 /// # Errors
 ///
 /// [`FailureKind::InputFile`], naming the file and, where there is one, the line.
-pub fn log(path: &Path) -> Result<Log, Failure> {
-    // The error names the file itself.
-    Log::read(&path.display().to_string(), open(path)?)
-        .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
+pub fn logs(files: &[PathBuf]) -> Result<Vec<Log>, Failure> {
+    let read = |path: &PathBuf| {
+        // The error names the file itself.
+        Log::read(&path.display().to_string(), open(path)?)
+            .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
+    };
+    files.iter().map(read).collect()
+}
+
+/// Why logs are not of one session, as a failure.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+pub fn no_session(error: SessionError) -> Failure {
+    Failure::new(FailureKind::InputFile, error.to_string())
+}
+
+/// A result does not replace what it is made of.
+///
+/// # Errors
+///
+/// [`FailureKind::Usage`].
+pub fn refuse_to_replace(target: &Path, files: &[PathBuf]) -> Result<(), Failure> {
+    let Ok(canonical) = fs::canonicalize(target) else {
+        return Ok(());
+    };
+    let same = |file: &PathBuf| fs::canonicalize(file).is_ok_and(|file| file == canonical);
+    if files.iter().any(same) {
+        return Err(Failure::usage(format_args!(
+            "{}: it would replace what it is made of",
+            target.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Writes a result into a file.
+///
+/// # Errors
+///
+/// [`FailureKind::Operation`], naming the file.
+pub fn write(target: &Path, content: &[u8]) -> Result<(), Failure> {
+    fs::write(target, content).map_err(|error| {
+        Failure::operation(format_args!(
+            "{}: cannot write it: {error}",
+            target.display()
+        ))
+    })
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, Failure> {

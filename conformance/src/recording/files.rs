@@ -42,6 +42,15 @@ impl Files {
     ///
     /// [`ReadError`]: a file cannot be opened, or the first is no recording.
     pub fn open(&self) -> Result<Reader<'static>, ReadError> {
+        Reader::new(self.parts()?)
+    }
+
+    /// Opens all of them, and reads none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: a file cannot be opened.
+    pub fn parts(&self) -> Result<Vec<Part<'static>>, ReadError> {
         let open = |path: &PathBuf| {
             Part::open(path).map_err(|error| ReadError {
                 file: path.display().to_string(),
@@ -50,8 +59,7 @@ impl Files {
                 what: format!("cannot read it: {error}"),
             })
         };
-        let parts: Result<Vec<Part<'_>>, ReadError> = self.paths.iter().map(open).collect();
-        Reader::new(parts?)
+        self.paths.iter().map(open).collect()
     }
 }
 

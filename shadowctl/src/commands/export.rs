@@ -1,14 +1,13 @@
 //! `export`.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use conformance::export::{Trace, connections, pcapng};
 use conformance::recording::Traffic;
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::session_file::{self, no_recording};
 
@@ -35,7 +34,7 @@ lamp.html a page.";
 /// Arguments of `export`.
 #[derive(Args, Clone, Debug)]
 pub struct ExportArguments {
-    /// Recording; several files are parts of one, in order
+    /// Recording; several files are parts of one, in order. Or a capture or logs, which are imported
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -61,14 +60,14 @@ pub enum Form {
 ///
 /// # Errors
 ///
-/// * [`FailureKind::InputFile`]: it cannot be read or is no recording, with line and column.
-/// * [`FailureKind::Usage`]: the result would replace the recording, or is a capture and would go to
-///   a terminal.
-/// * [`FailureKind::Operation`]: it cannot be written.
+/// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): it cannot be read or is no recording, with line and column.
+/// * [`FailureKind::Usage`](crate::failure::FailureKind::Usage): the result would replace the
+///   recording, or is a capture and would go to a terminal.
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): it cannot be written.
 pub fn run(arguments: &ExportArguments, output: &mut Output) -> Result<(), Failure> {
     let reader = session_file::recording(&arguments.files)?;
     if let Some(path) = &arguments.target {
-        refuse_to_replace(path, &arguments.files)?;
+        session_file::refuse_to_replace(path, &arguments.files)?;
     }
     let mut content = Vec::new();
     match arguments.to {
@@ -97,33 +96,6 @@ pub fn run(arguments: &ExportArguments, output: &mut Output) -> Result<(), Failu
             written.map_err(|error| Failure::output(&error))
         }
         None => output.verbatim(&content),
-        Some(path) => write(path, &content).map_err(|error| {
-            Failure::operation(format_args!("{}: cannot write it: {error}", path.display()))
-        }),
+        Some(path) => session_file::write(path, &content),
     }
-}
-
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    file.write_all(content)?;
-    file.flush()
-}
-
-/// A result does not replace what it is made of.
-///
-/// # Errors
-///
-/// [`FailureKind::Usage`].
-pub fn refuse_to_replace(target: &Path, files: &[PathBuf]) -> Result<(), Failure> {
-    let Ok(canonical) = fs::canonicalize(target) else {
-        return Ok(());
-    };
-    let same = |file: &PathBuf| fs::canonicalize(file).is_ok_and(|file| file == canonical);
-    if files.iter().any(same) {
-        return Err(Failure::new(
-            FailureKind::Usage,
-            format!("{}: it would replace what it is made of", target.display()),
-        ));
-    }
-    Ok(())
 }

@@ -1,66 +1,57 @@
 //! `import`.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use conformance::capture::{Capture, MQTT_PORT, MQTT_TLS_PORT};
-use conformance::import::{CaptureReport, Recorded, Report, record_capture, record_logs};
-use conformance::log::Log;
+use conformance::import::{CaptureReport, Report, record_capture, record_logs};
 use serde::Serialize;
 
 use crate::arguments::ImportArguments;
-use crate::commands::diagnose::is_capture;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::output::Output;
+use crate::session_file::{self, FileKind};
 
 /// Imports one capture, or logs as one session, prints the report, and writes what was driven.
 ///
 /// # Errors
 ///
-/// * [`FailureKind::Usage`]: a capture beside another file.
-/// * [`FailureKind::InputFile`]: a file that cannot be read, or is neither a capture nor a log; logs
+/// * [`FailureKind::Usage`](crate::failure::FailureKind::Usage): a capture beside another file.
+/// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): a file that cannot be read, or is neither a capture nor a log; logs
 ///   that are not of one session.
-/// * [`FailureKind::Operation`]: something is unexplained, bytes differ, or the recording cannot be
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): something is unexplained, bytes differ, or the recording cannot be
 ///   written.
 pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failure> {
-    let (mut logs, mut capture) = (Vec::new(), None);
+    let mut captures = Vec::new();
     for path in &arguments.files {
-        let unreadable = |error: std::io::Error| {
-            Failure::input_file(path, format_args!("cannot read it: {error}"))
-        };
-        let mut file = BufReader::with_capacity(64 * 1024, File::open(path).map_err(unreadable)?);
-        if is_capture(file.fill_buf().map_err(unreadable)?) {
-            let ports = [arguments.port.unwrap_or(MQTT_PORT), MQTT_TLS_PORT];
-            let ports = ports.get(..1 + usize::from(arguments.port.is_none()));
-            let read = Capture::read(file, ports.unwrap_or_default());
-            capture = Some(read.map_err(|error| Failure::input_file(path, error))?);
-        } else {
-            // The error names the file itself.
-            let log = Log::read(&path.display().to_string(), file)
-                .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
-            logs.push(log);
+        match FileKind::of(path)? {
+            FileKind::Capture => captures.push(path),
+            FileKind::Log => {}
+            FileKind::Recording => {
+                let what = "it is a recording already; shadowctl replay runs it";
+                return Err(Failure::input_file(path, what));
+            }
         }
     }
-    let (imported, recorded) = match capture {
-        Some(_) if arguments.files.len() > 1 => {
-            return Err(Failure::usage("a capture is imported by itself"));
+    if let Some(target) = &arguments.recording {
+        session_file::refuse_to_replace(target, &arguments.files)?;
+    }
+    let (imported, recorded) = match captures[..] {
+        [] => {
+            let logs = session_file::logs(&arguments.files)?;
+            let (report, recorded) = record_logs(logs).map_err(session_file::no_session)?;
+            (Imported::Logs(Box::new(report)), recorded)
         }
-        Some(capture) => {
+        [path] if arguments.files.len() == 1 => {
+            let capture = session_file::capture(path, &arguments.captures)?;
             let (report, recorded) = record_capture(&capture, None);
             (Imported::Capture(report), recorded)
         }
-        None => {
-            let (report, recorded) = record_logs(logs)
-                .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
-            (Imported::Logs(Box::new(report)), recorded)
-        }
+        _ => return Err(Failure::usage("a capture is imported by itself")),
     };
     output.result(&imported)?;
     if let Some(path) = &arguments.recording {
         for (index, recorded) in recorded.iter().enumerate() {
-            write(&numbered(path, index), recorded)?;
+            session_file::write(&numbered(path, index), recorded.lines.as_bytes())?;
         }
     }
     imported.verdict()
@@ -78,14 +69,6 @@ fn numbered(path: &Path, index: usize) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
-}
-
-fn write(path: &Path, recorded: &Recorded) -> Result<(), Failure> {
-    File::create(path)
-        .and_then(|mut file| file.write_all(recorded.lines.as_bytes()))
-        .map_err(|error| {
-            Failure::operation(format_args!("{}: cannot write it: {error}", path.display()))
-        })
 }
 
 /// What became of the import.

@@ -1,6 +1,5 @@
 //! `replay`.
 
-mod file_kind;
 mod imported;
 mod recorded;
 mod steps;
@@ -8,7 +7,7 @@ mod steps;
 use crate::arguments::{ReplayArguments, Speed};
 use crate::failure::Failure;
 use crate::output::Output;
-use file_kind::FileKind;
+use crate::session_file::FileKind;
 
 /// Replays a recording, or imports logs or captures, whichever the files are by their content.
 ///

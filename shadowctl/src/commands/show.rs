@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use conformance::recording::{Part, ReadError, Reader};
 use conformance::show::{Change, Kind, Page, PageError, Route, Span, Step, Story, write_page};
 use serde::Serialize;
 
 use crate::arguments::{ShowArguments, StepSort};
 use crate::document::Printable;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, Format, GOOD, HEADING, Output, RECEIVED, SENT};
+use crate::session_file::{self, no_recording};
 
 /// Style of timers.
 const TIMER: Style = AnsiColor::Magenta.on_default();
@@ -33,42 +33,16 @@ const NAMED: usize = 8;
 ///
 /// # Errors
 ///
-/// * [`FailureKind::InputFile`]: a file that cannot be read or is no recording, with line and
+/// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): a file that cannot be read or is no recording, with line and
 ///   column; what stands before that line is printed.
-/// * [`FailureKind::Usage`]: the page would replace a recording.
-/// * [`FailureKind::Operation`]: the page cannot be written, or would be too large.
+/// * [`FailureKind::Usage`](crate::failure::FailureKind::Usage): the page would replace a recording.
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): the page cannot be written, or would be too large.
 pub fn run(arguments: &ShowArguments, output: &mut Output) -> Result<(), Failure> {
-    let story = Story::new(open(&arguments.files)?);
+    let story = Story::new(session_file::recording(&arguments.files)?);
     match &arguments.page {
         Some(page) => draw(arguments, page, story, output),
         None => print(arguments, story, output),
     }
-}
-
-/// Seconds since the recording began, as they are typed.
-///
-/// # Errors
-///
-/// What is no number from 0, in words.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a time from 0".to_owned())
-}
-
-fn open(files: &[PathBuf]) -> Result<Reader<'static>, Failure> {
-    let parts: Result<Vec<Part<'static>>, Failure> = files
-        .iter()
-        .map(|path| {
-            Part::open(path)
-                .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))
-        })
-        .collect();
-    Reader::new(parts?).map_err(|error| unreadable(&error))
-}
-
-fn unreadable(error: &ReadError) -> Failure {
-    // It names the file itself.
-    Failure::new(FailureKind::InputFile, error.to_string())
 }
 
 fn draw(
@@ -77,14 +51,7 @@ fn draw(
     mut story: Story<'_>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let target = fs::canonicalize(path).ok();
-    let is_recording = |file: &PathBuf| fs::canonicalize(file).ok() == target;
-    if target.is_some() && arguments.files.iter().any(is_recording) {
-        return Err(Failure::usage(format_args!(
-            "{}: the page would replace the recording",
-            path.display()
-        )));
-    }
+    session_file::refuse_to_replace(path, &arguments.files)?;
     let title = arguments.files.first().and_then(|file| file.file_name());
     let title = title.map(|name| name.to_string_lossy().into_owned());
     let page = Page {
@@ -110,7 +77,7 @@ fn draw(
         Err(PageError::Story(error)) => {
             // Half a page is none.
             drop(fs::remove_file(path));
-            Err(unreadable(&error))
+            Err(no_recording(&error))
         }
         Err(PageError::Write(error)) => Err(Failure::operation(format_args!(
             "{}: cannot write it: {error}",
@@ -140,7 +107,7 @@ fn print(
     let mut before = None;
     let mut own = None;
     for step in story.by_ref() {
-        let step = step.map_err(|error| unreadable(&error))?;
+        let step = step.map_err(|error| no_recording(&error))?;
         if arguments.until.is_some_and(|until| step.at > until) {
             break;
         }

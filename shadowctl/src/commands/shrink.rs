@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use clap::Args;
-use conformance::recording::Part;
 use conformance::shrink::{
     Condition, Options, Progress, Recording, Run, ShrinkError, Shrunk, shrink, shrink_to,
 };
@@ -14,8 +13,9 @@ use serde::Serialize;
 use smol::future::FutureExt;
 use tempfile::NamedTempFile;
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::output::{Format, Output};
+use crate::session_file::{self, no_recording};
 
 /// What `--help` says first.
 pub const ABOUT: &str = "\
@@ -99,11 +99,15 @@ pub struct ShrinkArguments {
 ///
 /// # Errors
 ///
-/// * [`FailureKind::InputFile`]: a file that cannot be read or is no recording.
-/// * [`FailureKind::Operation`]: the recording does not fail, the command cannot be run, or the
+/// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): a file that cannot be read or is no recording.
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): the recording does not fail, the command cannot be run, or the
 ///   result cannot be written.
 pub fn run(arguments: &ShrinkArguments, output: &mut Output) -> Result<(), Failure> {
-    let recording = read(&arguments.files)?;
+    let recording = Recording::read(session_file::recording_parts(&arguments.files)?)
+        .map_err(|error| no_recording(&error))?;
+    if let Some(path) = &arguments.out {
+        session_file::refuse_to_replace(path, &arguments.files)?;
+    }
     let options = Options {
         runs: arguments.runs.max(1),
         keep_start: arguments.keep_start,
@@ -128,23 +132,13 @@ pub fn run(arguments: &ShrinkArguments, output: &mut Output) -> Result<(), Failu
         }
     };
     let shrunk = shrunk.map_err(|error| match error {
-        ShrinkError::Read(error) => Failure::new(FailureKind::InputFile, error.to_string()),
+        ShrinkError::Read(error) => no_recording(&error),
         ShrinkError::Gone if arguments.fails_command.is_some() => Failure::operation(
             "the command does not fail for the recording when this engine gets its inputs",
         ),
         error => Failure::operation(error),
     })?;
     write(arguments.out.as_deref(), &shrunk, output)
-}
-
-fn read(files: &[PathBuf]) -> Result<Recording, Failure> {
-    let parts = files.iter().map(|path| {
-        Part::open(path)
-            .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))
-    });
-    let parts: Vec<Part<'_>> = parts.collect::<Result<_, _>>()?;
-    // The error names the file itself.
-    Recording::read(parts).map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
 }
 
 #[derive(Serialize)]

@@ -10,6 +10,7 @@ mod device_info;
 mod diagnose;
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod help;

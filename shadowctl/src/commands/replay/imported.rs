@@ -1,39 +1,28 @@
 //! Logs and captures of other clients.
 
 use std::fmt;
-use std::fs::File;
-use std::path::Path;
 
-use conformance::capture::{Capture, MQTT_PORT, MQTT_TLS_PORT};
 use conformance::import::{import_capture, import_logs};
-use conformance::log::Log;
 use serde::Serialize;
 
 use crate::arguments::ReplayArguments;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::output::Output;
+use crate::session_file;
 
 /// Imports the logs as one session and prints the report.
 pub(super) fn logs(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
-    let logs: Result<Vec<Log>, Failure> = arguments.files.iter().map(|path| read(path)).collect();
-    let report = import_logs(logs?)
-        .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))?;
+    let logs = session_file::logs(&arguments.files)?;
+    let report = import_logs(logs).map_err(session_file::no_session)?;
     output.result(&Printed(&report))?;
     unexplained("line or packet", "lines or packets", report.unexplained())
-}
-
-fn read(path: &Path) -> Result<Log, Failure> {
-    // The error names the file itself.
-    Log::read(&path.display().to_string(), open(path)?)
-        .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
 }
 
 /// Imports each capture and prints its report.
 pub(super) fn captures(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
     let mut differ = 0;
     for path in &arguments.files {
-        let capture = Capture::read(open(path)?, &[MQTT_PORT, MQTT_TLS_PORT])
-            .map_err(|error| Failure::input_file(path, error))?;
+        let capture = session_file::capture(path, &arguments.captures)?;
         let report = import_capture(&capture, None);
         output.result(&Printed(&report))?;
         let connections = report.connections.iter();
@@ -47,11 +36,6 @@ pub(super) fn captures(arguments: &ReplayArguments, output: &mut Output) -> Resu
         differ += here;
     }
     unexplained("connection", "connections", differ)
-}
-
-fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path)
-        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))
 }
 
 fn unexplained(one: &str, several: &str, count: usize) -> Result<(), Failure> {

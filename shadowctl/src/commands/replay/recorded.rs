@@ -1,46 +1,31 @@
 //! Recordings, replayed at once or in their own time, or written as tests.
 
 use std::fmt;
-use std::fs;
 use std::time::Duration;
 
-use conformance::recording::{
-    Divergence, Files, Moment, ReadError, Reader, Replay, Summary, Walk, regression_test,
-};
+use conformance::recording::{Divergence, Moment, Reader, Replay, Summary, Walk, regression_test};
 use serde::Serialize;
 use shadow_core::Instant;
 use shadow_core::recording::Header;
 use transport_tcp::{Clock, SystemClock};
 
 use crate::arguments::ReplayArguments;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, GOOD, Output};
-
-/// The files of the arguments: those given, or one and the parts beside it.
-pub(super) fn files(arguments: &ReplayArguments) -> Files {
-    match arguments.files.as_slice() {
-        [first] => Files::beginning_with(first),
-        several => Files::listed(several.to_vec()),
-    }
-}
-
-/// A file that cannot be read; the error names file, line and column.
-pub(super) fn unreadable(error: &ReadError) -> Failure {
-    Failure::new(FailureKind::InputFile, error.to_string())
-}
+use crate::session_file::{self, no_recording, recording_files};
 
 /// Replays as fast as it goes.
 pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
     let clock = SystemClock::new();
     let begun = clock.now();
-    let reader = files(arguments)
+    let reader = recording_files(&arguments.files)
         .open()
-        .map_err(|error| unreadable(&error))?;
-    let mut replay = Replay::new(reader).map_err(|error| unreadable(&error))?;
+        .map_err(|error| no_recording(&error))?;
+    let mut replay = Replay::new(reader).map_err(|error| no_recording(&error))?;
     let end = arguments.until.map(|until| replay.summary().from + until);
     let mut divergence = None;
     while end.is_none_or(|end| replay.summary().until <= end) {
-        match replay.next_step().map_err(|error| unreadable(&error))? {
+        match replay.next_step().map_err(|error| no_recording(&error))? {
             None => break,
             Some(None) => {}
             Some(found) => {
@@ -58,15 +43,15 @@ pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<()
 pub(super) fn watch(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
     let clock = SystemClock::new();
     let begun = clock.now();
-    let files = files(arguments);
-    let mut walk = Walk::new(|| files.open()).map_err(|error| unreadable(&error))?;
+    let files = recording_files(&arguments.files);
+    let mut walk = Walk::new(|| files.open()).map_err(|error| no_recording(&error))?;
     let start = walk.summary().from;
     let quiet_until = start + arguments.from.unwrap_or_default();
     let end = arguments.until.map(|until| start + until);
     let mut divergence = None;
     // When the line that is told without a wait was told, and its own time.
     let mut first: Option<(Instant, Instant)> = None;
-    while let Some(moment) = walk.forward().map_err(|error| unreadable(&error))? {
+    while let Some(moment) = walk.forward().map_err(|error| no_recording(&error))? {
         if end.is_some_and(|end| moment.at > end) {
             break;
         }
@@ -90,23 +75,24 @@ pub(super) fn watch(arguments: &ReplayArguments, output: &mut Output) -> Result<
 
 /// Writes the recording as a Rust test.
 pub(super) fn write_test(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
-    let files = files(arguments);
+    let files = recording_files(&arguments.files);
     let first = files.paths().first().and_then(|path| path.file_stem());
     let name = first.unwrap_or_default().to_string_lossy().into_owned();
-    let open = || files.open().map_err(|error| unreadable(&error));
-    let mut replay = Replay::new(open()?).map_err(|error| unreadable(&error))?;
-    if let Some(divergence) = replay.run().map_err(|error| unreadable(&error))? {
+    let open = || files.open().map_err(|error| no_recording(&error));
+    let mut replay = Replay::new(open()?).map_err(|error| no_recording(&error))?;
+    if let Some(divergence) = replay.run().map_err(|error| no_recording(&error))? {
         output.remark(format_args!(
             "the test fails with this version: the engine {}",
             divergence.sentence()
         ));
     }
-    let test = regression_test(&name, open()?).map_err(|error| unreadable(&error))?;
+    let test = regression_test(&name, open()?).map_err(|error| no_recording(&error))?;
     match &arguments.to_file {
         None => output.verbatim(test.as_bytes()),
-        Some(path) => fs::write(path, test).map_err(|error| {
-            Failure::operation(format_args!("{}: cannot write it: {error}", path.display()))
-        }),
+        Some(path) => {
+            session_file::refuse_to_replace(path, &arguments.files)?;
+            session_file::write(path, test.as_bytes())
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use conformance::recording::{Moment, Walk};
 
-use super::recorded::{files, unreadable};
 use crate::arguments::{ReplayArguments, parse_seconds};
 use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, Format, HEADING, Output};
+use crate::session_file::{no_recording, recording_files};
 
 /// A longer command is none.
 const LONGEST_COMMAND: u64 = 4_096;
@@ -93,12 +93,12 @@ pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<()
             "--step is for people: leave out --output json",
         ));
     }
-    let files = files(arguments);
-    let mut walk = Walk::new(|| files.open()).map_err(|error| unreadable(&error))?;
+    let files = recording_files(&arguments.files);
+    let mut walk = Walk::new(|| files.open()).map_err(|error| no_recording(&error))?;
     let start = walk.summary().from;
     if let Some(from) = arguments.from {
         walk.go_to_time(start + from)
-            .map_err(|error| unreadable(&error))?;
+            .map_err(|error| no_recording(&error))?;
     }
     let mut walker = Walker {
         end: arguments.until.map(|until| start + until),
@@ -165,7 +165,7 @@ impl Walker<'_> {
                 let position = self.walk.position().saturating_sub(count);
                 self.walk
                     .go_to(position)
-                    .map_err(|error| unreadable(&error))?;
+                    .map_err(|error| no_recording(&error))?;
                 self.show(output)
             }
             StepCommand::Time(time) => {
@@ -173,7 +173,7 @@ impl Walker<'_> {
                 let at = self.end.map_or(at, |end| at.min(end));
                 self.walk
                     .go_to_time(at)
-                    .map_err(|error| unreadable(&error))?;
+                    .map_err(|error| no_recording(&error))?;
                 self.show(output)
             }
             StepCommand::Input => self.find(|moment| moment.line.contains(r#","in":""#), output),
@@ -210,7 +210,7 @@ impl Walker<'_> {
     fn forward(&mut self, output: &mut Output) -> Result<bool, Failure> {
         let position = self.walk.position();
         let end = self.end;
-        let moment = self.walk.forward().map_err(|error| unreadable(&error))?;
+        let moment = self.walk.forward().map_err(|error| no_recording(&error))?;
         match moment {
             Some(moment) if end.is_none_or(|end| moment.at <= end) => {
                 output.text(Shown(moment))?;
@@ -220,7 +220,7 @@ impl Walker<'_> {
                 if found.is_some() {
                     self.walk
                         .go_to(position)
-                        .map_err(|error| unreadable(&error))?;
+                        .map_err(|error| no_recording(&error))?;
                 }
                 output.text(format_args!("{FAINT}this is the end{FAINT:#}"))?;
                 Ok(false)
@@ -237,13 +237,13 @@ impl Walker<'_> {
         let end = self.end;
         let beyond = |moment: &Moment| end.is_some_and(|end| moment.at > end);
         let found = self.walk.find(|moment| beyond(moment) || wanted(moment));
-        match found.map_err(|error| unreadable(&error))? {
+        match found.map_err(|error| no_recording(&error))? {
             Some(moment) if !beyond(moment) => output.text(Shown(moment)),
             // Nobody wants to be at the end for having searched.
             _ => {
                 self.walk
                     .go_to(position)
-                    .map_err(|error| unreadable(&error))?;
+                    .map_err(|error| no_recording(&error))?;
                 output.text(format_args!("{FAINT}there is none from here on{FAINT:#}"))
             }
         }
