@@ -32,6 +32,16 @@ fn a_session_replays_the_same_and_converges() {
     }
 }
 
+/// What was reported without a link reaches the cloud, that of a sub-device too, although the engine
+/// was closed before: its next run goes on with the session.
+#[test]
+fn a_gateway_converges_with_its_next_run() {
+    let text = sessions::gateway();
+    let session = replay_text("gateway", &text);
+    session.assert_same();
+    assert_eq!(session.assert_converges().shadows, 2);
+}
+
 /// What is masked is masked on both sides alike.
 #[test]
 fn a_masked_session_replays_the_same_and_converges() {
@@ -152,4 +162,71 @@ fn a_recording_becomes_a_test() {
     let reader = Files::beginning_with(path).open().unwrap();
     let written = conformance::recording::regression_test("lamp", reader).unwrap();
     assert_eq!(written, include_str!("generated.rs"));
+}
+
+/// However a recording was damaged, it is replayed, or refused with a place, and never panics.
+#[test]
+fn damaged_recordings_make_no_trouble() {
+    // As many as take a moment; the fuzz target `recording` goes on from there.
+    const CHANGES: u64 = 300;
+    let texts = [sessions::lamp(), sessions::silence(), sessions::gateway()];
+    // A linear congruential generator: the same changes each time.
+    let mut state: u64 = 7;
+    let mut below = |limit: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        ((state >> 33) as usize) % limit
+    };
+    let (mut same, mut diverged, mut unread) = (0, 0, 0);
+    for change in 0..CHANGES {
+        let mut lines: Vec<String> = texts[change as usize % 3]
+            .lines()
+            .map(String::from)
+            .collect();
+        let index = 1 + below(lines.len() - 1);
+        match below(4) {
+            0 => drop(lines.remove(index)),
+            1 => {
+                let other = 1 + below(lines.len() - 1);
+                lines.swap(index, other);
+            }
+            2 => {
+                let digits: Vec<usize> = lines[index]
+                    .match_indices(|c: char| c.is_ascii_digit())
+                    .map(|(at, _)| at)
+                    .collect();
+                let at = digits[below(digits.len())];
+                let digit = ["", "0", "9", "99999999999"][below(4)];
+                lines[index].replace_range(at..=at, digit);
+            }
+            _ => {
+                let at = below(lines[index].len());
+                if lines[index].is_char_boundary(at) {
+                    lines[index].truncate(at);
+                }
+            }
+        }
+        let text = lines.join("\n") + "\n";
+        let session = replay_text("damaged", &text);
+        match session.same() {
+            Ok(_) => same += 1,
+            Err(ReplayError::Diverged(divergence)) => {
+                diverged += 1;
+                assert!(
+                    divergence.to_string().starts_with("damaged:"),
+                    "{divergence}"
+                );
+            }
+            Err(error) => {
+                unread += 1;
+                assert!(error.to_string().starts_with("damaged:"), "{error}");
+            }
+        }
+        drop(session.converges());
+    }
+    assert!(
+        same > 0 && diverged > 50 && unread > 50,
+        "{same} {diverged} {unread}"
+    );
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use shadow_core::config::Behaviour;
 use shadow_core::recording::Mask;
-use shadow_core::tencent::Update;
+use shadow_core::tencent::{ShadowName, Update};
 use shadow_core::{Config, Delta, Event, Publication, Session, WallTime};
-use transport_mock::cloud::{Cloud, example_device, example_name};
+use transport_mock::cloud::{Cloud, CloudConfig, example_device, example_name};
+use transport_mock::server::{Credentials, KnownDevice, ServerConfig};
 use transport_mock::simulation::{DeviceId, Latency, Reachability, Simulation};
 
 /// 2021-07-20T08:44:57.670Z.
@@ -142,4 +143,45 @@ pub(crate) fn without_gets() -> String {
     lamp.report(&json!({"power": true}));
     lamp.run_for(SECOND * 2);
     lamp.finish()
+}
+
+/// A gateway that reports for a sub-device and for itself while it has no link, and is closed.
+pub(crate) fn gateway() -> String {
+    let bulb = ShadowName::new("EXAMPLE001", "bulb").expect("a short name");
+    let known = KnownDevice {
+        sub_devices: vec![bulb.clone()],
+        ..KnownDevice::new(example_device())
+    };
+    let config = CloudConfig {
+        server: ServerConfig {
+            credentials: Credentials::Devices(vec![known]),
+            ..ServerConfig::default()
+        },
+        ..CloudConfig::default()
+    };
+    let mut simulation = Simulation::new(|now| Cloud::new(config, now, WALL), Latency::NONE);
+    simulation.set_recording(Some(Mask::default()));
+    let config = Config::new(&example_device());
+    let device = simulation.add_device("gateway", config, Session::new(), 7);
+    simulation.run_for(SECOND);
+    let attached = simulation.with(device, |engine, now| engine.attach(now, &bulb));
+    let attached = attached.expect("there is room");
+    simulation.run_for(SECOND);
+    simulation
+        .set_desired(&bulb, r#"{"on":true}"#)
+        .expect("it is small");
+    simulation.run_for(SECOND);
+    simulation.set_reachability(device, Reachability::Refused);
+    simulation.cut(device);
+    simulation
+        .with(device, |engine, now| {
+            let own = engine.own_shadow().expect("it has one");
+            engine.report(now, own, &json!({"bulbs": 1}))?;
+            engine.report(now, attached, &json!({"on": false}))
+        })
+        .expect("there is room");
+    simulation.with(device, |engine, now| engine.close(now));
+    simulation.run_for(SECOND);
+    let recording = simulation.with(device, |engine, _| engine.stop());
+    recording.expect("it is recorded")
 }

@@ -1,6 +1,9 @@
 //! Recordings: whatever the file, reading it ends with a result that says where.
 
-use conformance::recording::{Part, ReadError, Reader, Replay, Traffic};
+use conformance::recording::{
+    ConvergenceError, Part, ReadError, Reader, Replay, Traffic, regression_test,
+};
+use conformance::replay_text;
 use shadow_core::recording::{Header, Mask, Recorder};
 use shadow_core::{Config, Instant, Session};
 
@@ -41,14 +44,23 @@ fn check(data: &[u8]) {
     };
     let replayed = Reader::new(vec![part()]).and_then(Replay::new);
     let replayed = replayed.and_then(|mut replay| {
-        let divergence = replay.run()?;
-        if let Some(divergence) = &divergence {
-            // It can be told.
-            assert!(!divergence.to_string().is_empty());
+        // It goes on behind what differs, and all of that can be told.
+        while let Some(step) = replay.next_step()? {
+            if let Some(divergence) = step {
+                assert!(divergence.to_string().contains(&divergence.sentence()));
+            }
         }
         Ok(())
     });
     check_place(data, replayed.err());
+    let test = Reader::new(vec![part()]).and_then(|reader| regression_test("fuzzed", reader));
+    check_place(data, test.err());
+    if let Ok(text) = core::str::from_utf8(data) {
+        // Whether they agree is another matter.
+        if let Err(ConvergenceError::Read(error)) = replay_text("fuzzed", text).converges() {
+            check_place(data, Some(error));
+        }
+    }
     let traffic = Reader::new(vec![part()]).and_then(Traffic::read);
     check_place(data, traffic.err());
     if let Ok(text) = core::str::from_utf8(data)
