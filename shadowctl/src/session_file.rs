@@ -112,7 +112,13 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
             }
             record_capture(&capture(first, &CaptureOptions::default())?, None).1
         }
-        FileKind::Log => record_logs(logs(files)?).map_err(no_session)?.1,
+        FileKind::Log => {
+            let logs = logs(files).map_err(|failure| {
+                let what = format!("{failure}; nor is it a recording or a capture");
+                Failure::new(failure.kind(), what)
+            })?;
+            record_logs(logs).map_err(no_session)?.1
+        }
     };
     let name = first.display().to_string();
     match <[Recorded; 1]>::try_from(recorded) {

@@ -80,8 +80,8 @@ fn part_of_a_session_is_printed() {
     assert_eq!(lines[0]["name"], "Reconnect");
     assert_eq!(lines[1]["at_us"], 2_550_000);
     assert_eq!(lines[1]["content"]["text"], "x");
-    show(RECORDING, &["--from", "soon"]).assert_failed(2, &["--from", "not a number"]);
-    show(RECORDING, &["--until", "-1"]).assert_failed(2, &["--until", "not a time from 0"]);
+    show(RECORDING, &["--from", "soon"]).assert_failed(2, &["--from", "no number of seconds"]);
+    show(RECORDING, &["--until", "-1"]).assert_failed(2, &["--until", "negative"]);
     show(RECORDING, &["--only", "packet"]).assert_failed(2, &["packet", "message"]);
 }
 
@@ -127,8 +127,8 @@ fn what_is_no_recording_is_refused() {
     let missing = directory.path().join("missing.jsonl");
     let missing = missing.to_str().unwrap();
     run(["show", missing]).assert_failed(4, &[missing, "cannot read it"]);
-    show("", &[]).assert_failed(4, &["r.jsonl:1:1: "]);
-    show("2021-07-20 16:44:56,000 DEBUG\n", &[]).assert_failed(4, &["r.jsonl:1:"]);
+    show("", &[]).assert_failed(4, &["r.jsonl: ", "nor is it a recording"]);
+    show("2021-07-20 16:44:56,000 DEBUG\n", &[]).assert_failed(4, &["r.jsonl: line 1"]);
     let newer = r#"{"shadow-recording":2,"more":true}"#;
     show(&format!("{newer}\n"), &[]).assert_failed(4, &["r.jsonl:1:1: ", "format 2", "format 1"]);
 
@@ -156,6 +156,6 @@ fn recording_is_not_overwritten() {
     let file = write(&directory, "r.jsonl", RECORDING);
     let same = Path::new(&file).parent().unwrap().join("./r.jsonl");
     let run = run(["show", &file, "-o", same.to_str().unwrap()]);
-    run.assert_failed(2, &["r.jsonl", "would replace the recording"]);
+    run.assert_failed(2, &["r.jsonl", "would replace what it is made of"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), RECORDING);
 }
