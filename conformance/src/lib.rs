@@ -1,13 +1,15 @@
-//! Replays documented and recorded device-shadow sessions and reports line by line, and
-//! lists what MQTT demands.
+//! Replays recorded device-shadow sessions, imports and diagnoses those of other clients, and lists
+//! what MQTT demands.
 //!
+//! * [`recording`] reads recordings of the engine and replays them; [`replay()`] is for tests.
+//! * [`shrink`](mod@shrink) makes a recording that fails as small as it can be.
+//! * [`show`] tells a recording step by step, and draws it.
+//! * [`export`] writes recordings for other programs, and as text for snapshots.
 //! * [`log`] reads logs of the vendor's Python SDK.
 //! * [`capture`] reads packet captures of MQTT connections.
-//! * [`export`] writes sessions for other programs.
 //! * [`import`] drives the engine with a log or a capture and compares what it does.
-//! * [`recording`] reads recordings of the engine and replays them.
-//! * [`show`] tells a recording step by step, and draws it.
-//! * [`diagnose`] tells where a session's devices broke the specification or lost something.
+//! * [`diagnose`](mod@diagnose) tells where a session's devices broke the specification or lost
+//!   something.
 //! * [`clauses`] has the normative statements of MQTT 3.1.1 with the tests that show each.
 
 pub mod capture;

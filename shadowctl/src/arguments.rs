@@ -196,11 +196,11 @@ pub struct ReplayArguments {
     pub files: Vec<PathBuf>,
 
     /// Be quiet, or go on to there without stopping, until this time since the start
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub from: Option<Duration>,
 
     /// Stop at this time since the start
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub until: Option<Duration>,
 
     /// As fast as it goes, or in the recording's own time with each line in words
@@ -216,7 +216,7 @@ pub struct ReplayArguments {
     pub to_test: bool,
 
     /// Where to write the test to; stdout without it
-    #[arg(short = 'o', long, value_name = "FILE", requires = "to_test")]
+    #[arg(short = 'o', long = "out", value_name = "FILE", requires = "to_test")]
     pub to_file: Option<PathBuf>,
 
     /// How captures are read.
@@ -236,10 +236,9 @@ pub enum Speed {
 
 /// Seconds with or without a fraction.
 pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let wrong = || format!("`{text}` is no number of seconds from 0");
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
 /// Arguments of `import`.
@@ -252,7 +251,7 @@ pub struct ImportArguments {
 
     /// Where to write the recording of the engine; of several, the second gets -2 behind its name,
     /// and so on
-    #[arg(short = 'o', long = "recording", value_name = "FILE")]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub recording: Option<PathBuf>,
 
     /// How captures are read.
@@ -281,7 +280,7 @@ pub struct ShowArguments {
     pub files: Vec<PathBuf>,
 
     /// Draw it as one HTML page into this file instead of printing it
-    #[arg(short = 'o', long, value_name = "HTML")]
+    #[arg(short = 'o', long = "out", value_name = "HTML")]
     pub page: Option<PathBuf>,
 
     /// First moment that is shown, in seconds since the recording began

@@ -86,7 +86,15 @@ impl Device {
             _ => None,
         };
         let mut inbox = Inbox::new(events);
-        let first_document = inbox.find(runtime.clock, patience, output, wanted).await?;
+        let first_document = match inbox.find(runtime.clock, patience, output, wanted).await {
+            Ok(found) => found,
+            Err(failure) => {
+                // In order, so that a recording of it has an end.
+                client.close().await;
+                driver.await;
+                return Err(failure);
+            }
+        };
         Ok(Device {
             shadow,
             first_document,

@@ -112,13 +112,7 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
             }
             record_capture(&capture(first, &CaptureOptions::default())?, None).1
         }
-        FileKind::Log => {
-            let logs = logs(files).map_err(|failure| {
-                let what = format!("{failure}; nor is it a recording or a capture");
-                Failure::new(failure.kind(), what)
-            })?;
-            record_logs(logs).map_err(no_session)?.1
-        }
+        FileKind::Log => record_logs(logs(files)?).map_err(no_session)?.1,
     };
     let name = first.display().to_string();
     match <[Recorded; 1]>::try_from(recorded) {
@@ -183,8 +177,11 @@ pub fn capture(path: &Path, options: &CaptureOptions) -> Result<Capture, Failure
 pub fn logs(files: &[PathBuf]) -> Result<Vec<Log>, Failure> {
     let read = |path: &PathBuf| {
         // The error names the file itself.
-        Log::read(&path.display().to_string(), open(path)?)
-            .map_err(|error| Failure::new(FailureKind::InputFile, error.to_string()))
+        Log::read(&path.display().to_string(), open(path)?).map_err(|error| {
+            let what =
+                format!("{error} (it is taken for a log: it begins as no recording or capture)");
+            Failure::new(FailureKind::InputFile, what)
+        })
     };
     files.iter().map(read).collect()
 }
@@ -215,7 +212,7 @@ pub fn refuse_to_replace(target: &Path, files: &[PathBuf]) -> Result<(), Failure
     Ok(())
 }
 
-/// Writes a result into a file.
+/// Writes a result into a file, which replaces what was there.
 ///
 /// # Errors
 ///

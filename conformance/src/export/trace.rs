@@ -60,13 +60,14 @@ pub fn trace(reader: Reader<'_>) -> Result<String, ReadError> {
 /// * Times are seconds since the recording began, `{:>5}.{:06}`.
 /// * The keys of JSON objects are sorted, and there is no white space between the tokens. Numbers and
 ///   strings are written as they were.
-/// * Client tokens are `t1`, `t2`, … in the order in which they first came; connection ids are `*`.
-///   The seed, the configuration and the stored session are left out.
+/// * Client tokens are `t1`, `t2`, … in the order in which they first came. What the time of day and
+///   chance decide is `*`: connection ids and the expiry of a login, and each number under a key
+///   `timestamp`. Wall times are left out, as are the seed, the configuration and the stored
+///   session.
 /// * There are no secrets in it, as there are none in a recording.
 /// * Ticks without effect and polls are left out. What a timer is for stands in its line.
 ///
-/// What remains of chance are the pauses before connecting again, which a seed decides, and
-/// timestamps, which are the cloud's.
+/// What remains of chance are the pauses before connecting again, which a seed decides.
 pub struct Trace<'a> {
     story: Story<'a>,
     tokens: BTreeMap<String, usize>,
@@ -90,7 +91,6 @@ impl<'a> Trace<'a> {
             (Kind::Call, _) => "call",
             (Kind::Event, _) => "event",
             (Kind::Timer, _) => "timer",
-            (Kind::Clock, _) => "clock",
             _ => "link",
         };
         let mut line = format!("{seconds:>5}.{micros:06} {sort} {}", step.name);
@@ -161,7 +161,10 @@ impl<'a> Trace<'a> {
                 // A string always has a JSON form.
                 line.push_str(&serde_json::to_string(key).unwrap_or_default());
                 line.push(':');
-                if token == Some(key) {
+                let is_number = value.starts_with(|first: char| first.is_ascii_digit());
+                if key == "timestamp" && is_number {
+                    line.push_str("\"*\"");
+                } else if token == Some(key) {
                     let number = self.token(value);
                     line.push_str(&format!("\"t{number}\""));
                 } else {
@@ -205,8 +208,7 @@ impl Iterator for Trace<'_> {
                 Ok(step) => step,
                 Err(error) => return Some(Err(error)),
             };
-            let is_idle = step.kind == Kind::Clock && step.name != "wall";
-            if !is_idle {
+            if step.kind != Kind::Clock {
                 return Some(Ok(self.line(&step)));
             }
         }
@@ -222,13 +224,13 @@ impl fmt::Debug for Trace<'_> {
 }
 
 /// A packet's fields; of the user name's `{client id};{app id};{connection id};{expiry}` without the
-/// connection id, which is random.
+/// connection id, which is random, and the expiry, which the time of day decides.
 fn detail(detail: &str) -> String {
     let parts = detail.split(", ").map(|part| {
         let fields: Vec<&str> = part.split(';').collect();
         match fields[..] {
-            [user, application, _, expiry] if user.starts_with("user ") => {
-                format!("{user};{application};*;{expiry}")
+            [user, application, _, _] if user.starts_with("user ") => {
+                format!("{user};{application};*;*")
             }
             _ => part.to_owned(),
         }

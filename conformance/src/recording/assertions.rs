@@ -97,7 +97,7 @@ impl RecordedSession<'_> {
     /// # Panics
     ///
     /// When it does something else: with all that the [`Divergence`] tells. When the recording
-    /// cannot be read: with the file, the line and the column.
+    /// cannot be read, or has no output to compare: with the file, the line and the column.
     #[track_caller]
     #[expect(clippy::panic, reason = "that is how a test fails")]
     pub fn assert_same(&self) -> Summary {
@@ -135,6 +135,11 @@ impl RecordedSession<'_> {
     pub fn same(&self) -> Result<Summary, ReplayError> {
         let mut replay = Replay::new(self.open()?)?;
         match replay.run()? {
+            // What compares nothing would pass whatever the engine does.
+            None if replay.summary().outputs == 0 => {
+                let reader = replay.reader();
+                Err(reader.error(1, "there is nothing to compare in it").into())
+            }
             None => Ok(replay.summary()),
             Some(divergence) => Err(ReplayError::Diverged(Box::new(divergence))),
         }

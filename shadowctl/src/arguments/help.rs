@@ -3,11 +3,12 @@
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
-  1  the operation failed: rejected, timed out, lines unexplained
+  1  the operation failed: rejected, timed out, lines unexplained, a replay that differs, a
+     grave finding, a condition that does not hold
   2  the command line is wrong
   3  the server cannot be reached or trusted, or refused the login
-  4  a file is missing or wrong: device_info.json, a log, a certificate; or is in the way of
-     a recording";
+  4  a file is missing or wrong: device_info.json, a recording, a log, a certificate; or is in
+     the way of a recording";
 
 pub(super) const DEMO: &str = "\
 Show what a device shadow is, step by step

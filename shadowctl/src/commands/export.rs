@@ -43,7 +43,7 @@ pub struct ExportArguments {
     pub to: Form,
 
     /// Into this file instead of stdout
-    #[arg(short = 'o', long = "file", value_name = "OUT")]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub target: Option<PathBuf>,
 }
 

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use conformance::show::{Change, Kind, Page, PageError, Route, Span, Step, Story, write_page};
+use conformance::show::{
+    Change, Deadline, Kind, Page, PageError, Route, Span, Step, Story, write_page,
+};
 use serde::Serialize;
 
 use crate::arguments::{ShowArguments, StepSort};
@@ -253,7 +255,9 @@ impl<'a> Silence<'a> {
 impl fmt::Display for Silence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:21}{FAINT}: {}", "", Span(self.length))?;
-        if let Some(deadline) = &self.step.deadline {
+        // The largest time that there is means never.
+        let ever = |deadline: &&Deadline| deadline.due.as_micros() < u128::from(u64::MAX / 2);
+        if let Some(deadline) = self.step.deadline.as_ref().filter(ever) {
             let (seconds, millis) = (deadline.due.as_secs(), deadline.due.subsec_millis());
             let timer = Printable(&deadline.timer);
             write!(f, ", {timer} is due at {seconds}.{millis:03}")?;

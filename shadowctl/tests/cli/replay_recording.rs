@@ -60,7 +60,7 @@ fn a_recording_replays_the_same_with_all_its_parts() {
     let last = run.stdout.lines().last().unwrap();
     assert_eq!(
         last,
-        "  replayed 29 inputs, 61 outputs; 2 connections, 7 exchanges"
+        "  replayed 29 inputs, 61 outputs; 2 attempts to connect, 7 exchanges"
     );
 }
 

@@ -81,7 +81,8 @@ fn part_of_a_session_is_printed() {
     assert_eq!(lines[1]["at_us"], 2_550_000);
     assert_eq!(lines[1]["content"]["text"], "x");
     show(RECORDING, &["--from", "soon"]).assert_failed(2, &["--from", "no number of seconds"]);
-    show(RECORDING, &["--until", "-1"]).assert_failed(2, &["--until", "negative"]);
+    show(RECORDING, &["--until", "-1"])
+        .assert_failed(2, &["--until", "no number of seconds from 0"]);
     show(RECORDING, &["--only", "packet"]).assert_failed(2, &["packet", "message"]);
 }
 
@@ -127,7 +128,7 @@ fn what_is_no_recording_is_refused() {
     let missing = directory.path().join("missing.jsonl");
     let missing = missing.to_str().unwrap();
     run(["show", missing]).assert_failed(4, &[missing, "cannot read it"]);
-    show("", &[]).assert_failed(4, &["r.jsonl: ", "nor is it a recording"]);
+    show("", &[]).assert_failed(4, &["r.jsonl: ", "begins as no recording"]);
     show("2021-07-20 16:44:56,000 DEBUG\n", &[]).assert_failed(4, &["r.jsonl: line 1"]);
     let newer = r#"{"shadow-recording":2,"more":true}"#;
     show(&format!("{newer}\n"), &[]).assert_failed(4, &["r.jsonl:1:1: ", "format 2", "format 1"]);

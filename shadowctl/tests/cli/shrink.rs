@@ -132,7 +132,8 @@ fn what_cannot_be_shrunk_says_why() {
     );
     let other = folder.path().join("other.log");
     fs::write(&other, "hello\n").unwrap();
-    run(["shrink", text(&other)]).assert_failed(4, &["other.log: line 1", "nor is it a recording"]);
+    run(["shrink", text(&other)])
+        .assert_failed(4, &["other.log: line 1", "begins as no recording"]);
     let missing = folder.path().join("missing.jsonl");
     run(["shrink", text(&missing)]).assert_failed(4, &["missing.jsonl", "cannot read it"]);
     run(["shrink"]).assert_failed(2, &["FILE"]);

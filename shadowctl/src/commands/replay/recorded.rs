@@ -36,7 +36,10 @@ pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<()
     }
     let took = clock.now().saturating_since(begun);
     let (reader, summary) = (replay.reader(), replay.summary());
-    finish(&Replayed::of(reader, summary, took, divergence), output)
+    finish(
+        &Replayed::of(arguments, reader, summary, took, divergence),
+        output,
+    )
 }
 
 /// Replays in the recording's own time and prints each line in words.
@@ -68,7 +71,7 @@ pub(super) fn watch(arguments: &ReplayArguments, output: &mut Output) -> Result<
     }
     let took = clock.now().saturating_since(begun);
     finish(
-        &Replayed::of(walk.reader(), walk.summary(), took, divergence),
+        &Replayed::of(arguments, walk.reader(), walk.summary(), took, divergence),
         output,
     )
 }
@@ -144,15 +147,18 @@ struct Replayed {
 
 impl Replayed {
     fn of(
+        arguments: &ReplayArguments,
         reader: &Reader<'_>,
         summary: Summary,
         took: Duration,
         divergence: Option<Divergence>,
     ) -> Replayed {
+        // All parts are named after it.
+        let first = arguments.files.first();
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Replayed {
             same: divergence.is_none(),
-            file: reader.place().file,
+            file: first.map_or_else(String::new, |path| path.display().to_string()),
             recorded_by: reader.header().engine.clone(),
             replayed_by: Header::default().engine,
             masked: reader.header().mask.to_string(),
@@ -196,7 +202,7 @@ impl fmt::Display for Replayed {
         )?;
         write!(
             f,
-            "  replayed {inputs} inputs, {outputs} outputs; {connections} connections, \
+            "  replayed {inputs} inputs, {outputs} outputs; {connections} attempts to connect, \
              {exchanges} exchanges"
         )?;
         if let Some(torn) = self.torn {
