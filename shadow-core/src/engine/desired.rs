@@ -137,7 +137,14 @@ impl Learning<'_> {
             }
         }
         state.answered = state.answered.common(&desired);
-        let delta = delta.unwrap_or_else(|| desired.news_to(&reported));
+        let mut delta = delta.unwrap_or_else(|| desired.news_to(&reported));
+        // What is about to be reported departs from what is desired too, and the cloud, which has
+        // not seen it, cannot say so; in its reply to that it will not.
+        let unsent = state.acknowledged.patch_to(&state.reported);
+        if !unsent.is_empty() {
+            let departed = desired.news_to(&reported.merged(&unsent));
+            delta = delta.merged(&departed.without_empty());
+        }
         let content = delta.minus(&state.answered);
         // What a withdrawn member leaves behind is nothing new.
         let known = content.news_to(&state.pending).without_empty().is_empty();

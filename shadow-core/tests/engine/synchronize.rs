@@ -107,6 +107,46 @@ fn a_cloud_that_forgot_is_told_again() {
     assert_eq!(sent.get("version"), None, "version 0 cannot be checked");
 }
 
+/// While the device was away, its application left what the cloud knew, and another client came to
+/// desire just that: the cloud sees no difference, nor says that there is one once it has the report.
+#[test]
+fn what_an_unsent_report_departs_from_is_told() {
+    for left in [json!({"a": 2, "b": 1}), json!({"a": null, "b": 1})] {
+        let mut device = Device::ready(config());
+        report(&mut device, &json!({"a": 1}));
+        let (_, token) = update(&mut device);
+        accept_update(&mut device, &token, 2);
+        lose_link(&mut device);
+        report(&mut device, &left);
+        device.events();
+        let get = reconnect(&mut device);
+        let cloud = r#"{"state":{"desired":{"a":1,"b":1},"reported":{"a":1,"b":1}},"version":3}"#;
+        device.reply(&get, "get", 0, cloud);
+        let events = device.events();
+        let [Event::Delta(delta), Event::Ready { .. }] = &events[..] else {
+            panic!("{events:?}")
+        };
+        let told = (delta.state.as_str(), delta.version, delta.redelivered);
+        assert_eq!(told, (r#"{"a":1}"#, Some(3), false));
+        let (sent, token) = update(&mut device);
+        assert_eq!(sent["state"], json!({"reported": {"a": left["a"]}}));
+        accept_update(&mut device, &token, 4);
+        device.events();
+
+        // It waits for its answer, as any other does.
+        lose_link(&mut device);
+        device.events();
+        let get = reconnect(&mut device);
+        let cloud = r#"{"state":{"desired":{"a":1,"b":1},"reported":{"b":1}},"version":4}"#;
+        device.reply(&get, "get", 0, cloud);
+        let events = device.events();
+        assert!(
+            matches!(&events[0], Event::Delta(delta) if delta.redelivered),
+            "{events:?}"
+        );
+    }
+}
+
 /// As after a start without a session: what the cloud has of it, nobody knows.
 #[test]
 fn a_nested_key_that_was_never_set_is_deleted_all_the_same() {
