@@ -18,6 +18,7 @@ pub mod diagnose;
 pub mod export;
 pub mod import;
 pub mod log;
+mod members;
 pub mod recording;
 pub mod show;
 pub mod shrink;

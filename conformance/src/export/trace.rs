@@ -6,8 +6,9 @@ use std::fmt;
 use serde_json::value::RawValue;
 use shadow_core::json::{JsonStyle, restyle};
 
+use crate::members::Members;
 use crate::recording::{ReadError, Reader};
-use crate::show::{Content, Kind, Members, Route, Step, Story};
+use crate::show::{Content, Kind, Route, Step, Story};
 
 /// Values within values beyond this depth stay as they are.
 const DEEPEST: usize = 32;
@@ -150,7 +151,7 @@ impl<'a> Trace<'a> {
         let text = text.trim();
         if depth < DEEPEST
             && text.starts_with('{')
-            && let Some(members) = Members::of(text)
+            && let Some(members) = Members::<String>::of(text)
         {
             let members: BTreeMap<&str, &str> = members.iter().collect();
             line.push('{');

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::Summary;
 use super::convergence::{Convergence, ConvergenceError, converge};
 use super::divergence::Divergence;
 use super::error::ReadError;
 use super::files::Files;
 use super::reader::{Part, Reader};
-use super::replay::{Replay, Summary};
+use super::replay::Replay;
 
 /// A recorded session, for a test: the file of a recording, or of its first part when the others
 /// lie beside it. A relative path begins where the test runs, which under cargo is the root of the

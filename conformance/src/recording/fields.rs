@@ -1,11 +1,11 @@
 //! The members of a line, in their order and with their places.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::members::Members;
 
 /// An object's members, read one level deep, in the order in which they stand.
 #[derive(Debug, Default)]
@@ -16,7 +16,8 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// `None` if the text is no JSON object.
     pub(super) fn parse(text: &'a str) -> Option<Fields<'a>> {
-        serde_json::from_str(text).ok()
+        let Members(members) = Members::of(text)?;
+        Some(Fields { members })
     }
 
     /// A member's JSON text.
@@ -43,26 +44,4 @@ pub(super) fn string(json: &str) -> Option<Cow<'_, str>> {
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     let Text(text) = serde_json::from_str(json).ok()?;
     Some(text)
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields<'de>, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Fields { members })
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
 }

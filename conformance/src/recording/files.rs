@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use transport_tcp::recording::part_path;
+
 use super::error::ReadError;
 use super::reader::{Part, Reader};
 
@@ -60,29 +62,5 @@ impl Files {
             })
         };
         self.paths.iter().map(open).collect()
-    }
-}
-
-/// The file of a later part.
-fn part_path(first: &Path, part: u32) -> PathBuf {
-    let mut name = first.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".{part}"));
-    if let Some(extension) = first.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    first.with_file_name(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_numbered_before_the_last_extension() {
-        let path = |first: &str| part_path(Path::new(first), 2);
-        assert_eq!(path("logs/lamp.jsonl"), Path::new("logs/lamp.2.jsonl"));
-        assert_eq!(path("lamp"), Path::new("lamp.2"));
-        assert_eq!(path("a.b.jsonl"), Path::new("a.b.2.jsonl"));
     }
 }

@@ -8,6 +8,7 @@ use shadow_core::mqtt::{
     Connect, Entries, Packet, PacketId, ProtocolVersion, PubAck, PubComp, PubRec, PubRel, Publish,
     QoS, Subscribe, Unsubscribe, Will,
 };
+use shadow_core::recording::decode_bytes;
 
 /// Encodes the packet of an output line again and appends it to `out`; tells the version if it is a
 /// CONNECT, which says in what version the packets behind it are written.
@@ -172,10 +173,7 @@ impl<'a> Fields<'a> {
 /// A payload in one of its three forms: an object, a text, or bytes.
 fn payload(raw: Option<&RawValue>, bytes: Option<&str>) -> Result<Vec<u8>, String> {
     if let Some(text) = bytes {
-        let byte = |character| {
-            u8::try_from(character).map_err(|_| format!("`{character}` stands for no byte"))
-        };
-        return text.chars().map(byte).collect();
+        return decode_bytes(text).ok_or_else(|| "`payload_bytes` stands for no bytes".to_owned());
     }
     let raw = need(raw, "payload")?.get();
     if !raw.starts_with('"') {

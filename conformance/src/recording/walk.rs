@@ -6,12 +6,13 @@ use serde::Serialize;
 use shadow_core::recording::Input;
 use shadow_core::{Engine, Instant};
 
+use super::Summary;
 use super::divergence::Divergence;
 use super::documents::Documents;
 use super::error::ReadError;
 use super::fields::Fields;
 use super::reader::{Place, Reader};
-use super::replay::{Replay, Summary};
+use super::replay::Replay;
 use super::words::{describe, seconds};
 
 /// A replay that can be stopped at every line and looked at, and that can go back.

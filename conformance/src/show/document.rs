@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use shadow_core::json::{JsonStyle, restyle};
 
-use super::line::Members;
 use super::step::Change;
+use crate::members::Members;
 
 /// How many shadows are followed; those that come later are not.
 const MAXIMUM_SHADOWS: usize = 1024;

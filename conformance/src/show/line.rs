@@ -1,9 +1,9 @@
 //! The fields of one line of a recording.
 
-use std::fmt;
+use serde::de::Deserialize;
+use shadow_core::recording::decode_bytes;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::members::Members;
 
 /// Why a line is none that can be told.
 #[derive(Debug)]
@@ -65,10 +65,9 @@ impl<'a> Fields<'a> {
         let Some(text) = self.string(key)? else {
             return Ok(None);
         };
-        let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-        match bytes {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(_) => Err(self.wrong(key, "bytes, each the character of its number")),
+        match decode_bytes(&text) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(self.wrong(key, "bytes, each the character of its number")),
         }
     }
 
@@ -120,50 +119,6 @@ impl<'a> Fields<'a> {
         }
         object.push('}');
         (object.len() > 2).then_some(object)
-    }
-}
-
-/// The members of a JSON object in its order, unread.
-pub(crate) struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'a> Members<'a> {
-    /// `None` if the text is no JSON object.
-    pub(crate) fn of(text: &'a str) -> Option<Members<'a>> {
-        serde_json::from_str(text).ok()
-    }
-
-    /// Of a key that comes twice the last one holds.
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        let found = self.0.iter().rev().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.get())
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.get()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
     }
 }
 

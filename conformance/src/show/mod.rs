@@ -37,7 +37,6 @@ mod story;
 mod teller;
 mod words;
 
-pub(crate) use line::Members;
 pub use page::{MAXIMUM_STEPS, Page, PageError, write_page};
 pub use step::{Answer, Change, Content, Deadline, Kind, Link, Route, Step};
 pub use story::{Known, Story};

@@ -10,10 +10,11 @@ use shadow_core::tencent::{Message, Operation, Part, ShadowName, VERSION_CONFLIC
 
 use super::document::{Saying, Update};
 use super::exchange::{OpenRequest, expected_answer};
-use super::line::{Fields, LineError, Members};
+use super::line::{Fields, LineError};
 use super::step::{Content, Kind, Link, Route, Step};
 use super::teller::{Teller, Told};
 use super::words::{of_message, of_request, shortened};
+use crate::members::Members;
 
 /// How many characters of a payload are in a step's words.
 const SHOWN: usize = 160;
@@ -429,7 +430,7 @@ pub(super) fn payload(fields: &Fields<'_>) -> Result<Vec<u8>, LineError> {
 
 fn content(payload: Vec<u8>) -> Content {
     match String::from_utf8(payload) {
-        Ok(text) if Members::of(&text).is_some() => Content::Json(text),
+        Ok(text) if Members::<String>::of(&text).is_some() => Content::Json(text),
         Ok(text) => Content::Text(text),
         Err(error) => Content::Bytes(hexadecimal(error.as_bytes())),
     }

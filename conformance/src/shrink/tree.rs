@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::members::Members;
 
 /// A JSON value whose numbers and strings keep their text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,31 +34,6 @@ pub(super) struct Simplification {
     edit: Edit,
 }
 
-/// The members of an object.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'de>, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push((key.get().to_owned(), value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
 impl Tree {
     /// Reads a JSON text; `None` for what is none, or is too deep.
     pub(super) fn parse(text: &str) -> Option<Tree> {
@@ -71,9 +47,9 @@ impl Tree {
         let text = text.trim();
         Some(match text.as_bytes().first()? {
             b'{' => {
-                let Members(members) = serde_json::from_str(text).ok()?;
-                let read = |(key, value): (String, &RawValue)| {
-                    Some((key, Tree::read(value.get(), depth + 1)?))
+                let Members(members) = Members::<&RawValue>::of(text)?;
+                let read = |(key, value): (&RawValue, &RawValue)| {
+                    Some((key.get().to_owned(), Tree::read(value.get(), depth + 1)?))
                 };
                 Tree::Object(members.into_iter().map(read).collect::<Option<_>>()?)
             }

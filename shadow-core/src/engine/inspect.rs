@@ -102,7 +102,7 @@ pub enum QueuedTransmit {
     Packet {
         /// Its kind.
         kind: PacketKind,
-        /// How long it is.
+        /// How long it is, with its header.
         bytes: usize,
     },
     /// [`Transmit::Close`](crate::Transmit::Close).
@@ -140,8 +140,8 @@ pub struct InspectedShadow {
     pub subscription: &'static str,
     /// Whether [`Event::Ready`] was told on this link.
     pub ready: bool,
-    /// What is known of the document on this link: `nothing`, `gets are refused`, `all`, or
-    /// `a change was missed`.
+    /// What is known of the document on this link: `nothing` (no get was answered yet), `gets are
+    /// refused`, `all`, or `a change was missed` (a get will show it).
     pub knowledge: &'static str,
     /// The document's highest version seen.
     pub version: Option<u64>,
@@ -158,7 +158,8 @@ pub struct InspectedShadow {
 }
 
 impl Engine {
-    /// What it is doing. It changes nothing, and is no cheaper than copying all it holds.
+    /// What it is doing. It changes nothing, and copies all that the engine holds, so it is bounded as
+    /// that is: by [`Config`](crate::Config).
     #[must_use]
     pub fn inspect(&self) -> Inspection {
         let timer = |(timer, at): (_, Instant)| Deadline {

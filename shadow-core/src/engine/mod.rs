@@ -89,6 +89,9 @@ pub use self::inspect::{
 ///
 /// * A change of `desired` that was superseded while the device was away was never the device's to
 ///   see. Two changes to the same value in a row may be told as one.
+/// * What is desired just as the cloud has it reported makes no delta, and is not told. It is told
+///   once the device reports something else: with the get of the next link, or with that of this
+///   link, if it comes before the report has left.
 /// * A link that loses a push and keeps quiet about it (QoS 0 promises nothing) is found out by the
 ///   next reply or push, as versions then skip, or by the get on the next link; without any traffic
 ///   it is not.

@@ -13,6 +13,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::output::split_output;
 use super::{Recorder, Sink, configuration};
 use crate::config::Config;
 use crate::event::{Delta, DeltaOrigin};
@@ -135,7 +136,7 @@ pub enum Request {
     SetTimeout {
         /// Of which request.
         request: RequestId,
-        /// From then on.
+        /// How long it may take from then on.
         timeout: Duration,
     },
     /// `set_next_token`.
@@ -194,7 +195,7 @@ impl Input {
     /// [`LineError`]: no JSON, not of this format, or something that cannot have been an input.
     pub fn parse(line: &str) -> Result<Option<(Instant, Input)>, LineError> {
         // Most lines are outputs, and need not be read.
-        if is_output(line) {
+        if split_output(line).is_some() {
             return Ok(None);
         }
         let kind: Kind<'_> = serde_json::from_str(line)?;
@@ -283,16 +284,6 @@ impl Request {
             }
         }
     }
-}
-
-/// Whether a line as this version writes it is an output.
-fn is_output(line: &str) -> bool {
-    let Some(rest) = line.strip_prefix(r#"{"at":"#) else {
-        return false;
-    };
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    rest.get(digits..)
-        .is_some_and(|rest| rest.starts_with(r#","out":""#))
 }
 
 #[derive(Deserialize)]
@@ -524,17 +515,31 @@ fn need<T>(field: Option<T>, name: &str) -> Result<T, String> {
     field.ok_or_else(|| format!("`{name}` is missing"))
 }
 
-/// The bytes that a text of characters up to U+00FF stands for.
-fn bytes(text: &str) -> Result<Vec<u8>, String> {
+/// The bytes that a recorded text stands for, each character that of its number; `None` if one is
+/// above U+00FF and stands for no byte.
+///
+/// ```
+/// use shadow_core::recording::decode_bytes;
+///
+/// assert_eq!(decode_bytes("\u{d0}\0"), Some(vec![0xd0, 0]));
+/// assert_eq!(decode_bytes("\u{100}"), None);
+/// ```
+#[must_use]
+pub fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     // As many as characters, and those above U+007F have two bytes.
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {
-        match u8::try_from(character) {
-            Ok(byte) => bytes.push(byte),
-            Err(_) => return Err(format!("`{character}` stands for no byte")),
-        }
+        bytes.push(u8::try_from(character).ok()?);
     }
-    Ok(bytes)
+    Some(bytes)
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    decode_bytes(text).ok_or_else(|| {
+        let is_none = |character: &char| u8::try_from(*character).is_err();
+        let character = text.chars().find(is_none).unwrap_or_default();
+        format!("`{character}` stands for no byte")
+    })
 }
 
 /// What is wrong with a line, and where in it.

@@ -3,8 +3,8 @@
 //! An engine is deterministic: the inputs are the whole truth, and a recording of them is a
 //! recording of everything. [`Recorder`] wraps an [`Engine`](crate::Engine), has its methods, and
 //! gives one line for each input, and one for each output as it is polled, to a [`Sink`].
-//! [`Input`] reads lines back. Replay is a recorder that is fed the inputs of a recording and polled
-//! where it was: it has to write the same lines.
+//! [`Input`] reads lines back. [`Replay`] is a recorder that is fed the inputs of a recording and
+//! polled where it was: it has to write the same lines.
 //!
 //! ```
 //! use shadow_core::recording::{Mask, Recorder};
@@ -45,18 +45,21 @@
 //! | `wall` | `unix_ms` | `handle_wall_time` |
 //! | `connected`, `tick`, `reconnect`, `close` | | the methods of those names |
 //! | `bytes` | `bytes`: text in which each character is the byte of its number | `handle_bytes` |
-//! | `disconnected` | `failure`: the name of a [`TransportFailure`](crate::TransportFailure), `why` if it has a text | `handle_disconnected` |
+//! | `disconnected` | `failure`: `ConnectFailed`, `Untrusted`, `Broken`, each with its text as `why`, or `ClosedByPeer` ([`TransportFailure`](crate::TransportFailure)) | `handle_disconnected` |
 //! | `poll` | | a `poll_transmit` that gave nothing, at a moment when that mattered |
 //! | `get`, `detach` | `shadow` | |
-//! | `update` | `shadow`, `reported`, `desired`, `version`, `overwrite`, as far as given | |
-//! | `report` | `shadow`, `reported` | |
-//! | `accept`, `accept_as`, `reject` | `shadow`, `origin`, `version`, `state`, `redelivered` of the delta; `reported`; `reason` | |
+//! | `update` | `shadow`, `reported`, `desired`, `version`, `overwrite`, as far as given; `reported_error` or `desired_error` instead of a part that has no JSON form: why | |
+//! | `report` | `shadow`, `reported` or `reported_error` | |
+//! | `accept`, `accept_as`, `reject` | `shadow`, `origin` (`Pushed` or `Fetched`), `version`, `state`, `redelivered` of the delta; of `accept_as` `reported` or `reported_error`; of `reject` `reason` | |
 //! | `attach` | `product_id`, `device_name` | |
-//! | `publish` | `topic`, `qos`, `retain`, `payload` | |
-//! | `subscribe`, `unsubscribe` | `filter`, `qos` | |
-//! | `cancel`, `set_timeout` | `request`, `micros` | |
+//! | `publish` | `topic`, `qos` (0 to 2), `retain`, `payload` | |
+//! | `subscribe`, `unsubscribe` | `filter`; of `subscribe` `qos` | |
+//! | `cancel`, `set_timeout` | `request`; of `set_timeout` `micros`, at most 2⁶⁴ − 1 | |
 //! | `set_next_token` | `shadow`, `number` | |
 //! | `end` | | the engine was given up; the last of all |
+//!
+//! `config` has the fields of [`Config`](crate::Config) by their names, durations as numbers of
+//! seconds, the payload of a will in base64; device secret and password are not in it.
 //!
 //! `"pending":true` on an input says that the engine had more to give when it came.
 //!
@@ -66,10 +69,41 @@
 //! |---|---|
 //! | `accepted`, `refused` | right behind a request: `request` or `shadow`, its number; `why`, the words of the [`RequestError`](crate::RequestError) |
 //! | `connect`, `close` | |
-//! | `packet` | `packet`, its kind, and all its fields |
-//! | `event` | `event`, its kind, and all its fields |
+//! | `packet` | `packet`, its kind as MQTT spells it, and its fields: see below |
+//! | `event` | `event`, the name of an [`Event`](crate::Event), and its fields: see below |
 //! | `deadline` | `due` (`null` for none) and `timer`: what was in force until the next input; only when it has changed |
 //! | `unfaithful` | `what`: `packet`, `event` or `deadline`: in that the engine of a masked recording does, from here on, something else than the real one ([`Mask`]); written once |
+//!
+//! | `packet` | and |
+//! |---|---|
+//! | `CONNECT` | `version` (`MQTT 3.1` or `MQTT 3.1.1`), `client_id`, `user_name`, `password`, `keep_alive` in seconds, `clean_session`, `will`: an object of `topic`, `qos`, `retain`, `payload` |
+//! | `PUBLISH` | `topic`, `qos`, `id`, `dup`, `retain`, `payload` |
+//! | `SUBSCRIBE`, `UNSUBSCRIBE` | `id`, `filters` (each a filter and its QoS, `["a/b",1]`, or the filter alone), `dup` |
+//! | `PUBACK`, `PUBREC`, `PUBREL`, `PUBCOMP` | `id`; of `PUBREL` `dup`, which MQTT 3.1 has |
+//! | `PINGREQ`, `DISCONNECT` | |
+//!
+//! A packet that cannot be read, which an engine never sends, has an `error` instead of fields.
+//!
+//! | `event` | and |
+//! |---|---|
+//! | `Connected` | `session_present` |
+//! | `Disconnected` | `kind`, the name of a [`DisconnectCause`](crate::DisconnectCause) or of the [`TransportFailure`](crate::TransportFailure) that is it, `cause` in words, `retry_in` in microseconds |
+//! | `Closed`, `WallTimeNeeded` | |
+//! | `ShadowSubscribed`, `ShadowRefused` | `shadow` |
+//! | `Ready` | `shadow`, `document`: the payload of the reply |
+//! | `GetRejected` | `shadow`, `code`, `document` |
+//! | `Delta` | as in `accept` |
+//! | `Ended` | `request`, `outcome`: the name of an [`Outcome`](crate::Outcome); of `Accepted` `document`, of `Rejected` `code` and `document`, of `Reported` `version`, of `DeltaRejected` `reason`, of `Subscribed` `granted`, a QoS, of `Disconnected` `maybe_applied`; of `Published`, `Unsubscribed`, `SubscriptionRefused`, `TimedOut` and `Cancelled` nothing |
+//! | `Message` | `topic`, `qos`, `duplicate`, `retain`, `payload` |
+//! | `Unmatched` | `shadow`, `reason`, `token`, `operation`, `code`, `document` |
+//! | `InvalidMessage` | `shadow`, `error`, `size` in bytes |
+//! | `OversizedMessage` | `topic`, `qos`, `size` in bytes |
+//! | `SubscriptionLost` | `filter` |
+//! | `UnexpectedAcknowledgement` | `kind`, the packet's, and `id` |
+//! | `EventsLost` | `count` |
+//!
+//! What there is nothing of is left out: `version`, `id`, `token`, `user_name`, `password`, `will`.
+//! So are `overwrite`, `redelivered`, `retain`, `dup`, `duplicate` and `pending` unless they are `true`.
 //!
 //! A payload that is a JSON object stands as it is; other text is a string; other bytes are under
 //! `payload_bytes`, as those of `bytes`. JSON with a line break in it is a string under a key with
@@ -85,16 +119,19 @@ mod header;
 mod input;
 mod line;
 mod mask;
+mod output;
 mod packet;
 mod recorder;
+mod replay;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 
 pub use header::{FORMAT, Header};
-pub use input::{Input, LineError, Part, Request, Start};
+pub use input::{Input, LineError, Part, Request, Start, decode_bytes};
 pub use mask::Mask;
 pub use recorder::Recorder;
+pub use replay::{Mismatch, Replay, Summary};
 
 /// Where a recorder's lines go.
 ///

@@ -153,11 +153,7 @@ impl Pair {
             assert_eq!(found, expected);
         }
         assert_eq!(found.len(), expected.len());
-        let again = replay(&masked);
-        for (line, again) in masked.lines().zip(again.lines()) {
-            assert_eq!(line, again);
-        }
-        assert_eq!(masked, again);
+        assert_eq!(replay(&masked), None);
         (session, plain, masked)
     }
 }

@@ -41,7 +41,7 @@ fn a_twin_that_does_otherwise_says_so_once() {
         let same = recording(number);
         assert!(!same.contains("unfaithful"), "{same}");
         assert!(same.contains(r#""outcome":"Reported""#), "{same}");
-        assert_eq!(replay(&same), same);
+        assert_eq!(replay(&same), None);
     }
     let other = recording("0.1000000000000000055511151231257827");
     let unfaithful = other.lines().position(|line| line.contains("unfaithful"));
@@ -52,10 +52,7 @@ fn a_twin_that_does_otherwise_says_so_once() {
     );
     assert_eq!(other.matches("unfaithful").count(), 1);
     // There a replay differs, and not before.
-    let again = replay(&other);
-    let mut lines = other.lines().zip(again.lines());
-    assert_eq!(
-        lines.position(|(line, again)| line != again),
-        Some(unfaithful)
-    );
+    let first = replay(&other).map(|(index, mismatch)| (index, mismatch.expected));
+    let line = other.lines().nth(unfaithful).map(Into::into);
+    assert_eq!(first, Some((unfaithful, line)));
 }
