@@ -10,6 +10,7 @@ use crate::json::JsonStyle;
 use crate::limit::LimitExceeded;
 use crate::mqtt::link::Backoff;
 use crate::mqtt::{ProtocolVersion, QoS};
+use crate::random::Random;
 use crate::tencent::{
     Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Limits, Secret, ShadowName, SignatureMethod,
     limits, python_sdk,
@@ -205,6 +206,11 @@ pub enum TokenStyle {
     /// `{nonce}-{n}`: the nonce comes from the engine's seed and tells this run's replies from
     /// those of an earlier one; `n` counts all requests of the session.
     Nonce,
+    /// As `Nonce` with this nonce instead of one from the seed, and with numbers that
+    /// [`Engine::set_next_token`](crate::Engine::set_next_token) may set: for replaying what another
+    /// run sent. Two runs with one nonce take late replies to each other's requests for their own,
+    /// so it is not for devices.
+    FixedNonce(Nonce),
     /// `{productId}-{n}`: as the vendor's SDKs; `n` counts from `first`, for each shadow apart.
     /// Every run begins with the same tokens, so a late reply of the last run can be mistaken.
     ProductCounter {
@@ -217,9 +223,49 @@ impl TokenStyle {
     /// The first number of a counter.
     pub(crate) fn first(self) -> u64 {
         match self {
-            TokenStyle::Nonce => 0,
+            TokenStyle::Nonce | TokenStyle::FixedNonce(_) => 0,
             TokenStyle::ProductCounter { first } => first,
         }
+    }
+}
+
+/// Eight ASCII letters and digits that tell one run's tokens from those of others.
+///
+/// ```
+/// use shadow_core::config::Nonce;
+///
+/// let nonce = Nonce::new("k3Jd82hs").unwrap();
+/// assert_eq!(nonce.as_str(), "k3Jd82hs");
+/// assert_eq!(Nonce::new("k3Jd82h-"), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nonce([u8; 8]);
+
+impl Nonce {
+    /// `None` if `text` is not eight ASCII letters and digits.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Nonce> {
+        let bytes = <[u8; 8]>::try_from(text.as_bytes()).ok()?;
+        let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
+        plain.then_some(Nonce(bytes))
+    }
+
+    /// The nonce of a run, drawn. That of the run before goes into it, so that a device whose seed
+    /// is always the same has another one each time all the same.
+    pub(crate) fn draw(random: &mut Random, earlier: Option<Nonce>) -> Nonce {
+        Nonce(match earlier {
+            None => random.letters_and_digits(),
+            Some(Nonce(salt)) => {
+                Random::new(random.next() ^ u64::from_le_bytes(salt)).letters_and_digits()
+            }
+        })
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // They are ASCII letters and digits.
+        core::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

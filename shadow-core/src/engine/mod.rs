@@ -213,7 +213,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, mut session: Session, seed: u64, now: Instant) -> Engine {
         let mut random = Random::new(seed);
-        session.begin_run(&mut random);
+        session.begin_run(config.behaviour.token_style, &mut random);
         session.mqtt.forget_tickets();
         let acknowledgements = config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS);
         let settings = Settings {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::requests::{Owner, Progress, Request, Task};
 use super::shadows::Subscribed;
 use super::{Engine, token};
+use crate::config::TokenStyle;
 use crate::event::Outcome;
 use crate::mqtt::link::Publication;
 use crate::request::{RequestError, RequestId, ShadowId};
@@ -165,8 +166,9 @@ impl Engine {
     }
 
     /// Has the shadow's next client token carry `number`, for replaying a recording in which
-    /// numbers were left out or given twice. Counters of
-    /// [`TokenStyle::ProductCounter`](crate::config::TokenStyle) only; other tokens stay as they
+    /// numbers were left out or given twice. With a
+    /// [`TokenStyle::FixedNonce`](crate::config::TokenStyle) it is that of all shadows, as they are
+    /// numbered together; tokens of [`TokenStyle::Nonce`](crate::config::TokenStyle) stay as they
     /// are. Replies to a larger number than the next one count as foreign.
     ///
     /// # Errors
@@ -178,6 +180,9 @@ impl Engine {
             .get_mut(shadow)
             .ok_or(RequestError::UnknownShadow(shadow))?;
         shadow.next_token = number;
+        if let TokenStyle::FixedNonce(_) = self.config.behaviour.token_style {
+            self.session.set_next_token(number);
+        }
         Ok(())
     }
 

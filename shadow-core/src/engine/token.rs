@@ -9,7 +9,7 @@ use crate::session::Session;
 /// The number of the next token for `shadow`, without taking it.
 pub(super) fn peek(style: TokenStyle, session: &Session, shadow: &Shadow) -> u64 {
     match style {
-        TokenStyle::Nonce => session.tokens_given(),
+        TokenStyle::Nonce | TokenStyle::FixedNonce(_) => session.tokens_given(),
         TokenStyle::ProductCounter { .. } => shadow.next_token,
     }
 }
@@ -17,7 +17,7 @@ pub(super) fn peek(style: TokenStyle, session: &Session, shadow: &Shadow) -> u64
 /// Takes the number that [`peek`] showed.
 pub(super) fn take(style: TokenStyle, session: &mut Session, shadow: &mut Shadow) -> u64 {
     match style {
-        TokenStyle::Nonce => session.take_token(),
+        TokenStyle::Nonce | TokenStyle::FixedNonce(_) => session.take_token(),
         TokenStyle::ProductCounter { .. } => {
             let token = shadow.next_token;
             shadow.next_token = token.wrapping_add(1);
@@ -66,7 +66,7 @@ pub(super) fn is_of_earlier_run(session: &Session, text: &str) -> bool {
 
 fn prefix<'a>(style: TokenStyle, session: &'a Session, shadow: &'a Shadow) -> &'a str {
     match style {
-        TokenStyle::Nonce => session.nonce(),
+        TokenStyle::Nonce | TokenStyle::FixedNonce(_) => session.nonce(),
         TokenStyle::ProductCounter { .. } => shadow.name.product_id(),
     }
 }

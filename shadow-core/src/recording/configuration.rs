@@ -14,7 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::packet::MASKED;
-use crate::config::{Behaviour, Config, Expiry, Login, TokenStyle, UserName, VersionPolicy, Will};
+use crate::config::{
+    Behaviour, Config, Expiry, Login, Nonce, TokenStyle, UserName, VersionPolicy, Will,
+};
 use crate::json::JsonStyle;
 use crate::mqtt::link::Backoff;
 use crate::mqtt::{ProtocolVersion, QoS};
@@ -181,7 +183,20 @@ enum Style {
 #[serde(rename_all = "snake_case")]
 enum Tokens {
     Nonce,
-    ProductCounter { first: u64 },
+    #[serde(serialize_with = "write_nonce", deserialize_with = "read_nonce")]
+    FixedNonce(Nonce),
+    ProductCounter {
+        first: u64,
+    },
+}
+
+fn write_nonce<S: Serializer>(nonce: &Nonce, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(nonce.as_str())
+}
+
+fn read_nonce<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nonce, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Nonce::new(&text).ok_or_else(|| D::Error::custom("a nonce has eight letters and digits"))
 }
 
 /// A duration as a number of seconds, exact to the nanosecond.
@@ -538,6 +553,7 @@ impl StoredBehaviour {
             },
             token_style: match token_style {
                 TokenStyle::Nonce => Tokens::Nonce,
+                TokenStyle::FixedNonce(nonce) => Tokens::FixedNonce(nonce),
                 TokenStyle::ProductCounter { first } => Tokens::ProductCounter { first },
             },
             wait_for_suback,
@@ -557,6 +573,7 @@ impl StoredBehaviour {
             },
             token_style: match self.token_style {
                 Tokens::Nonce => TokenStyle::Nonce,
+                Tokens::FixedNonce(nonce) => TokenStyle::FixedNonce(nonce),
                 Tokens::ProductCounter { first } => TokenStyle::ProductCounter { first },
             },
             wait_for_suback: self.wait_for_suback,

@@ -73,6 +73,47 @@ pub(super) fn replay(recording: &str) -> Option<(usize, Mismatch)> {
     None
 }
 
+/// A run with the tokens of another one is stored as such, and replays.
+#[test]
+fn a_fixed_nonce_is_stored() {
+    let mut config = Config::plain("sensor-1");
+    let nonce = crate::config::Nonce::new("k3Jd82hs").unwrap();
+    config.behaviour.token_style = crate::config::TokenStyle::FixedNonce(nonce);
+    config.behaviour.wait_for_suback = false;
+    let now = Instant::from_secs(1);
+    let mut engine = Recorder::new(
+        config,
+        Session::new(),
+        42,
+        now,
+        Mask::default(),
+        String::new(),
+    );
+    log_in(&mut engine, now);
+    let name = ShadowName::new("PRODUCT001", "lamp").unwrap();
+    let shadow = engine.attach(now, &name).unwrap();
+    engine.set_next_token(shadow, 9).unwrap();
+    engine.get(now, shadow).unwrap();
+    drain(&mut engine, now);
+    let recording = engine.finish().1.unwrap();
+    let stored = r#""token_style":{"fixed_nonce":"k3Jd82hs"}"#;
+    assert!(recording.contains(stored), "{recording}");
+    assert!(
+        recording.contains(r#""clientToken":"k3Jd82hs-9""#),
+        "{recording}"
+    );
+    assert_eq!(replay(&recording), recording);
+    let start = recording.lines().nth(1).unwrap();
+    for wrong in ["k3Jd82h", "k3Jd82hs0", "k3Jd82h-", "k3Jd82h\u{e9}"] {
+        let error = Input::parse(&start.replace("k3Jd82hs", wrong)).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("a nonce has eight letters and digits"),
+            "{error}"
+        );
+    }
+}
+
 /// The lines of the format's own words; the packets are those of MQTT 3.1.1, the vendor's topics.
 #[test]
 fn a_login_is_written_as_the_format_says() {

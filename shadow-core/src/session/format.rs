@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{Nonce, Session, ShadowState, Subscription};
+use super::{Session, ShadowState, Subscription};
+use crate::config::Nonce;
 use crate::json::Object;
 use crate::mqtt::link::{MAXIMUM_IN_FLIGHT, MAXIMUM_UNRELEASED};
 use crate::mqtt::session::{Outgoing, SessionState, Stage};

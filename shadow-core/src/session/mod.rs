@@ -6,6 +6,7 @@ mod shadow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::config::{Nonce, TokenStyle};
 use crate::mqtt::QoS;
 use crate::mqtt::session::SessionState;
 use crate::random::Random;
@@ -66,24 +67,6 @@ impl PartialEq for Session {
 }
 
 impl Eq for Session {}
-
-/// Letters and digits that tell one run's tokens from others'.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Nonce([u8; 8]);
-
-impl Nonce {
-    /// `None` if `text` is not 8 letters and digits.
-    fn new(text: &str) -> Option<Nonce> {
-        let bytes = <[u8; 8]>::try_from(text.as_bytes()).ok()?;
-        let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
-        plain.then_some(Nonce(bytes))
-    }
-
-    fn as_str(&self) -> &str {
-        // They are ASCII letters and digits.
-        core::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
 
 /// A plain subscription that the server granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,17 +186,17 @@ impl Session {
         }
     }
 
-    /// Draws the nonce of a new run. That of the run before goes into it, so that a device whose
-    /// seed is always the same has another one each time all the same.
-    pub(crate) fn begin_run(&mut self, random: &mut Random) {
+    /// Draws the nonce of a new run, unless it is fixed: what else is drawn is the same either way.
+    pub(crate) fn begin_run(&mut self, style: TokenStyle, random: &mut Random) {
         let earlier = self.nonce.take();
-        self.nonce = Some(Nonce(match &earlier {
-            None => random.letters_and_digits(),
-            Some(Nonce(salt)) => {
-                Random::new(random.next() ^ u64::from_le_bytes(*salt)).letters_and_digits()
-            }
-        }));
-        self.earlier_nonce = earlier;
+        let drawn = Nonce::draw(random, earlier);
+        let nonce = match style {
+            TokenStyle::FixedNonce(nonce) => nonce,
+            TokenStyle::Nonce | TokenStyle::ProductCounter { .. } => drawn,
+        };
+        self.nonce = Some(nonce);
+        // A run that goes on with the nonce of the one before has no replies that are late for it.
+        self.earlier_nonce = earlier.filter(|earlier| *earlier != nonce);
         self.touch();
     }
 
@@ -229,6 +212,10 @@ impl Session {
     /// How many tokens were given out.
     pub(crate) fn tokens_given(&self) -> u64 {
         self.next_token
+    }
+
+    pub(crate) fn set_next_token(&mut self, number: u64) {
+        self.next_token = number;
     }
 
     pub(crate) fn take_token(&mut self) -> u64 {

@@ -315,7 +315,7 @@ proptest! {
             shadows,
             nonce: nonce.map(|seed| {
                 let seed = u32::from_le_bytes(seed);
-                Nonce(Random::new(seed.into()).letters_and_digits())
+                Nonce::draw(&mut Random::new(seed.into()), None)
             }),
             next_token,
             ..Session::default()

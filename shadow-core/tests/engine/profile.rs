@@ -192,3 +192,51 @@ fn a_message_is_sent_again_as_a_duplicate() {
     packet[0] = 0x3a;
     assert_eq!(device.packet(), packet);
 }
+
+/// A run whose tokens were recorded is run again with them; the seed has no part in it.
+#[test]
+fn a_nonce_can_be_set_for_a_replay() {
+    use shadow_core::config::{Nonce, TokenStyle};
+    let nonce = Nonce::new("k3Jd82hs").unwrap();
+    let run = |style: TokenStyle, session: Session| {
+        let mut config = Config::plain("c");
+        config.behaviour.token_style = style;
+        config.behaviour.wait_for_suback = false;
+        config.behaviour.get_on_subscribe = false;
+        let mut device = Device::with_session(config, session, 1);
+        device.connect(false);
+        device
+    };
+    let ask = |device: &mut Device, shadow| {
+        device.engine.get(device.now, shadow).unwrap();
+        crate::device::token(&device.published())
+    };
+    let mut device = run(TokenStyle::FixedNonce(nonce), Session::new());
+    let name = |device: &str| shadow_core::tencent::ShadowName::new("PRODUCT001", device).unwrap();
+    let one = device.engine.attach(device.now, &name("one")).unwrap();
+    let other = device.engine.attach(device.now, &name("other")).unwrap();
+    device.poll();
+    // All shadows are numbered together.
+    assert_eq!(ask(&mut device, one), "k3Jd82hs-0");
+    assert_eq!(ask(&mut device, other), "k3Jd82hs-1");
+    device.engine.set_next_token(one, 7).unwrap();
+    assert_eq!(ask(&mut device, other), "k3Jd82hs-7");
+    // What was stored goes on, and its replies are this run's.
+    let session = device.engine.into_session();
+    let mut again = run(TokenStyle::FixedNonce(nonce), session.clone());
+    let one = again.engine.attach(again.now, &name("one")).unwrap();
+    again.poll();
+    assert_eq!(ask(&mut again, one), "k3Jd82hs-8");
+    // Without it the next run draws its own.
+    let mut drawn = run(TokenStyle::Nonce, session);
+    let one = drawn.engine.attach(drawn.now, &name("one")).unwrap();
+    drawn.poll();
+    let token = ask(&mut drawn, one);
+    assert!(
+        token.ends_with("-8") && !token.starts_with("k3Jd82hs"),
+        "{token}"
+    );
+    // Numbers cannot be set there.
+    drawn.engine.set_next_token(one, 3).unwrap();
+    assert!(ask(&mut drawn, one).ends_with("-9"));
+}

@@ -7,7 +7,7 @@ use super::Mask;
 use super::characters::{Characters, Domain};
 use super::json::{Leaf, Place, rewrite};
 use super::names::Names;
-use crate::config::{Config, Login, Will};
+use crate::config::{Config, Login, Nonce, TokenStyle, Will};
 use crate::event::Delta;
 use crate::json::{Json, Object};
 use crate::mqtt::link::TransportFailure;
@@ -57,6 +57,12 @@ impl Masker {
         let Some(names) = &self.names else {
             return;
         };
+        // As in the tokens that it is the beginning of.
+        if let TokenStyle::FixedNonce(nonce) = &mut config.behaviour.token_style
+            && let Some(masked) = Nonce::new(&names.in_document(nonce.as_str()))
+        {
+            *nonce = masked;
+        }
         if let Some(name) = &mut config.own_shadow {
             *name = names.shadow(name);
         }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::cloud::{Pair, any_request, quoted};
 use super::masks;
-use crate::config::{Config, TokenStyle};
+use crate::config::{Config, Login, Nonce, TokenStyle};
 use crate::json::{Json, JsonStyle};
 use crate::mqtt::QoS;
 use crate::mqtt::link::{Publication, TransportFailure};
@@ -218,6 +218,8 @@ fn acts() -> impl Strategy<Value = Act> {
 enum Profile {
     Safe,
     Counting,
+    /// Whose nonce is a name, too.
+    Fixed,
     Persistent,
     Python,
     Small,
@@ -232,6 +234,15 @@ fn config(profile: Profile) -> Config {
     match profile {
         Profile::Safe | Profile::Python => {}
         Profile::Counting => config.behaviour.token_style = TokenStyle::ProductCounter { first: 0 },
+        Profile::Fixed => {
+            let nonce = "MARKPID8";
+            config.behaviour.token_style = TokenStyle::FixedNonce(Nonce::new(nonce).unwrap());
+            config.login = Login::Plain {
+                client_id: nonce.into(),
+                user_name: None,
+                password: None,
+            };
+        }
         Profile::Persistent => {
             config.clean_session = false;
             config.shadow_qos = QoS::AtLeastOnce;
@@ -338,7 +349,7 @@ proptest! {
     #[test]
     fn a_masked_recording_tells_the_same_under_other_names(
         profile in prop::sample::select(vec![
-            Profile::Safe, Profile::Counting, Profile::Persistent, Profile::Python, Profile::Small,
+            Profile::Safe, Profile::Counting, Profile::Fixed, Profile::Persistent, Profile::Python, Profile::Small,
         ]),
         which in 0..3_usize,
         runs in prop::collection::vec(prop::collection::vec(acts(), 1..25), 1..3),
