@@ -92,17 +92,32 @@ impl fmt::Debug for Segment {
     }
 }
 
-/// One TCP connection.
+/// One TCP connection, or an attempt at one: of what was refused or not answered there is a time at
+/// which it was asked for, and none at which it opened.
+///
+/// Times are microseconds since 1970-01-01 00:00 UTC, those of the frames that show it. They follow
+/// one another unless the capture's clock was set back, or its frames are in another order than they
+/// were sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// The device's address.
     pub device: SocketAddr,
     /// The server's address.
     pub server: SocketAddr,
+    /// When the device asked for it: its first SYN, not those that repeat it. None if the capture
+    /// has no SYN of the device.
+    pub asked_at: Option<u64>,
+    /// When the handshake was complete: the first segment after both SYNs, which is the device's
+    /// acknowledgement as a rule. None if it never was, or was so before the capture began.
+    pub opened_at: Option<u64>,
     /// What was sent, in the order of the capture.
     pub segments: Vec<Segment>,
-    /// How it ended; none if it was still open at the end of the capture.
+    /// How it ended; none if it was still open at the end of the capture, and if nothing answered
+    /// the device's SYN.
     pub closed_by: Option<Close>,
+    /// When it ended: the FIN or RST that `closed_by` tells of, and like it the first. Bytes of the
+    /// other side may follow a FIN. None exactly if `closed_by` is.
+    pub ended_at: Option<u64>,
     /// Whether the capture has its beginning (a SYN of either side). If not, the streams begin with
     /// the first bytes that were seen, maybe in the middle of a packet.
     pub from_start: bool,
@@ -110,9 +125,28 @@ pub struct Connection {
     /// or the other side's acknowledgements show. `segments` holds what came before the gap and
     /// nothing after it.
     pub gaps: Vec<Direction>,
+    /// Whether `segments` are what TLS protected, as [`tls::decrypt`] leaves it: the first of them
+    /// follow a second handshake, for which no time stands here.
+    pub is_decrypted: bool,
 }
 
 impl Connection {
+    /// Whether the device asked for it in vain: the server refused it with RST, or has not answered
+    /// within the capture, or the device gave it up.
+    #[must_use]
+    pub fn is_failed_attempt(&self) -> bool {
+        self.from_start && self.opened_at.is_none() && self.segments.is_empty()
+    }
+
+    /// When the capture first shows it: when it was asked for, or else the first thing known of it.
+    /// None if nothing is, as of a connection of which there are acknowledgements alone.
+    #[must_use]
+    pub fn begins_at(&self) -> Option<u64> {
+        let first = self.segments.first().map(|segment| segment.at_micros);
+        let seen = [self.opened_at, first, self.ended_at];
+        self.asked_at.or(seen.into_iter().flatten().min())
+    }
+
     /// Everything that the device sent.
     #[must_use]
     pub fn device_bytes(&self) -> Vec<u8> {

@@ -122,10 +122,14 @@ impl Tracked {
         let connection = Connection {
             device,
             server,
+            asked_at: None,
+            opened_at: None,
             segments: Vec::new(),
             closed_by: None,
+            ended_at: None,
             from_start: false,
             gaps: Vec::new(),
+            is_decrypted: false,
         };
         Tracked {
             connection,
@@ -176,6 +180,16 @@ impl Tracked {
                 other.syn.get_or_insert(acknowledged.wrapping_sub(1));
             }
             self.connection.from_start = true;
+            if direction == Direction::Device {
+                self.connection.asked_at.get_or_insert(at_micros);
+            }
+        } else if !tcp.rst && self.connection.from_start {
+            // What a server sends before its SYN is about an earlier connection of the same ports
+            // (RFC 9293 section 3.10.7.4, an acknowledgement that answers a SYN).
+            let is_open = direction == Direction::Device || side.syn.is_some();
+            if is_open {
+                self.connection.opened_at.get_or_insert(at_micros);
+            }
         }
         // Not of a RST: one that answers a SYN acknowledges what it refuses.
         if let Some(acknowledged) = tcp.acknowledged.filter(|_| !tcp.rst) {
@@ -207,7 +221,10 @@ impl Tracked {
             (false, true) => Some(Close::Finished(direction)),
             (false, false) => None,
         };
-        self.connection.closed_by = self.connection.closed_by.or(close);
+        if let (None, Some(_)) = (self.connection.closed_by, close) {
+            self.connection.closed_by = close;
+            self.connection.ended_at = Some(at_micros);
+        }
     }
 
     fn finish(self) -> Connection {

@@ -13,26 +13,43 @@ impl From<&Capture> for Session {
     /// is read unless it begins with a whole packet.
     fn from(capture: &Capture) -> Session {
         let times = || {
-            let segments = capture.connections.iter().flat_map(|of| &of.segments);
-            segments.map(|segment| segment.at_micros)
+            let connections = capture.connections.iter();
+            connections.flat_map(|of| {
+                let segments = of.segments.iter().map(|segment| segment.at_micros);
+                segments.chain(
+                    [of.asked_at, of.opened_at, of.ended_at]
+                        .into_iter()
+                        .flatten(),
+                )
+            })
         };
+        let ends_at = times().max().unwrap_or_default();
+        let connections = capture.connections.iter();
         Session {
-            connections: capture.connections.iter().map(connection).collect(),
+            connections: connections.map(|of| connection(of, ends_at)).collect(),
             dropped: Vec::new(),
             begins_at: times().min().unwrap_or_default(),
-            ends_at: times().max().unwrap_or_default(),
+            ends_at,
         }
     }
 }
 
-fn connection(captured: &capture::Connection) -> Connection {
+/// After this time without an answer a SYN is sent again (RFC 6298 section 2.1): a capture that ends
+/// before does not tell what became of it.
+const UNANSWERED_AFTER: u64 = 1_000_000;
+
+fn connection(captured: &capture::Connection, ends_at: u64) -> Connection {
     let mut found = Connection::new(format!("{} > {}", captured.device, captured.server));
     found.device = Some(captured.device.ip());
     found.has_wall_time = true;
-    found.opened_at = captured.segments.first().map(|segment| segment.at_micros);
+    found.opened_at = captured.opened_at.or(captured.begins_at());
+    found.ended_at = captured.ended_at;
+    let asked_at = captured.asked_at.unwrap_or(u64::MAX);
+    let is_over =
+        captured.closed_by.is_some() || asked_at.saturating_add(UNANSWERED_AFTER) <= ends_at;
     found.end = match captured.closed_by {
+        _ if captured.is_failed_attempt() && is_over => End::Refused,
         None => End::Open,
-        Some(Close::Reset(Direction::Server)) if captured.segments.is_empty() => End::Refused,
         Some(Close::Finished(Direction::Device) | Close::Reset(Direction::Device)) => End::ByDevice,
         Some(Close::Finished(Direction::Server) | Close::Reset(Direction::Server)) => End::ByServer,
     };

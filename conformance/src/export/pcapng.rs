@@ -86,28 +86,37 @@ pub enum Opening {
     Unanswered,
 }
 
-/// A connection of a capture, for one that was decrypted or picked out. The capture tells times of
-/// bytes alone: the connection opens with the first and closes with the last. A gap is noted.
+/// A connection of a capture, for one that was decrypted or picked out. Of one whose beginning was
+/// not captured, which is noted, the handshake is put before the first that was. A gap is noted.
 impl From<&capture::Connection> for Connection {
     fn from(captured: &capture::Connection) -> Self {
-        let time = |segment: Option<&Segment>| segment.map_or(0, |segment| segment.at_micros);
-        let opened_at = time(captured.segments.first());
-        let closed_at = time(captured.segments.last());
-        let refused = Some(Close::Reset(Direction::Server));
-        let (opening, closed) = if captured.segments.is_empty() && captured.closed_by == refused {
-            (Opening::Refused(opened_at), None)
-        } else {
-            let closed = captured.closed_by.map(|close| (closed_at, close));
-            (Opening::Accepted(opened_at), closed)
+        let opened_at = captured.begins_at().unwrap_or_default();
+        let last = captured.segments.last();
+        let last_at = last.map_or(opened_at, |segment| segment.at_micros);
+        let ended_at = captured.ended_at.unwrap_or(last_at);
+        let (opening, closed) = match captured.closed_by {
+            Some(Close::Reset(Direction::Server)) if captured.is_failed_attempt() => {
+                (Opening::Refused(ended_at), None)
+            }
+            _ if captured.is_failed_attempt() => (Opening::Unanswered, None),
+            close => {
+                let accepted_at = captured.opened_at.unwrap_or(opened_at);
+                let closed = close.map(|close| (ended_at, close));
+                (Opening::Accepted(accepted_at), closed)
+            }
         };
         let mut notes = Vec::new();
+        if !captured.from_start {
+            let note = "the capture lacks the beginning of this connection";
+            notes.push((opened_at, note.to_owned()));
+        }
         for side in &captured.gaps {
             let side = match side {
                 Direction::Device => "device",
                 Direction::Server => "server",
             };
             let note = format!("the capture lacks what the {side} sent after its last bytes");
-            notes.push((closed_at, note));
+            notes.push((last_at, note));
         }
         Connection {
             device: captured.device,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use shadow_core::config::TokenStyle;
 use shadow_core::json::{Json, JsonStyle};
 use shadow_core::mqtt::{
     Packet, PacketId, PacketKind, ProtocolVersion, PubAck, PubComp, Publish, QoS, Subscribe,
@@ -19,13 +20,24 @@ use super::fault::Fault;
 use super::identity::token_of;
 use super::numbers::{after, distance};
 use super::own::is_of_the_engines_form;
-use super::profile::Found;
-use super::tokens::token_number;
+use super::profile::{Found, number_of};
 use super::wire::{Sent, packet_length};
-use crate::capture::{Connection, Direction};
+use crate::capture::{Close, Connection, Direction};
 
 /// Most numbers that are skipped at once; all together they may be four times as many.
 pub(super) const MAXIMUM_SKIPPED: usize = 1024;
+
+/// Why an attempt failed, as far as a capture shows.
+const IN_VAIN: &str = "nothing accepted it";
+
+/// What the engine has of a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    None,
+    /// It has asked for a connection.
+    Asked,
+    Open,
+}
 
 /// An engine that does what the device's packets show.
 pub(super) struct Player {
@@ -33,8 +45,12 @@ pub(super) struct Player {
     now: Instant,
     /// The capture's time at the engine's beginning.
     base: Option<u64>,
+    /// The wall time to begin with, as the login tells it.
+    wall: WallTime,
+    link: Link,
     version: ProtocolVersion,
     pub(super) style: JsonStyle,
+    pub(super) token_style: TokenStyle,
     /// QoS of the shadows' messages; none if the engine cannot have them.
     shadow_qos: Option<QoS>,
     shadows: Vec<(ShadowName, ShadowId)>,
@@ -65,6 +81,7 @@ impl Player {
         found: Found,
         session: Session,
         (next_number, first_number): (u16, u16),
+        wall: WallTime,
         records: bool,
     ) -> Player {
         let Found {
@@ -75,6 +92,7 @@ impl Player {
             ..
         } = found;
         let shadow_qos = attaches.then_some(config.shadow_qos);
+        let token_style = config.behaviour.token_style;
         let engine = if records {
             let mask = Mask::default();
             Recorder::new(config, session, 0, Instant::ZERO, mask, String::new())
@@ -85,8 +103,11 @@ impl Player {
             engine,
             now: Instant::ZERO,
             base: None,
+            wall,
+            link: Link::None,
             version,
             style,
+            token_style,
             shadow_qos,
             shadows: Vec::new(),
             open: Vec::new(),
@@ -112,56 +133,83 @@ impl Player {
         !self.unacknowledged.is_empty()
     }
 
-    /// The link is lost, and another connection begins, whose first packet is to have a number.
-    pub(super) fn lose_link(&mut self, first_number: u16) {
-        let now = self.now;
-        for request in std::mem::take(&mut self.open) {
-            // The SDKs know of no request that outlives its link.
-            ignore(self.engine.cancel(now, request));
-        }
-        self.drain();
-        self.engine
-            .handle_disconnected(now, TransportFailure::ClosedByPeer);
-        self.drain();
-        self.engine.reconnect(now);
-        self.drain();
+    /// Another connection is about to begin, whose first packet is to have a number.
+    pub(super) fn begin_link(&mut self, first_number: u16) {
         self.out.clear();
         self.arrived.clear();
         self.first_number = Some(first_number);
         (self.by_codec, self.as_they_are) = (0, 0);
     }
 
-    /// So many attempts at a connection were refused before the one that begins.
-    pub(super) fn refuse(&mut self, attempts: usize) {
-        for _ in 0..attempts {
-            let failure = TransportFailure::ConnectFailed("nothing accepted it".to_owned());
-            self.engine.handle_disconnected(self.now, failure);
-            self.drain();
+    /// Has the engine ask for a connection, at this time of the capture. One that it has without the
+    /// capture showing an end is gone by then.
+    pub(super) fn ask(&mut self, at_micros: Option<u64>) {
+        let is_first = self.base.is_none();
+        self.base = self.base.or(at_micros);
+        self.pass(at_micros);
+        if is_first {
+            self.engine.handle_wall_time(self.now, self.wall);
+            self.engine.handle_tick(self.now);
+        } else {
+            self.disconnect(match self.link {
+                Link::None | Link::Asked => TransportFailure::ConnectFailed(IN_VAIN.to_owned()),
+                Link::Open => TransportFailure::ClosedByPeer,
+            });
             self.engine.reconnect(self.now);
+        }
+        self.drain();
+    }
+
+    /// The connection that the engine has asked for came to nothing at this time.
+    pub(super) fn fail(&mut self, at_micros: u64) {
+        self.pass(Some(at_micros));
+        self.disconnect(TransportFailure::ConnectFailed(IN_VAIN.to_owned()));
+    }
+
+    /// The engine has its connection.
+    fn connect(&mut self) {
+        if self.link == Link::Asked {
+            self.link = Link::Open;
+            self.engine.handle_connected(self.now);
             self.drain();
         }
     }
 
-    /// Has the engine ask for its connection at this wall time.
-    pub(super) fn start(&mut self, wall: WallTime) {
-        self.engine.handle_wall_time(self.now, wall);
-        self.engine.handle_tick(self.now);
-        self.drain();
+    /// Tells the engine that its connection is gone, if it has one.
+    fn disconnect(&mut self, failure: TransportFailure) {
+        if std::mem::replace(&mut self.link, Link::None) != Link::None {
+            self.engine.handle_disconnected(self.now, failure);
+            self.drain();
+        }
+        for request in std::mem::take(&mut self.open) {
+            // The SDKs know of no request that outlives its link.
+            ignore(self.engine.cancel(self.now, request));
+            self.drain();
+        }
+    }
+
+    /// Goes on to a time of the capture, unless it is past.
+    fn pass(&mut self, at_micros: Option<u64>) {
+        if let (Some(at), Some(base)) = (at_micros, self.base) {
+            self.now = self.now.max(Instant::from_micros(at.saturating_sub(base)));
+        }
     }
 
     fn drain(&mut self) {
         while self.engine.has_output() {
             while let Some(transmit) = self.engine.poll_transmit(self.now, &mut self.out) {
-                if let Transmit::Packet {
-                    kind: PacketKind::Subscribe | PacketKind::Unsubscribe | PacketKind::Publish,
-                    packet_id: Some(id),
-                    ..
-                } = transmit
-                {
-                    // Not that of a packet that is sent again.
-                    if id.get() == self.next_number {
+                match transmit {
+                    Transmit::Connect => self.link = Link::Asked,
+                    Transmit::Close => self.link = Link::None,
+                    Transmit::Packet {
+                        kind: PacketKind::Subscribe | PacketKind::Unsubscribe | PacketKind::Publish,
+                        packet_id: Some(id),
+                        ..
+                    } if id.get() == self.next_number => {
+                        // Not that of a packet that is sent again.
                         self.next_number = after(self.next_number);
                     }
+                    Transmit::Packet { .. } => {}
                 }
             }
             while let Some(event) = self.engine.poll_event() {
@@ -215,15 +263,17 @@ impl Player {
     }
 
     pub(super) fn play(&mut self, connection: &Connection, sent: &[Sent<'_>]) {
-        let first = connection.segments.first();
-        let start = *self
-            .base
-            .get_or_insert(first.map_or(0, |segment| segment.at_micros));
+        // The engine logs in as soon as it can, and TLS has a handshake of its own before that.
+        if let Some(at) = connection.opened_at
+            && !connection.is_decrypted
+        {
+            self.pass(Some(at));
+            self.connect();
+        }
         let mut next = sent.iter().peekable();
         let mut received = 0;
         for segment in &connection.segments {
-            let at = Instant::from_micros(segment.at_micros.saturating_sub(start));
-            self.now = self.now.max(at);
+            self.pass(Some(segment.at_micros));
             match segment.direction {
                 Direction::Server => {
                     self.arrived.extend_from_slice(&segment.bytes);
@@ -239,6 +289,16 @@ impl Player {
                 }
             }
             self.drain();
+        }
+        if let Some(close) = connection.closed_by {
+            self.pass(connection.ended_at);
+            self.disconnect(match close {
+                Close::Finished(Direction::Server) => TransportFailure::ClosedByPeer,
+                Close::Reset(Direction::Server) => TransportFailure::Broken("reset".to_owned()),
+                Close::Finished(Direction::Device) | Close::Reset(Direction::Device) => {
+                    TransportFailure::Broken("the device closed it".to_owned())
+                }
+            });
         }
     }
 
@@ -298,7 +358,7 @@ impl Player {
             self.skip_to(id.get());
         }
         match packet {
-            Packet::Connect(_) => self.engine.handle_connected(now),
+            Packet::Connect(_) => self.connect(),
             Packet::Subscribe(subscribe) if subscribe.filters.iter().count() > 1 => {
                 self.send_by_codec(|packet_id| {
                     Packet::Subscribe(Subscribe {
@@ -372,7 +432,8 @@ impl Player {
             && is_of_the_engines_form(&text, self.style)
             && let Some(name) = ShadowName::from_operation_topic(publish.topic)
             && let Some((_, id)) = self.shadows.iter().find(|(known, _)| *known == name)
-            && let Some(token) = token_of(&text).and_then(|token| token_number(&token, &name))
+            && let Some(token) = token_of(&text)
+            && let Some(token) = number_of(self.token_style, &token, &name)
             && let Ok(parsed) = request::parse_request(publish.payload)
         {
             let id = *id;

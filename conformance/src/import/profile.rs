@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use shadow_core::Config;
 use shadow_core::WallTime;
-use shadow_core::config::{Behaviour, Expiry, Login, TokenStyle, UserName};
+use shadow_core::config::{Behaviour, Expiry, Login, Nonce, TokenStyle, UserName};
 use shadow_core::json::JsonStyle;
 use shadow_core::mqtt::{Connect, Packet, ProtocolVersion, QoS};
 use shadow_core::tencent::{Secret, ShadowName, SignatureMethod, credentials};
 
 use super::identity::token_of;
-use super::tokens::token_number;
+use super::tokens::{numbered, token_number};
 use super::wire::Sent;
 
 /// How the spelling is called where there is no request.
@@ -26,8 +26,10 @@ pub enum Tokens {
     None,
     /// `{productId}-{n}`, as the vendor's SDKs: the engine makes them.
     ProductCounter,
-    /// Something else before `-{n}`, such as a nonce: the engine publishes such requests as they
-    /// are.
+    /// `{nonce}-{n}` with eight letters and digits that are one program run's, as this project's
+    /// engine: it makes them with that nonce.
+    Nonce,
+    /// Something else before `-{n}`: the engine publishes such requests as they are.
     OtherCounter,
     /// Others: likewise.
     Other,
@@ -66,6 +68,7 @@ impl fmt::Display for CaptureProfile {
         let tokens = match tokens {
             Tokens::None => "none",
             Tokens::ProductCounter => "{productId}-{n}",
+            Tokens::Nonce => "{nonce}-{n}",
             Tokens::OtherCounter => "{something else}-{n}",
             Tokens::Other => "of its own",
         };
@@ -113,9 +116,12 @@ impl Found {
         config.maximum_packet_size = 1 << 24;
         config.maximum_queued_bytes = 1 << 26;
         config.limits.payload_size = 1 << 24;
+        let (tokens, token_style) = tokens(sent, version);
         config.behaviour = Behaviour {
             json_style: style,
-            token_style: TokenStyle::ProductCounter { first: 0 },
+            token_style,
+            // The safe choice goes with a nonce: the device knows whose session it is.
+            duplicate_without_session: tokens != Tokens::Nonce,
             ..Behaviour::python_sdk()
         };
         config.backoff.contested_after = 0;
@@ -125,7 +131,7 @@ impl Found {
                 keep_alive: connect.keep_alive,
                 clean_session: connect.clean_session,
                 json,
-                tokens: tokens(sent, version),
+                tokens,
                 shadow_qos: shadow_qos.number(),
             },
             version,
@@ -193,26 +199,39 @@ fn style(sent: &[Sent<'_>], version: ProtocolVersion) -> (JsonStyle, &'static st
     }
 }
 
-fn tokens(sent: &[Sent<'_>], version: ProtocolVersion) -> Tokens {
-    let mut found = Tokens::None;
+/// How a client's tokens look, and what to have the engine write.
+fn tokens(sent: &[Sent<'_>], version: ProtocolVersion) -> (Tokens, TokenStyle) {
+    let of_product = TokenStyle::ProductCounter { first: 0 };
+    let mut found = (Tokens::None, of_product);
     for (name, payload) in requests(sent, version) {
         let text = String::from_utf8_lossy(payload);
         let Some(token) = token_of(&text) else {
             continue;
         };
-        let is_counter = token.rsplit_once('-').is_some_and(|(prefix, digits)| {
+        if token_number(&token, &name).is_some() {
+            return (Tokens::ProductCounter, of_product);
+        }
+        let counted = token.rsplit_once('-').filter(|(prefix, digits)| {
             !prefix.is_empty() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
         });
-        if token_number(&token, &name).is_some() {
-            return Tokens::ProductCounter;
-        }
-        found = match (is_counter, found) {
-            (true, _) => Tokens::OtherCounter,
-            (false, Tokens::None) => Tokens::Other,
-            (false, known) => known,
+        let nonce = counted.and_then(|(prefix, _)| Nonce::new(prefix));
+        found = match (counted, nonce, found.0) {
+            (_, _, Tokens::Nonce) => found,
+            (_, Some(nonce), _) => (Tokens::Nonce, TokenStyle::FixedNonce(nonce)),
+            (Some(_), None, _) => (Tokens::OtherCounter, of_product),
+            (None, None, Tokens::None) => (Tokens::Other, of_product),
+            (None, None, _) => found,
         };
     }
     found
+}
+
+/// The number of a token that an engine of this style writes for the shadow.
+pub(super) fn number_of(style: TokenStyle, token: &str, shadow: &ShadowName) -> Option<u64> {
+    match style {
+        TokenStyle::FixedNonce(nonce) => numbered(token, nonce.as_str()),
+        TokenStyle::Nonce | TokenStyle::ProductCounter { .. } => token_number(token, shadow),
+    }
 }
 
 /// The QoS of requests, where there are some: the lowest.

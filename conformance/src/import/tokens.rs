@@ -26,7 +26,12 @@ pub(super) const REACH: u64 = 64;
 
 /// Reads the number of a token `{productId}-{n}`.
 pub(super) fn token_number(token: &str, shadow: &ShadowName) -> Option<u64> {
-    let digits = token.strip_prefix(shadow.product_id())?.strip_prefix('-')?;
+    numbered(token, shadow.product_id())
+}
+
+/// Reads the number of a token `{prefix}-{n}`.
+pub(super) fn numbered(token: &str, prefix: &str) -> Option<u64> {
+    let digits = token.strip_prefix(prefix)?.strip_prefix('-')?;
     let canonical = digits == "0" || !digits.starts_with(['0', '+']);
     digits.parse().ok().filter(|_| canonical)
 }

@@ -13,7 +13,7 @@ use super::fault::{self, Fault};
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
 use super::profile::{self, Found, UNKNOWN, packets};
-use crate::capture::{Capture, Close, Connection, Direction};
+use crate::capture::{Capture, Connection};
 use crate::diagnose;
 
 /// Imports every connection of a capture with the server's bytes at their times; the device's
@@ -54,6 +54,13 @@ struct Client {
     is_over: bool,
 }
 
+/// A connection that came to nothing, and when, as the capture tells.
+#[derive(Clone, Copy)]
+struct Attempt {
+    asked_at: Option<u64>,
+    ended_at: Option<u64>,
+}
+
 struct Importer<'a> {
     secret: Option<&'a Secret>,
     records: bool,
@@ -62,8 +69,8 @@ struct Importer<'a> {
     faults: BTreeSet<Fault>,
     /// The client at each address; none where there are several.
     addresses: BTreeMap<IpAddr, Option<String>>,
-    /// Attempts from each address that nothing accepted, since its last connection.
-    refused: BTreeMap<IpAddr, usize>,
+    /// Attempts from each address that came to nothing, since its last connection.
+    attempts: BTreeMap<IpAddr, Vec<Attempt>>,
 }
 
 impl<'a> Importer<'a> {
@@ -75,7 +82,7 @@ impl<'a> Importer<'a> {
             recorded: Vec::new(),
             faults: BTreeSet::new(),
             addresses: BTreeMap::new(),
-            refused: BTreeMap::new(),
+            attempts: BTreeMap::new(),
         }
     }
 
@@ -105,7 +112,11 @@ impl<'a> Importer<'a> {
             };
             connections.push(self.connection(connection, tells));
         }
-        for (client_id, client) in std::mem::take(&mut self.clients) {
+        for (client_id, mut client) in std::mem::take(&mut self.clients) {
+            if !client.is_over {
+                let attempts = self.attempts_of(&client_id);
+                try_in_vain(&mut client.player, &attempts);
+            }
             self.finish(client_id, client);
         }
         let shown = fault::shown(&diagnose::Session::from(capture));
@@ -149,11 +160,13 @@ impl<'a> Importer<'a> {
             difference: None,
         };
         if stream.is_empty() {
-            // It was refused, or given up before anything was sent.
-            if let (true, Some(Close::Reset(Direction::Server))) =
-                (connection.segments.is_empty(), connection.closed_by)
-            {
-                *self.refused.entry(connection.device.ip()).or_default() += 1;
+            // It was refused, or not answered, or ended before anything was sent.
+            if connection.is_failed_attempt() || connection.closed_by.is_some() {
+                let attempts = self.attempts.entry(connection.device.ip());
+                attempts.or_default().push(Attempt {
+                    asked_at: connection.begins_at(),
+                    ended_at: connection.ended_at,
+                });
             }
             return report;
         }
@@ -184,14 +197,12 @@ impl<'a> Importer<'a> {
         report.password = found.password;
         report.profile = Some(found.profile.clone());
         let version = found.version;
+        let attempts = self.attempts_of(connect.client_id);
+        self.attempts.remove(&connection.device.ip());
         let (mut client, goes_on) = self.client(connect.client_id, first.bytes, found, &sent);
         report.goes_on = goes_on;
-        // Whose attempts they were is told by the address, where one client has it.
-        let address = connection.device.ip();
-        let refused = self.refused.remove(&address).unwrap_or_default();
-        if self.addresses.get(&address) == Some(&Some(report.client_id.clone())) {
-            client.player.refuse(refused);
-        }
+        try_in_vain(&mut client.player, &attempts);
+        client.player.ask(connection.begins_at());
         client.player.play(connection, &sent);
         client.is_over = packets(&sent, version).any(|packet| matches!(packet, Packet::Disconnect));
         self.faults.extend(client.player.faults.iter().copied());
@@ -203,6 +214,19 @@ impl<'a> Importer<'a> {
         }
         self.clients.insert(report.client_id.clone(), client);
         report
+    }
+
+    /// Attempts that came to nothing since the last connection of the client. Whose they were is told
+    /// by the address, where one client has it.
+    fn attempts_of(&mut self, client_id: &str) -> Vec<Attempt> {
+        let own = self.addresses.iter();
+        let own = own.filter(|(_, owner)| owner.as_deref() == Some(client_id));
+        let mut attempts: Vec<Attempt> = own
+            .filter_map(|(address, _)| self.attempts.remove(address))
+            .flatten()
+            .collect();
+        attempts.sort_by_key(|attempt| attempt.asked_at);
+        attempts
     }
 
     /// The engine of the client's connection before if it can go on, or a new one.
@@ -221,27 +245,38 @@ impl<'a> Importer<'a> {
             let first = numbered.unwrap_or(client.player.next_number);
             let is_near = distance(client.player.next_number, first) <= MAXIMUM_SKIPPED;
             // Without a request nothing is known of the spelling.
-            let is_spelled_so = found.profile.json == UNKNOWN || client.player.style == found.style;
+            let is_spelled_so = found.profile.json == UNKNOWN
+                || client.player.style == found.style
+                    && client.player.token_style == found.config.behaviour.token_style;
             let goes_on = !client.is_over
                 && client.connect == connect
                 && is_spelled_so
                 && (is_resumed || is_near && !client.player.has_unacknowledged());
             if goes_on {
-                client.player.lose_link(first);
+                client.player.begin_link(first);
                 return (client, true);
             }
             before = Some(self.finish(client_id.to_owned(), client)).filter(|_| is_resumed);
         }
         // What is sent again is in the session of the connection before.
         let (session, next) = before.unwrap_or_else(|| (Session::starting_at(first), first));
-        let mut player = Player::new(found, session, (next, first), self.records);
-        player.start(wall);
+        let player = Player::new(found, session, (next, first), wall, self.records);
         let client = Client {
             player,
             connect: connect.to_owned(),
             is_over: false,
         };
         (client, false)
+    }
+}
+
+/// Attempts that came to nothing; what became of the last may be open.
+fn try_in_vain(player: &mut Player, attempts: &[Attempt]) {
+    for attempt in attempts {
+        player.ask(attempt.asked_at);
+        if let Some(at) = attempt.ended_at {
+            player.fail(at);
+        }
     }
 }
 

@@ -86,6 +86,13 @@ fn recordings_are_dissected_as_the_captures_they_are_from() {
             streams
         };
         assert_eq!(streams(&again), streams(&capture));
+        let times = |capture: &Capture| -> Vec<_> {
+            let known = capture.connections.iter();
+            known
+                .map(|of| [of.asked_at, of.opened_at, of.ended_at])
+                .collect()
+        };
+        assert_eq!(times(&again), times(&capture), "{name}");
         let mut tshark = follow(&exported);
         tshark.sort_by_key(|stream| stream.ends);
         assert_eq!(tshark, streams(&capture), "{name}");
@@ -352,6 +359,11 @@ proptest! {
         for (known, connection) in capture.connections.iter().zip(&connections) {
             prop_assert_eq!((known.device, known.server), (connection.device, connection.server));
             prop_assert_eq!(known.closed_by, connection.closed.map(|(_, close)| close));
+            prop_assert_eq!(known.asked_at, Some(connection.opened_at));
+            prop_assert_eq!(known.opened_at, Some(connection.opened_at));
+            prop_assert_eq!(known.ended_at, connection.closed.map(|(at, _)| at));
+            prop_assert_eq!(&Connection::from(known).opening, &connection.opening);
+            prop_assert_eq!(Connection::from(known).closed, connection.closed);
             prop_assert!(known.from_start && known.gaps.is_empty());
             // Long segments come in parts, of the same time.
             let joined = |segments: &[Segment]| {

@@ -11,6 +11,8 @@ mod formats;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod times;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod tools;

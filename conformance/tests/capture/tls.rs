@@ -244,6 +244,10 @@ fn check(session: &Session, key_log: &KeyLog) {
                 .is_sorted_by_key(|segment| segment.at_micros)
         );
         assert_eq!(decrypted.closed_by, connection.closed_by);
+        let times = |of: &Connection| [of.asked_at, of.opened_at, of.ended_at];
+        assert_eq!(times(&decrypted), times(&connection));
+        assert!(times(&decrypted).iter().all(Option::is_some));
+        assert!(decrypted.is_decrypted && !connection.is_decrypted);
         assert!(!tls::is_tls(&decrypted));
     }
 }

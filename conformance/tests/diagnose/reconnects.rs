@@ -109,3 +109,96 @@ fn two_devices_with_one_client_id_push_each_other_out() {
     let stale = diagnose(&ended(&[(0, 100_050), (100_000, 101_000)]));
     assert_eq!(found(&stale, &Finding::TakenOver), 0, "{stale}");
 }
+
+/// The server ends each connection right after the CONNECT of the next, which comes from elsewhere.
+#[test]
+fn a_contest_is_found_in_a_capture() {
+    let by = |address: &str, asked: u64| {
+        Tape::new()
+            .at_address(address)
+            .asked(asked)
+            .opened(asked + 10)
+            .ready(asked + 20)
+    };
+    let (one, other) = ("192.0.2.7:40000", "192.0.2.8:40000");
+    let server = Close::Finished(Direction::Server);
+    let contest = [
+        by(one, 0).ended(10_025, server),
+        by(other, 10_000).ended(20_025, Close::Reset(Direction::Server)),
+        by(one, 20_000).ended(30_025, server),
+        by(other, 30_000),
+    ];
+    assert_finds!(1, Finding::ClientIdContest { times: 3 }, contest.clone());
+    assert_finds!(0, Finding::CutByServer { .. }, contest);
+    // Before the CONNECT of the next one it is no contest, but the server's doing.
+    let cut = [
+        by(one, 0).ended(10_019, server),
+        by(other, 10_000).ended(20_019, server),
+        by(one, 20_000),
+    ];
+    assert_finds!(0, Finding::ClientIdContest { .. }, cut.clone());
+    assert_finds!(2, Finding::CutByServer { silence: Some(_) }, cut);
+}
+
+#[test]
+fn attempts_have_the_time_at_which_they_were_made() {
+    let server = Close::Reset(Direction::Server);
+    let refused = |at| Tape::new().asked(at).ended(at + 1, server);
+    let good = || Tape::new().asked(0).opened(1).login(2).goodbye(50);
+    let report = crate::tape::report([good(), refused(7_000), refused(12_000)]);
+    let found = report.findings.iter();
+    let mut found =
+        found.filter(|found| matches!(found.finding, Finding::ConnectRefused { attempts: 2 }));
+    assert_eq!(
+        found.next().unwrap().at_micros,
+        Some(EPOCH + 7_000_000),
+        "{report}"
+    );
+    // So do those that nothing answered, unless the capture ended too soon to tell.
+    let unanswered = |at| Tape::new().asked(at);
+    assert_finds!(
+        1,
+        Finding::ConnectRefused { attempts: 1 },
+        [unanswered(0), good_at(1_000)]
+    );
+    assert_finds!(
+        0,
+        Finding::ConnectRefused { .. },
+        [good_at(0), unanswered(60_000)]
+    );
+    // Ten of them within a minute are a storm, whatever became of them.
+    let storm = (0..10).map(|n| refused(n * 6_600));
+    assert_finds!(
+        1,
+        Finding::ReconnectStorm { attempts: 10 },
+        storm.chain([good_at(100_000)])
+    );
+    let calm = (0..10).map(|n| refused(n * 6_700));
+    assert_finds!(
+        0,
+        Finding::ReconnectStorm { .. },
+        calm.chain([good_at(100_000)])
+    );
+}
+
+fn good_at(at: u64) -> Tape {
+    Tape::new().asked(at).opened(at + 1).login(at + 2)
+}
+
+/// A connection that goes quiet stands until it is closed, not until its last packet.
+#[test]
+fn silence_is_measured_up_to_the_end() {
+    let quiet = || Tape::new().login(0);
+    let cut = quiet().ended(90_010, Close::Finished(Direction::Server));
+    assert_finds!(
+        1,
+        Finding::PingLate {
+            keep_alive: 60,
+            silence: 90_010_000,
+            cut: true
+        },
+        [cut]
+    );
+    let soon = quiet().ended(60_010, Close::Finished(Direction::Server));
+    assert_finds!(0, Finding::PingLate { .. }, [soon]);
+}

@@ -28,10 +28,14 @@ impl Tape {
             connection: Connection {
                 device,
                 server,
+                asked_at: None,
+                opened_at: None,
                 segments: Vec::new(),
                 closed_by: None,
+                ended_at: None,
                 from_start: true,
                 gaps: Vec::new(),
+                is_decrypted: false,
             },
         }
     }
@@ -62,6 +66,24 @@ impl Tape {
 
     pub(crate) fn closed_by(mut self, close: Close) -> Tape {
         self.connection.closed_by = Some(close);
+        self
+    }
+
+    /// It ends so, at this time.
+    pub(crate) fn ended(mut self, millis: u64, close: Close) -> Tape {
+        self.connection.ended_at = Some(EPOCH + millis * 1_000);
+        self.closed_by(close)
+    }
+
+    /// The device asks for it at this time.
+    pub(crate) fn asked(mut self, millis: u64) -> Tape {
+        self.connection.asked_at = Some(EPOCH + millis * 1_000);
+        self
+    }
+
+    /// The handshake is complete at this time.
+    pub(crate) fn opened(mut self, millis: u64) -> Tape {
+        self.connection.opened_at = Some(EPOCH + millis * 1_000);
         self
     }
 

@@ -23,10 +23,14 @@ impl Tape {
             connection: Connection {
                 device: "192.0.2.7:40000".parse().unwrap(),
                 server: "192.0.2.1:1883".parse().unwrap(),
+                asked_at: None,
+                opened_at: None,
                 segments: Vec::new(),
                 closed_by: None,
+                ended_at: None,
                 from_start: true,
                 gaps: Vec::new(),
+                is_decrypted: false,
             },
             at: 1_780_000_000_000_000,
         }
@@ -121,13 +125,47 @@ fn the_profile_is_found_by_looking() {
         ),
         ("MQTT 3.1.1", 60, true)
     );
-    assert_eq!(
-        (profile.json, profile.tokens),
-        ("compact", Tokens::OtherCounter)
-    );
-    // The engine has another nonce.
-    assert_eq!((connection.as_they_are, connection.alike), (2, 4));
+    assert_eq!((profile.json, profile.tokens), ("compact", Tokens::Nonce));
+    assert_eq!((connection.as_they_are, connection.alike), (0, 4));
     assert_eq!(report.faults, [], "{report}");
+}
+
+/// What is before the number has other than eight letters and digits.
+#[test]
+fn other_tokens_are_published_as_they_are() {
+    for (token, tokens) in [
+        ("sensor-7", Tokens::OtherCounter),
+        ("k3Jd82h_-7", Tokens::OtherCounter),
+        ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", Tokens::Other),
+    ] {
+        let payload = format!(r#"{{"type":"get","clientToken":"{token}"}}"#);
+        let report = import([Tape::new()
+            .login(60, true)
+            .subscribe(1, QoS::AtMostOnce)
+            .ask(&payload)]);
+        assert!(report.is_identical(), "{report}");
+        let connection = &report.connections[0];
+        assert_eq!(connection.profile.as_ref().unwrap().tokens, tokens);
+        assert_eq!(connection.as_they_are, 1);
+    }
+}
+
+/// Another nonce is another run of the program, and another engine.
+#[test]
+fn each_run_has_its_nonce() {
+    let again = |id, number: u32| {
+        let get = format!(r#"{{"type":"get","clientToken":"Zz000000-{number}"}}"#);
+        Tape::new()
+            .login(60, true)
+            .subscribe(id, QoS::AtMostOnce)
+            .ask(&get)
+    };
+    let report = import([engine_like().close(), again(1, 0).close(), again(3, 1)]);
+    assert!(report.is_identical(), "{report}");
+    let as_they_are = report.connections.iter().map(|one| one.as_they_are);
+    assert!(as_they_are.eq([0, 0, 0]), "{report}");
+    let goes_on = report.connections.iter().map(|one| one.goes_on);
+    assert!(goes_on.eq([false, false, true]), "{report}");
 }
 
 /// As the vendor's C SDK: `{productId}-{n}`, compact, 240 s, and here QoS 1 and a session that is

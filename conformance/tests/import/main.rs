@@ -17,4 +17,6 @@ mod recordings;
 #[cfg(test)]
 mod robustness;
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod synthetic;

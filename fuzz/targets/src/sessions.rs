@@ -57,10 +57,14 @@ fn connection() -> Connection {
     Connection {
         device: ([192, 0, 2, 7], 40_000).into(),
         server: ([192, 0, 2, 1], 1883).into(),
+        asked_at: None,
+        opened_at: None,
         segments: Vec::new(),
         closed_by: None,
+        ended_at: None,
         from_start: true,
         gaps: Vec::new(),
+        is_decrypted: false,
     }
 }
 

@@ -53,7 +53,8 @@ pub fn is_tls(connection: &Connection) -> bool {
 }
 
 /// The connection with what its ends sent by TLS: segments hold the application's bytes, at the
-/// time of the frame that completed their record. What the handshake, alerts and empty records
+/// time of the frame that completed their record. When it was asked for, opened and ended is as TCP
+/// shows it. What the handshake, alerts and empty records
 /// hold is left out, and so is a record that the capture has only a part of.
 ///
 /// # Errors
@@ -78,6 +79,7 @@ pub fn decrypt(connection: &Connection, key_log: &KeyLog) -> Result<Connection, 
     Ok(Connection {
         segments,
         gaps: connection.gaps.clone(),
+        is_decrypted: true,
         ..*connection
     })
 }
