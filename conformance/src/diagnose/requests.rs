@@ -32,6 +32,8 @@ struct Shadow {
     open: Vec<Open>,
     /// Tokens of requests that ended.
     ended: BTreeSet<String>,
+    /// Of those the ones whose connection ended before a reply, with their payloads.
+    unanswered: BTreeMap<String, Vec<u8>>,
     /// Refused requests: the place, the code, and the reported keys not accepted since.
     refused: Vec<(Place, i64, Vec<String>, bool)>,
     /// Whether a message came that may have answered any of the open ones.
@@ -106,6 +108,15 @@ fn token_of(text: &str) -> Option<String> {
     }
 }
 
+/// Whether a token is `{productId}-..`, as the vendor's SDKs count from 0 whenever they start. A
+/// shadow is named as [`name_of`] does.
+fn is_of_product(token: &str, name: &str) -> bool {
+    let product = name.split_once('/').map_or(name, |(product, _)| product);
+    token
+        .strip_prefix(product)
+        .is_some_and(|rest| rest.starts_with('-'))
+}
+
 fn sent(
     shadow: &mut Shadow,
     name: &str,
@@ -165,6 +176,11 @@ fn sent(
             {
                 return;
             }
+            // The same request once more, as the reply went with its link. A counter without
+            // anything of the run in it may as well have begun again.
+            Some(token)
+                if shadow.unanswered.remove(token).as_ref() == Some(&open.payload)
+                    && !is_of_product(token, name) => {}
             Some(token) => {
                 let still_open = shadow.open.iter().any(|other| other.token == open.token);
                 if still_open || shadow.ended.contains(token) {
@@ -316,6 +332,9 @@ fn end(
             };
             findings.add(open.place, finding);
         }
-        shadow.ended.extend(open.token);
+        if let Some(token) = open.token {
+            shadow.unanswered.insert(token.clone(), open.payload);
+            shadow.ended.insert(token);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The engine with a capture played to it: the server's bytes go in at their times, and it is asked
 //! for what the device's packets show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shadow_core::config::TokenStyle;
 use shadow_core::json::{Json, JsonStyle};
@@ -56,6 +56,8 @@ pub(super) struct Player {
     shadows: Vec<(ShadowName, ShadowId)>,
     /// Shadow requests that have not ended.
     open: Vec<RequestId>,
+    /// One past the largest number that a token has had: of each shadow, or with a nonce of all.
+    next_tokens: BTreeMap<Option<ShadowName>, u64>,
     /// Everything that the engine sent on this connection.
     pub(super) out: Vec<u8>,
     /// The number of the engine's next packet.
@@ -111,6 +113,7 @@ impl Player {
             shadow_qos,
             shadows: Vec::new(),
             open: Vec::new(),
+            next_tokens: BTreeMap::new(),
             out: Vec::new(),
             next_number,
             first_number: Some(first_number),
@@ -438,7 +441,17 @@ impl Player {
         {
             let id = *id;
             ignore(self.engine.set_next_token(id, token));
-            return self.shadow_request(id, &parsed);
+            self.shadow_request(id, &parsed);
+            let is_counted_together = matches!(self.token_style, TokenStyle::FixedNonce(_));
+            let counted = Some(name).filter(|_| !is_counted_together);
+            let next = self.next_tokens.entry(counted).or_default();
+            *next = token.saturating_add(1).max(*next);
+            // Behind a request that was repeated the engine would take the replies to those with
+            // larger numbers for foreign.
+            if *next > token.saturating_add(1) {
+                ignore(self.engine.set_next_token(id, *next));
+            }
+            return;
         }
         // Another topic, or a request that the application wrote itself.
         let is_request = ShadowName::from_operation_topic(publish.topic).is_some();

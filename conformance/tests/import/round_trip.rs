@@ -149,7 +149,12 @@ fn check(name: &str, original: &str) -> (usize, usize) {
     let capture = captured(original);
     let (report, recorded) = record_capture(&capture, None);
     assert!(report.is_identical(), "{name}: {report}");
-    assert_eq!(report.faults, [], "{name}: {report}");
+    let diagnosis =
+        conformance::diagnose::diagnose(&conformance::diagnose::Session::from(&capture));
+    if !report.faults.is_empty() {
+        std::fs::write("/tmp/rt-original.jsonl", original).unwrap();
+    }
+    assert_eq!(report.faults, [], "{name}: {report}\n{diagnosis}");
     for connection in &report.connections {
         let profile = connection.profile.as_ref();
         let tokens = profile.map_or(Tokens::None, |profile| profile.tokens);
