@@ -102,7 +102,7 @@ fn a_fixed_nonce_is_stored() {
         recording.contains(r#""clientToken":"k3Jd82hs-9""#),
         "{recording}"
     );
-    assert_eq!(replay(&recording), recording);
+    assert_eq!(replay(&recording), None);
     let start = recording.lines().nth(1).unwrap();
     for wrong in ["k3Jd82h", "k3Jd82hs0", "k3Jd82h-", "k3Jd82h\u{e9}"] {
         let error = Input::parse(&start.replace("k3Jd82hs", wrong)).unwrap_err();
