@@ -9,8 +9,12 @@ use super::error::ReadError;
 use super::packet;
 use super::reader::Reader;
 
-/// Most bytes of packets that are kept of a recording.
+/// Most bytes that are kept of a recording's traffic: those of packets, and what it takes beside them to
+/// keep each piece and each connection.
 pub const MAXIMUM_TRAFFIC: usize = 1 << 28;
+
+/// What a piece or a connection takes beside its bytes, at least.
+const OVERHEAD: usize = 128;
 
 /// Which way bytes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +80,16 @@ impl Traffic {
                 Err(error) => return Err(reader.line_error(&error)),
             };
             let step = step.map_err(|what| reader.error(1, what))?;
-            if let Step::Bytes(_, _, bytes) = &step {
-                kept += bytes.len();
-                if kept > MAXIMUM_TRAFFIC {
-                    return Err(reader.error(
-                        1,
-                        format!("up to here are more than {MAXIMUM_TRAFFIC} bytes of packets"),
-                    ));
-                }
+            kept += match &step {
+                Step::Bytes(_, _, bytes) => OVERHEAD + bytes.len(),
+                Step::Asked(_) => OVERHEAD,
+                _ => 0,
+            };
+            if kept > MAXIMUM_TRAFFIC {
+                return Err(reader.error(
+                    1,
+                    format!("up to here is more traffic than {MAXIMUM_TRAFFIC} bytes can hold"),
+                ));
             }
             traffic.take(step);
         }

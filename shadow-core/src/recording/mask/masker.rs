@@ -178,10 +178,10 @@ impl Masker {
         };
         match failure {
             TransportFailure::ConnectFailed(why) => {
-                TransportFailure::ConnectFailed(names.in_text(&why))
+                TransportFailure::ConnectFailed(names.in_failure(&why))
             }
-            TransportFailure::Untrusted(why) => TransportFailure::Untrusted(names.in_text(&why)),
-            TransportFailure::Broken(why) => TransportFailure::Broken(names.in_text(&why)),
+            TransportFailure::Untrusted(why) => TransportFailure::Untrusted(names.in_failure(&why)),
+            TransportFailure::Broken(why) => TransportFailure::Broken(names.in_failure(&why)),
             TransportFailure::ClosedByPeer => failure,
         }
     }

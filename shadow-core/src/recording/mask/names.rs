@@ -172,17 +172,22 @@ impl Names {
 
     /// Names that are words in a text that an engine may compare with another.
     pub(super) fn in_document(&self, text: &str) -> String {
-        replace_in_text(&self.own, text)
+        replace_in_text(&self.own, text, Case::Kept)
     }
 
     /// Names that are words in any other text.
     pub(super) fn in_text(&self, text: &str) -> String {
-        replace_in_text(&self.all, text)
+        replace_in_text(&self.all, text, Case::Kept)
+    }
+
+    /// The same in the words of a transport, where a name can stand in a host's: of either case.
+    pub(super) fn in_failure(&self, text: &str) -> String {
+        replace_in_text(&self.all, text, Case::Ignored)
     }
 
     /// The same of bytes that are no text.
     pub(super) fn in_bytes(&self, bytes: &mut [u8]) {
-        replace(&self.all, bytes);
+        replace(&self.all, bytes, Case::Kept);
     }
 }
 
@@ -207,16 +212,24 @@ fn add(known: &mut Vec<Known>, name: &str, masked: String, attached: Option<u64>
     known.insert(place, entry);
 }
 
-fn replace_in_text(known: &[Known], text: &str) -> String {
+/// Whether capital letters are others than small ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Kept,
+    /// What stands for a name is written as the name was.
+    Ignored,
+}
+
+fn replace_in_text(known: &[Known], text: &str, case: Case) -> String {
     let mut bytes = String::from(text).into_bytes();
-    replace(known, &mut bytes);
+    replace(known, &mut bytes, case);
     // UTF-8 in the place of UTF-8.
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Puts what stands for it in the place of each known name that no ASCII letter or digit adjoins; of
 /// those that overlap the first, and the longest.
-fn replace(known: &[Known], bytes: &mut [u8]) {
+fn replace(known: &[Known], bytes: &mut [u8], case: Case) {
     let free = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
     let mut start = 0;
     while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
@@ -224,7 +237,13 @@ fn replace(known: &[Known], bytes: &mut [u8]) {
         let before = start.checked_sub(1).and_then(|before| bytes.get(before));
         let stands = |known: &&Known| {
             let name = known.name.as_bytes();
-            rest.starts_with(name) && free(rest.get(name.len()))
+            let begins = match case {
+                Case::Kept => rest.starts_with(name),
+                Case::Ignored => rest
+                    .get(..name.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(name)),
+            };
+            begins && free(rest.get(name.len()))
         };
         let found = free(before).then(|| known.iter().find(stands));
         let Some(found) = found.flatten() else {
@@ -232,8 +251,13 @@ fn replace(known: &[Known], bytes: &mut [u8]) {
             continue;
         };
         let end = start + found.masked.len();
-        if let Some(place) = bytes.get_mut(start..end) {
-            place.copy_from_slice(found.masked.as_bytes());
+        let place = bytes.get_mut(start..end).unwrap_or_default();
+        for (place, masked) in place.iter_mut().zip(found.masked.bytes()) {
+            *place = match place {
+                b'a'..=b'z' => masked.to_ascii_lowercase(),
+                b'A'..=b'Z' => masked.to_ascii_uppercase(),
+                _ => masked,
+            };
         }
         start = end;
     }

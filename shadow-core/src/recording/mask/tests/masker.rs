@@ -136,6 +136,16 @@ fn a_name_is_found_as_a_word() {
         let expected = alloc::format!("{{\"a\":\"{expected}\"}}");
         assert_eq!(payload(&masker, "$shadow/operation/x/y", &json), expected);
     }
+    // A host name can have it in small letters, which tells as much.
+    let host = TransportFailure::ConnectFailed("product001.example.com: Lamp".into());
+    let small = product_id.to_ascii_lowercase();
+    let mut capital = device_name.to_string();
+    capital.replace_range(..1, &device_name[..1].to_ascii_uppercase());
+    let expected = alloc::format!("{small}.example.com: {capital}");
+    assert_eq!(
+        masker.failure(host),
+        TransportFailure::ConnectFailed(expected)
+    );
     // Another's only once it is attached, and not in documents, which have to stay the same.
     let document = r#"{"a":"bulb"}"#;
     assert_eq!(payload(&masker, "t", document), document);
