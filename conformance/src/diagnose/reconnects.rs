@@ -61,7 +61,8 @@ fn storm(client: &Client<'_>, findings: &mut Findings) {
         .connections
         .iter()
         .filter_map(|(index, connection)| {
-            let at = connection.opened_at.or(Some(connection.connect()?.0))?;
+            let connect = || connection.connect().map(|(at, _)| at);
+            let at = connection.opened_at.or_else(connect)?;
             Some((*index, at))
         })
         .collect();

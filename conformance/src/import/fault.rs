@@ -111,9 +111,7 @@ pub(super) fn shown(session: &Session) -> BTreeSet<Fault> {
                 before_suback: true,
                 ..
             } => Fault::AsksBeforeSuback,
-            Finding::AskedUnsubscribed { .. } | Finding::NotResubscribed { .. } => {
-                Fault::ForgetsSubscriptions
-            }
+            Finding::NotResubscribed { .. } => Fault::ForgetsSubscriptions,
             Finding::NoGetAfterReconnect { .. } => Fault::NeverAsksByItself,
             Finding::SignatureReused { .. } => Fault::SignsOnce,
             Finding::DupWithoutOriginal { .. } => Fault::MarksNewMessagesAsDuplicates,
@@ -129,7 +127,25 @@ pub(super) fn shown(session: &Session) -> BTreeSet<Fault> {
     };
     let found = report.findings.iter();
     let mut faults: BTreeSet<Fault> = found
-        .filter_map(|found| of_finding(&found.finding))
+        .filter_map(|found| match &found.finding {
+            Finding::AskedUnsubscribed {
+                before_suback: false,
+                shadow,
+            } => {
+                let connection = found.connection;
+                let connection = connection.and_then(|index| session.connections.get(index));
+                let subscribed = connection.map(subscriptions).unwrap_or_default();
+                let is_later = |(at, name): &(u64, ShadowName)| {
+                    found.at_micros <= Some(*at)
+                        && format!("{}/{}", name.product_id(), name.device_name()) == *shadow
+                };
+                Some(match subscribed.iter().any(is_later) {
+                    true => Fault::AsksBeforeSuback,
+                    false => Fault::ForgetsSubscriptions,
+                })
+            }
+            finding => of_finding(finding),
+        })
         .collect();
     let mut subscribed = BTreeSet::new();
     for connection in &session.connections {
@@ -145,9 +161,11 @@ pub(super) fn shown(session: &Session) -> BTreeSet<Fault> {
         if is_there_for_long(at) && subscribed.iter().any(|name| !again.contains(name)) {
             faults.insert(Fault::ForgetsSubscriptions);
         }
-        let lacks_a_get = now
-            .iter()
-            .any(|(when, name)| is_there_for_long(*when) && !asks(connection, name, *when));
+        let lacks_a_get = now.iter().any(|(when, name)| {
+            confirmed(connection, *when).is_some_and(|confirmed| {
+                is_there_for_long(confirmed) && !asks(connection, name, *when, confirmed)
+            })
+        });
         if lacks_a_get {
             faults.insert(Fault::NeverAsksByItself);
         }
@@ -173,10 +191,18 @@ fn subscriptions(connection: &Connection) -> Vec<(u64, ShadowName)> {
     names.collect()
 }
 
-/// Whether a get, or what may be one, follows a subscription at once.
-fn asks(connection: &Connection, name: &ShadowName, since: u64) -> bool {
+/// When the SUBACK came that follows a SUBSCRIBE.
+fn confirmed(connection: &Connection, since: u64) -> Option<u64> {
+    let mut later = connection.packets.iter();
+    let confirmed =
+        later.find(|r| r.at_micros >= since && matches!(r.packet, Packet::SubAck { .. }));
+    confirmed.map(|record| record.at_micros)
+}
+
+/// Whether a get, or what may be one, follows a subscription, at once when it is confirmed.
+fn asks(connection: &Connection, name: &ShadowName, since: u64, confirmed: u64) -> bool {
     connection.packets.iter().any(|record| {
-        let in_time = (since..=since.saturating_add(AT_ONCE)).contains(&record.at_micros);
+        let in_time = (since..=confirmed.saturating_add(AT_ONCE)).contains(&record.at_micros);
         let Packet::Publish(publish) = &record.packet else {
             return false;
         };

@@ -29,6 +29,7 @@
 //! checked against each other instead (`ledger`): a reply must repeat what was sent, a document must
 //! hold what was accepted before, and versions count upwards.
 
+mod again;
 mod capture_report;
 mod conclusions;
 mod device;

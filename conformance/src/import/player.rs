@@ -16,6 +16,7 @@ use shadow_core::{
     TransportFailure, WallTime,
 };
 
+use super::again::{Unacknowledged, is_sent_again, note};
 use super::fault::Fault;
 use super::identity::token_of;
 use super::numbers::{after, distance};
@@ -45,8 +46,9 @@ pub(super) struct Player {
     now: Instant,
     /// The capture's time at the engine's beginning.
     base: Option<u64>,
-    /// The wall time to begin with, as the login tells it.
-    wall: WallTime,
+    /// The wall time of the login, if the engine is to sign it, and when that is in the capture.
+    signed_at: Option<WallTime>,
+    login_at: u64,
     link: Link,
     version: ProtocolVersion,
     pub(super) style: JsonStyle,
@@ -67,7 +69,7 @@ pub(super) struct Player {
     /// What has come from the server and was not taken up yet.
     arrived: Vec<u8>,
     /// Packets of the device above QoS 0 that the server has yet to acknowledge.
-    unacknowledged: BTreeSet<u16>,
+    unacknowledged: Unacknowledged,
     /// How many numbers may still be skipped.
     may_skip: usize,
     /// Of this connection: packets that the codec wrote, and requests that were published as they
@@ -83,7 +85,7 @@ impl Player {
         found: Found,
         session: Session,
         (next_number, first_number): (u16, u16),
-        wall: WallTime,
+        login_at: u64,
         records: bool,
     ) -> Player {
         let Found {
@@ -91,6 +93,7 @@ impl Player {
             version,
             style,
             attaches,
+            signed_at,
             ..
         } = found;
         let shadow_qos = attaches.then_some(config.shadow_qos);
@@ -105,7 +108,8 @@ impl Player {
             engine,
             now: Instant::ZERO,
             base: None,
-            wall,
+            signed_at,
+            login_at,
             link: Link::None,
             version,
             style,
@@ -118,7 +122,7 @@ impl Player {
             next_number,
             first_number: Some(first_number),
             arrived: Vec::new(),
-            unacknowledged: BTreeSet::new(),
+            unacknowledged: Unacknowledged::new(),
             may_skip: 4 * MAXIMUM_SKIPPED,
             by_codec: 0,
             as_they_are: 0,
@@ -131,9 +135,14 @@ impl Player {
         self.engine.finish()
     }
 
-    /// Whether a message above QoS 0 is still under way.
-    pub(super) fn has_unacknowledged(&self) -> bool {
-        !self.unacknowledged.is_empty()
+    /// Messages above QoS 0 that are still under way.
+    pub(super) fn unacknowledged(&self) -> &Unacknowledged {
+        &self.unacknowledged
+    }
+
+    /// Takes over those of an engine whose session this one has.
+    pub(super) fn resume(&mut self, unacknowledged: Unacknowledged) {
+        self.unacknowledged = unacknowledged;
     }
 
     /// Another connection is about to begin, whose first packet is to have a number.
@@ -151,7 +160,7 @@ impl Player {
         self.base = self.base.or(at_micros);
         self.pass(at_micros);
         if is_first {
-            self.engine.handle_wall_time(self.now, self.wall);
+            self.engine.handle_wall_time(self.now, self.wall());
             self.engine.handle_tick(self.now);
         } else {
             self.disconnect(match self.link {
@@ -161,6 +170,16 @@ impl Player {
             self.engine.reconnect(self.now);
         }
         self.drain();
+    }
+
+    /// The wall time at the engine's beginning: the capture's, unless that of the login is another.
+    fn wall(&self) -> WallTime {
+        let base = self.base.unwrap_or(self.login_at);
+        let until_login = self.login_at.saturating_sub(base) / 1_000;
+        WallTime::from_unix_millis(match self.signed_at {
+            Some(wall) => wall.as_unix_millis().saturating_sub(until_login),
+            None => base / 1_000,
+        })
     }
 
     /// The connection that the engine has asked for came to nothing at this time.
@@ -344,7 +363,8 @@ impl Player {
             return;
         };
         let now = self.now;
-        let is_again = matches!(&packet, Packet::Publish(publish) if publish.dup);
+        let is_again = matches!(&packet, Packet::Publish(publish)
+            if is_sent_again(publish, sent, &self.unacknowledged));
         if !is_again && !matches!(packet, Packet::Connect(_)) {
             self.skip_numbers();
         }
@@ -408,9 +428,11 @@ impl Player {
                     }
                 }
             }
-            // The engine's session sends it again.
-            Packet::Publish(publish) if publish.dup => {}
-            Packet::Publish(publish) => self.publish(&publish),
+            Packet::Publish(publish) if is_again => self.send_again(&publish, sent),
+            Packet::Publish(publish) => {
+                note(&mut self.unacknowledged, &publish, sent);
+                self.publish(&publish);
+            }
             Packet::PingReq => {
                 // The SDK looks at its keep alive every 5 s; the engine may not be later.
                 self.engine.handle_tick(now);
@@ -424,11 +446,11 @@ impl Player {
     }
 
     fn publish(&mut self, publish: &Publish<'_>) {
-        if let Some(id) = publish.packet_id {
-            self.unacknowledged.insert(id.get());
-            if id.get() != self.next_number {
-                return self.send_late(publish);
-            }
+        if publish
+            .packet_id
+            .is_some_and(|id| id.get() != self.next_number)
+        {
+            return self.send_late(publish);
         }
         let text = String::from_utf8_lossy(publish.payload);
         if self.shadow_qos == Some(publish.qos)
@@ -463,6 +485,14 @@ impl Player {
             retain: publish.retain,
         };
         ignore(self.engine.publish(self.now, &publication));
+    }
+
+    /// Sends a message again that is of before the capture; others the engine's session has sent.
+    fn send_again(&mut self, publish: &Publish<'_>, sent: &Sent<'_>) {
+        if self.out.len() <= sent.offset && publish.encode(&mut self.out).is_ok() {
+            self.by_codec += 1;
+            note(&mut self.unacknowledged, publish, sent);
+        }
     }
 
     /// Sends a message that had to wait, with the number that it was given when it was asked for.

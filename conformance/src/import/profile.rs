@@ -86,7 +86,8 @@ pub(super) struct Found {
     pub(super) version: ProtocolVersion,
     pub(super) style: JsonStyle,
     pub(super) password: &'static str,
-    pub(super) wall: WallTime,
+    /// The wall time at which the login was signed, if the engine is to sign it.
+    pub(super) signed_at: Option<WallTime>,
     pub(super) config: Config,
     /// Whether the engine can have the client's shadows: QoS of requests and of result topics are
     /// one.
@@ -100,7 +101,7 @@ impl Found {
         let version = connect.version;
         let (style, json) = style(sent, version);
         let shadow_qos = shadow_qos(sent, version);
-        let (login, wall, password) = login(connect, name(sent, version).as_ref(), secret);
+        let (login, signed_at, password) = login(connect, name(sent, version).as_ref(), secret);
         let mut config = Config::plain(connect.client_id);
         config.login = login;
         config.protocol_version = version;
@@ -137,7 +138,7 @@ impl Found {
             version,
             style,
             password,
-            wall,
+            signed_at,
             // The engine has one QoS for both.
             attaches: request_qos.is_none_or(|qos| qos == shadow_qos),
             config,
@@ -202,7 +203,9 @@ fn style(sent: &[Sent<'_>], version: ProtocolVersion) -> (JsonStyle, &'static st
 /// How a client's tokens look, and what to have the engine write.
 fn tokens(sent: &[Sent<'_>], version: ProtocolVersion) -> (Tokens, TokenStyle) {
     let of_product = TokenStyle::ProductCounter { first: 0 };
-    let mut found = (Tokens::None, of_product);
+    let mut found = Tokens::None;
+    // What is sent again has that of an earlier run.
+    let mut nonces: Vec<(Nonce, usize)> = Vec::new();
     for (name, payload) in requests(sent, version) {
         let text = String::from_utf8_lossy(payload);
         let Some(token) = token_of(&text) else {
@@ -214,16 +217,23 @@ fn tokens(sent: &[Sent<'_>], version: ProtocolVersion) -> (Tokens, TokenStyle) {
         let counted = token.rsplit_once('-').filter(|(prefix, digits)| {
             !prefix.is_empty() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
         });
-        let nonce = counted.and_then(|(prefix, _)| Nonce::new(prefix));
-        found = match (counted, nonce, found.0) {
-            (_, _, Tokens::Nonce) => found,
-            (_, Some(nonce), _) => (Tokens::Nonce, TokenStyle::FixedNonce(nonce)),
-            (Some(_), None, _) => (Tokens::OtherCounter, of_product),
-            (None, None, Tokens::None) => (Tokens::Other, of_product),
-            (None, None, _) => found,
+        if let Some(nonce) = counted.and_then(|(prefix, _)| Nonce::new(prefix)) {
+            match nonces.iter_mut().find(|(known, _)| *known == nonce) {
+                Some((_, times)) => *times += 1,
+                None => nonces.push((nonce, 1)),
+            }
+        }
+        found = match (counted, found) {
+            (Some(_), _) => Tokens::OtherCounter,
+            (None, Tokens::None) => Tokens::Other,
+            (None, known) => known,
         };
     }
-    found
+    // Of those with as many requests the latest.
+    match nonces.iter().max_by_key(|(_, times)| *times) {
+        Some((nonce, _)) => (Tokens::Nonce, TokenStyle::FixedNonce(*nonce)),
+        None => (found, of_product),
+    }
 }
 
 /// The number of a token that an engine of this style writes for the shadow.
@@ -261,7 +271,7 @@ fn login(
     connect: &Connect<'_>,
     name: Option<&ShadowName>,
     secret: Option<&Secret>,
-) -> (Login, WallTime, &'static str) {
+) -> (Login, Option<WallTime>, &'static str) {
     let user_name = connect.user_name.and_then(credentials::UserName::parse);
     let password = connect.password.unwrap_or_default();
     let method = if password.ends_with(b";hmacsha1") {
@@ -303,7 +313,7 @@ fn login(
             },
         };
         let wall = WallTime::from_unix_millis(wall);
-        return (login, wall, "derived from the secret");
+        return (login, Some(wall), "derived from the secret");
     }
     let login = Login::Plain {
         client_id: connect.client_id.to_owned(),
@@ -314,5 +324,5 @@ fn login(
         Some(_) => "taken from the capture",
         None => "not sent",
     };
-    (login, WallTime::from_unix_millis(0), source)
+    (login, None, source)
 }

@@ -8,6 +8,7 @@ use shadow_core::mqtt::{Packet, ProtocolVersion, Publish};
 use shadow_core::tencent::Secret;
 
 use super::Recorded;
+use super::again::{Unacknowledged, is_sent_again};
 use super::capture_report::{CaptureReport, ConnectionReport, Difference};
 use super::fault::{self, Fault};
 use super::numbers::distance;
@@ -199,7 +200,8 @@ impl<'a> Importer<'a> {
         let version = found.version;
         let attempts = self.attempts_of(connect.client_id);
         self.attempts.remove(&connection.device.ip());
-        let (mut client, goes_on) = self.client(connect.client_id, first.bytes, found, &sent);
+        let (mut client, goes_on) =
+            self.client(connect.client_id, first.bytes, found, &sent, connection);
         report.goes_on = goes_on;
         try_in_vain(&mut client.player, &attempts);
         client.player.ask(connection.begins_at());
@@ -236,11 +238,18 @@ impl<'a> Importer<'a> {
         connect: &[u8],
         found: Found,
         sent: &[Sent<'_>],
+        connection: &Connection,
     ) -> (Client, bool) {
-        let numbered = first_number(sent, found.version);
+        let known = self.clients.get(client_id);
+        let known = known.map(|client| client.player.unacknowledged().clone());
+        let known = known.unwrap_or_default();
+        let numbered = first_number(sent, found.version, &known);
         let first = numbered.unwrap_or(1);
-        let is_resumed = is_resumed(sent, found.version);
-        let (mut before, wall) = (None, found.wall);
+        let is_answered = !connection.server_bytes().is_empty();
+        // Where the server never spoke the session could not go on, and waits for the next link.
+        let is_resumed =
+            is_resumed(sent, found.version, &known) || numbered.is_none() && !is_answered;
+        let mut before = None;
         if let Some(mut client) = self.clients.remove(client_id) {
             let first = numbered.unwrap_or(client.player.next_number);
             let is_near = distance(client.player.next_number, first) <= MAXIMUM_SKIPPED;
@@ -251,7 +260,7 @@ impl<'a> Importer<'a> {
             let goes_on = !client.is_over
                 && client.connect == connect
                 && is_spelled_so
-                && (is_resumed || is_near && !client.player.has_unacknowledged());
+                && (is_resumed || is_near && known.is_empty());
             if goes_on {
                 client.player.begin_link(first);
                 return (client, true);
@@ -260,7 +269,14 @@ impl<'a> Importer<'a> {
         }
         // What is sent again is in the session of the connection before.
         let (session, next) = before.unwrap_or_else(|| (Session::starting_at(first), first));
-        let player = Player::new(found, session, (next, first), wall, self.records);
+        let opened_at = connection.opened_at.filter(|_| !connection.is_decrypted);
+        let first_at = connection.segments.first().map(|segment| segment.at_micros);
+        let login_at = opened_at.or(first_at).unwrap_or_default();
+        let numbers = (next, first);
+        let mut player = Player::new(found, session, numbers, login_at, self.records);
+        if is_resumed {
+            player.resume(known);
+        }
         let client = Client {
             player,
             connect: connect.to_owned(),
@@ -397,19 +413,26 @@ pub(super) fn packet_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether the device sends messages again that it sent on an earlier connection.
-fn is_resumed(sent: &[Sent<'_>], version: ProtocolVersion) -> bool {
-    packets(sent, version).any(|packet| matches!(packet, Packet::Publish(publish) if publish.dup))
+fn is_resumed(sent: &[Sent<'_>], version: ProtocolVersion, known: &Unacknowledged) -> bool {
+    let mut packets = decoded(sent, version);
+    packets.any(|(sent, packet)| {
+        matches!(packet, Packet::Publish(publish) if is_sent_again(&publish, sent, known))
+    })
 }
 
 /// The number that the device's first numbered packet had, or would have had.
-fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> Option<u16> {
+fn first_number(
+    sent: &[Sent<'_>],
+    version: ProtocolVersion,
+    known: &Unacknowledged,
+) -> Option<u16> {
     let mut before = 0_u16;
-    for packet in packets(sent, version) {
+    for (sent, packet) in decoded(sent, version) {
         let id = match packet {
             Packet::Subscribe(subscribe) => Some(subscribe.packet_id),
             Packet::Unsubscribe(unsubscribe) => Some(unsubscribe.packet_id),
             // What is sent again has the number that it had.
-            Packet::Publish(publish) if publish.dup => None,
+            Packet::Publish(publish) if is_sent_again(&publish, sent, known) => None,
             Packet::Publish(publish) => {
                 if publish.packet_id.is_none() {
                     before = before.saturating_add(1);
@@ -423,6 +446,14 @@ fn first_number(sent: &[Sent<'_>], version: ProtocolVersion) -> Option<u16> {
         }
     }
     None
+}
+
+fn decoded<'a>(
+    sent: &'a [Sent<'a>],
+    version: ProtocolVersion,
+) -> impl Iterator<Item = (&'a Sent<'a>, Packet<'a>)> {
+    sent.iter()
+        .filter_map(move |sent| Some((sent, Packet::decode(sent.bytes, version).ok()?)))
 }
 
 /// What kind of packet it is. Its content may be secret.
