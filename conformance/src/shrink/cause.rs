@@ -6,6 +6,7 @@ use shadow_core::recording::{Input, Mask, Request, Start};
 use shadow_core::{Instant, TransportFailure};
 
 use super::note::Notes;
+use super::version::Version;
 
 /// A recording as something that can be run again, whole or in part.
 #[derive(Clone, Debug)]
@@ -92,6 +93,8 @@ pub(super) struct Received {
     pub(super) answer: Option<Answer>,
     /// The subscription by which it came.
     pub(super) subscription: Option<u32>,
+    /// That of the document which it is about.
+    pub(super) version: Option<Version>,
 }
 
 /// That a packet answers another.
@@ -122,6 +125,8 @@ pub(super) struct Asked {
     pub(super) about: Option<u32>,
     /// The delta that it answers.
     pub(super) told: Option<Told>,
+    /// The version that an update asks for.
+    pub(super) version: Option<Version>,
 }
 
 #[derive(Clone, Copy, Debug)]

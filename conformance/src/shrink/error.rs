@@ -10,9 +10,10 @@ use crate::recording::ReadError;
 pub enum ShrinkError {
     /// The recording cannot be read.
     Read(ReadError),
-    /// The recording does not fail as it is: its outputs do not meet the condition, or it replays
-    /// without a divergence.
+    /// The recording does not fail as it is: its outputs do not meet the condition.
     HoldsNot,
+    /// It is a divergence that is looked for, and the recording replays without one.
+    Same,
     /// The recorded outputs meet the condition, but those of the present engine do not when it gets
     /// the same inputs.
     Gone,
@@ -25,6 +26,7 @@ impl fmt::Display for ShrinkError {
             ShrinkError::HoldsNot => {
                 f.write_str("the condition does not hold for the recording as it is")
             }
+            ShrinkError::Same => f.write_str("this engine does what was recorded"),
             ShrinkError::Gone => f.write_str(
                 "the condition holds for the recording as it is, but no more when this engine gets \
                  the same inputs",

@@ -7,12 +7,14 @@ use serde::Deserialize;
 use shadow_core::event::DeltaOrigin;
 use shadow_core::mqtt::{Packet, PacketKind, ProtocolVersion, topic};
 use shadow_core::recording::{Input, Request};
+use shadow_core::tencent::ShadowName;
 use shadow_core::{Delta, Instant, RequestId, ShadowId};
 
 use super::cause::{Answer, Asked, Case, Cause, How, Poll, Received, Stage, Told, What};
 use super::framing::{Framer, Piece};
 use super::note::{Fields, Notes, index32, note_of_delta};
 use super::source::Recording;
+use super::version::{Histories, Version};
 use crate::recording::ReadError;
 
 /// A recording taken apart.
@@ -54,6 +56,8 @@ pub(super) fn lift(recording: &Recording) -> Result<Lifted, ReadError> {
         request: None,
         requests: BTreeMap::new(),
         shadows: BTreeMap::new(),
+        own_shadow: start.config.own_shadow.clone(),
+        histories: Histories::of_start(&text),
         told: BTreeMap::new(),
     };
     // The header and the start.
@@ -92,8 +96,8 @@ struct Lifter {
     heads: Vec<usize>,
     /// The latest note that left with this kind and identifier, 0 for none.
     latest: BTreeMap<(&'static str, u16), u32>,
-    /// The first note with this client token.
-    tokens: BTreeMap<String, u32>,
+    /// The first note with this client token, and the version that it carried.
+    tokens: BTreeMap<String, (u32, Option<u64>)>,
     /// The filters that were subscribed, each with its latest note.
     subscriptions: Vec<(String, u32)>,
     /// The request whose answer comes next.
@@ -102,6 +106,8 @@ struct Lifter {
     requests: BTreeMap<u64, u32>,
     /// Which cause attached a shadow.
     shadows: BTreeMap<ShadowId, u32>,
+    own_shadow: Option<ShadowName>,
+    histories: Histories,
     /// The latest delta that was told of this shadow, origin and version.
     told: BTreeMap<(ShadowId, bool, Option<u64>), (u32, String)>,
 }
@@ -216,7 +222,7 @@ impl Lifter {
             return;
         };
         let answer = self.answer(&packet);
-        let mut subscription = None;
+        let (mut subscription, mut version) = (None, None);
         match packet {
             Packet::ConnAck(_) if stage == Stage::Up => self.stage = Stage::LoggedIn,
             Packet::Publish(publish) => {
@@ -226,6 +232,11 @@ impl Lifter {
                     .filter(|(filter, _)| topic::filter_matches(filter, publish.topic))
                     .map(|(_, note)| *note)
                     .max();
+                let carried = answer.as_ref().and_then(|answer| match &answer.how {
+                    How::Token(token) => self.tokens.get(token)?.1,
+                    _ => None,
+                });
+                version = self.histories.told(&publish, carried);
             }
             _ => {}
         }
@@ -234,6 +245,7 @@ impl Lifter {
             stage,
             answer,
             subscription,
+            version,
         }));
     }
 
@@ -256,7 +268,7 @@ impl Lifter {
             Packet::PubRel(answer) => (latest(&["PUBREC"], answer.packet_id.get()), How::Id),
             Packet::Publish(publish) => {
                 let token = token_of(publish.payload)?;
-                let to = self.tokens.get(&token).copied();
+                let to = self.tokens.get(&token).map(|(note, _)| *note);
                 (to, How::Token(token))
             }
             _ => return None,
@@ -308,7 +320,7 @@ impl Lifter {
         };
         self.latest.insert((kind, note.id.unwrap_or(0)), number);
         if let Some(token) = note.token {
-            self.tokens.entry(token).or_insert(number);
+            self.tokens.entry(token).or_insert((number, note.version));
         }
         if kind == "SUBSCRIBE" {
             for filter in fields.subscribes() {
@@ -337,12 +349,20 @@ impl Lifter {
     }
 
     fn asked(&self, request: Request) -> Asked {
-        let (mut shadow, mut about, mut told) = (None, None, None);
+        let (mut shadow, mut about, mut told, mut version) = (None, None, None, None);
         match &request {
             Request::Get(id) | Request::Detach(id) => shadow = Some(*id),
-            Request::Update { shadow: id, .. }
-            | Request::Report { shadow: id, .. }
-            | Request::SetNextToken { shadow: id, .. } => shadow = Some(*id),
+            Request::Update {
+                shadow: id,
+                version: asked,
+                ..
+            } => {
+                shadow = Some(*id);
+                version = asked.and_then(|asked| self.version(*id, asked));
+            }
+            Request::Report { shadow: id, .. } | Request::SetNextToken { shadow: id, .. } => {
+                shadow = Some(*id)
+            }
             Request::Cancel(request) | Request::SetTimeout { request, .. } => {
                 about = self.requests.get(&request.as_u64()).copied();
             }
@@ -363,7 +383,23 @@ impl Lifter {
             request,
             about,
             told,
+            version,
         }
+    }
+
+    /// The version that an update of this shadow asks for.
+    fn version(&self, shadow: ShadowId, asked: u64) -> Option<Version> {
+        let name = match self.shadows.get(&shadow) {
+            None => self.own_shadow.as_ref()?,
+            Some(attach) => match &*self.causes.get(*attach as usize)?.what {
+                What::Request(Asked {
+                    request: Request::Attach(name),
+                    ..
+                }) => name,
+                _ => return None,
+            },
+        };
+        self.histories.asked(name, asked)
     }
 
     /// A new stream begins; what was cut off of the old one is no packet.

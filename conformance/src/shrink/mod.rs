@@ -51,8 +51,10 @@
 //!
 //! # What does not hold
 //!
-//! * What the cloud says is kept as it was recorded: its versions are those of a history of which a
-//!   part is gone.
+//! * What the cloud says of documents is kept as it was recorded, also where what led to it is gone.
+//!   Only their versions are counted anew, without what has gone: no version is missing that was not
+//!   missing in the recording, an update that was accepted had the document's version, and one that
+//!   was in conflict had not.
 //! * The condition is all that is looked at. One that is too weak may end up with another failure.
 //! * It is a minimum among the ways that were tried: no single input and, of the last 32, no pair can
 //!   go. There may be a smaller recording that fails.
@@ -71,6 +73,7 @@ mod search;
 mod source;
 mod tape;
 mod tree;
+mod version;
 
 pub use condition::{Condition, ConditionError};
 pub use error::ShrinkError;

@@ -19,6 +19,8 @@ pub(super) struct Note {
     pub(super) content: String,
     pub(super) id: Option<u16>,
     pub(super) token: Option<String>,
+    /// The version that an update carries, if it is to be checked.
+    pub(super) version: Option<u64>,
     pub(super) delta: Option<Delta>,
     /// On the how-manieth link it left.
     pub(super) link: u32,
@@ -53,6 +55,8 @@ struct Operation<'a> {
     token: Cow<'a, str>,
     #[serde(borrow)]
     state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {
@@ -96,6 +100,8 @@ impl<'a> Fields<'a> {
                     Ok(request) => {
                         note.class = format!("{} {topic}", request.operation);
                         note.content = text(request.state).to_owned();
+                        let version = request.version.and_then(|raw| raw.get().parse().ok());
+                        note.version = version.filter(|version| *version > 0);
                         note.token = Some(request.token.into_owned());
                     }
                     Err(_) => {

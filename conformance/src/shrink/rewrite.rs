@@ -1,8 +1,10 @@
-//! Packets of the peer with the identifiers and tokens of another run.
+//! Packets of the peer with the identifiers, tokens and versions of another run.
 
 use shadow_core::mqtt::{
     Packet, PacketId, ProtocolVersion, PubAck, PubComp, PubRec, PubRel, Publish, SubAck, UnsubAck,
 };
+
+use super::version::payload_with_version;
 
 /// An acknowledgement with another identifier.
 pub(super) fn with_id(bytes: &[u8], id: u16, version: ProtocolVersion) -> Option<Vec<u8>> {
@@ -51,6 +53,18 @@ pub(super) fn with_token(
     }
     let payload = format!("{before}{}", rest.replacen(&old, &new, 1));
     with_payload(&publish, payload.as_bytes())
+}
+
+/// A message with another version of its document, and not a byte of it changed otherwise.
+pub(super) fn with_version(bytes: &[u8], number: u64, version: ProtocolVersion) -> Option<Vec<u8>> {
+    let Packet::Publish(publish) = Packet::decode(bytes, version).ok()? else {
+        return None;
+    };
+    let payload = payload_with_version(publish.payload, number)?;
+    if payload == publish.payload {
+        return Some(bytes.to_vec());
+    }
+    with_payload(&publish, &payload)
 }
 
 /// A message with another payload.

@@ -9,8 +9,9 @@ use shadow_core::{Event, Instant, RequestId, ShadowId};
 use super::cause::{Asked, Case, Cause, How, Poll, Received, Stage, What};
 use super::lift::{accepts_login, request_id, shadow_id};
 use super::note::{Fields, Matching, note_of_delta};
-use super::rewrite::{with_id, with_token};
+use super::rewrite::{with_id, with_token, with_version};
 use super::tape::{Run, Tape, is_input};
+use super::version::{Counted, Counts};
 
 /// The step of ticks that the recording does not have.
 const TICK: u32 = u32::MAX;
@@ -49,6 +50,7 @@ struct Player<'c> {
     now: u64,
     due: u64,
     matching: Matching<'c>,
+    counts: Counts,
     /// Where each cause is in the case.
     index: Vec<Option<u32>>,
     stage: Stage,
@@ -69,6 +71,7 @@ struct Partial {
     of: u32,
     bytes: Vec<u8>,
     given: usize,
+    version: Option<Counted>,
 }
 
 impl<'c> Player<'c> {
@@ -97,6 +100,7 @@ impl<'c> Player<'c> {
             now: case.from.as_micros(),
             due: case.from.as_micros(),
             matching: Matching::new(&case.notes),
+            counts: Counts::default(),
             index,
             stage: Stage::None,
             link: 0,
@@ -326,6 +330,7 @@ impl<'c> Player<'c> {
                     Some(partial) if partial.of == cause.id => {
                         let rest = partial.bytes.get(partial.given..).unwrap_or_default();
                         self.give(step, rest);
+                        self.tell(partial.version);
                         if accepts_login(&partial.bytes) {
                             self.stage = self.stage.max(Stage::LoggedIn);
                         }
@@ -333,10 +338,11 @@ impl<'c> Player<'c> {
                     }
                     _ => self.encode(packet),
                 };
-                let Some(bytes) = whole else {
+                let Some((bytes, version)) = whole else {
                     return false;
                 };
                 self.give(step, &bytes);
+                self.tell(version);
                 if accepts_login(&bytes) && self.stage == Stage::Up {
                     self.stage = Stage::LoggedIn;
                 }
@@ -375,6 +381,13 @@ impl<'c> Player<'c> {
         chunk.extend_from_slice(bytes);
     }
 
+    /// All of a packet was given: the version that it told is known.
+    fn tell(&mut self, version: Option<Counted>) {
+        if let Some(version) = version {
+            self.counts.tell(version);
+        }
+    }
+
     /// Gives the beginning of a packet, if the packet is to come.
     fn feed_head(&mut self, step: u32, of: u32, length: usize) -> bool {
         if self.partial.as_ref().is_none_or(|partial| partial.of != of) {
@@ -383,13 +396,14 @@ impl<'c> Player<'c> {
             let Some(What::Packet(packet)) = cause.map(|cause| &*cause.what) else {
                 return false;
             };
-            let Some(bytes) = self.encode(packet) else {
+            let Some((bytes, version)) = self.encode(packet) else {
                 return false;
             };
             self.partial = Some(Partial {
                 of,
                 bytes,
                 given: 0,
+                version,
             });
         }
         let Some(mut partial) = self.partial.take() else {
@@ -410,7 +424,7 @@ impl<'c> Player<'c> {
     }
 
     /// A packet as the peer would send it now; `None` if it would not.
-    fn encode(&mut self, packet: &Received) -> Option<Vec<u8>> {
+    fn encode(&mut self, packet: &Received) -> Option<(Vec<u8>, Option<Counted>)> {
         if self.stage < packet.stage {
             return None;
         }
@@ -419,17 +433,30 @@ impl<'c> Player<'c> {
         {
             return None;
         }
-        let Some(answer) = &packet.answer else {
-            return Some(packet.bytes.clone());
+        let note = match &packet.answer {
+            Some(answer) => Some((self.matching.find(answer.to)?, &answer.how)),
+            None => None,
+        };
+        let carried = note.and_then(|(note, _)| note.version);
+        let counted = match &packet.version {
+            Some(version) => Some(self.counts.count(version, carried)?),
+            None => None,
+        };
+        let bytes = match counted {
+            Some(counted) => with_version(&packet.bytes, counted.version, self.version)?,
+            None => packet.bytes.clone(),
         };
         let link = self.link;
-        let note = self.matching.find(answer.to)?;
-        match &answer.how {
-            How::Link => (note.link == link).then(|| packet.bytes.clone()),
-            How::Id if note.link != link => None,
-            How::Id => with_id(&packet.bytes, note.id?, self.version),
-            How::Token(old) => with_token(&packet.bytes, old, note.token.as_ref()?, self.version),
-        }
+        let bytes = match note {
+            None => bytes,
+            Some((note, How::Link)) => (note.link == link).then_some(bytes)?,
+            Some((note, How::Id)) if note.link != link => return None,
+            Some((note, How::Id)) => with_id(&bytes, note.id?, self.version)?,
+            Some((note, How::Token(old))) => {
+                with_token(&bytes, old, note.token.as_ref()?, self.version)?
+            }
+        };
+        Some((bytes, counted))
     }
 
     /// A request with the ids of now; `None` if there is no longer what it is about.
@@ -455,12 +482,21 @@ impl<'c> Player<'c> {
                 *request = now;
             }
         }
+        if let Some(asked) = &asked.version
+            && let Request::Update { version, .. } = &mut request
+        {
+            *version = Some(self.counts.count(asked, None)?.version);
+        }
         if let Some(told) = asked.told {
             let now = self.matching.find(told.note)?.delta.as_ref()?;
             if let Request::Accept(delta)
             | Request::AcceptAs { delta, .. }
             | Request::Reject { delta, .. } = &mut request
             {
+                // It can be that of another shadow, where the delta itself was not told.
+                if delta.shadow != now.shadow {
+                    return None;
+                }
                 if told.whole {
                     delta.state = now.state.clone();
                 }

@@ -1,6 +1,6 @@
 //! Nothing is answered that was not asked, in whatever is left of a recording.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use conformance::recording::{Part, Reader, Replay};
@@ -12,6 +12,8 @@ use shadow_core::mqtt::{
     Incoming, Oversized, Packet, ProtocolVersion, QoS, StreamDecoder, topic::filter_matches,
 };
 use shadow_core::recording::{Input, Request};
+use shadow_core::tencent::Update;
+use transport_mock::cloud::example_name;
 
 use crate::stage::{Stage, config, ordinary_life, random};
 
@@ -22,7 +24,8 @@ struct Asked {
     up: bool,
     /// Kind and packet identifier, on this link.
     packets: BTreeSet<(String, u64)>,
-    tokens: BTreeSet<String>,
+    /// Each with the version that the request carries, if it is to be checked.
+    tokens: BTreeMap<String, Option<u64>>,
     filters: BTreeSet<String>,
     deltas: BTreeSet<(u64, String)>,
     requests: BTreeSet<u64>,
@@ -106,8 +109,11 @@ fn note(asked: &mut Asked, output: &Value) {
         "packet" => {
             let id = output["id"].as_u64().unwrap_or(0);
             asked.packets.insert((text("packet"), id));
+            let version = output["payload"]["version"].as_u64();
+            let version = version.filter(|version| *version > 0);
             let token = output["payload"]["clientToken"].as_str();
-            asked.tokens.extend(token.map(str::to_owned));
+            let token = token.map(|token| (token.to_owned(), version));
+            asked.tokens.extend(token);
             if text("packet") == "SUBSCRIBE" {
                 let filters = output["filters"].as_array().unwrap();
                 let filters = filters
@@ -133,9 +139,23 @@ fn answer(asked: &Asked, packet: &Packet<'_>) -> Result<(), String> {
                 return Err("a message that nobody subscribed".into());
             }
             let payload: Value = serde_json::from_slice(publish.payload).unwrap_or_default();
-            return match payload["clientToken"].as_str() {
-                Some(token) if !asked.tokens.contains(token) => {
-                    Err(format!("a reply to {token}, which never was"))
+            let Some(token) = payload["clientToken"].as_str() else {
+                return Ok(());
+            };
+            let Some(carried) = asked.tokens.get(token) else {
+                return Err(format!("a reply to {token}, which never was"));
+            };
+            let code = payload["result"].as_i64();
+            let version = payload["payload"]["version"].as_u64();
+            return match (code, carried, version) {
+                // A change makes one version, and what changes nothing none.
+                (Some(0), Some(carried), Some(version))
+                    if !(*carried..=carried + 1).contains(&version) =>
+                {
+                    Err(format!("{version} is what {carried} was accepted for"))
+                }
+                (Some(5005), carried, version) if *carried == version || carried.is_none() => {
+                    Err(format!("{version:?} is in conflict with {carried:?}"))
                 }
                 _ => Ok(()),
             };
@@ -180,7 +200,14 @@ fn eventful_life(stage: &mut Stage, seed: u8) {
                         .publish(stage.now, &Publication::new("lamp/a", b"to me")),
                 );
             }
-            2 => drop(stage.engine.unsubscribe(stage.now, "lamp/#")),
+            2 => {
+                drop(stage.engine.unsubscribe(stage.now, "lamp/#"));
+                // It has this version, or had it.
+                let known = stage.cloud.shadow(&example_name()).unwrap().version();
+                let update = Update::new().reported(serde_json::json!({"round": round}));
+                let update = update.version(known - round % 2);
+                drop(stage.engine.update(stage.now, shadow, &update));
+            }
             3 => {
                 if let Ok(request) = stage.engine.get(stage.now, shadow) {
                     let time = Duration::from_millis(5);
@@ -242,6 +269,30 @@ fn hash(text: &str, salt: u64) -> u64 {
     })
 }
 
+/// All of a recording runs as it was recorded, but for the order in which outputs were polled.
+pub(crate) fn assert_whole(text: &str) {
+    let recording = Recording::of_text("whole", text).unwrap();
+    let mut whole = None;
+    let fails = |run: &Run| {
+        whole = Some(run.recording().to_owned());
+        false
+    };
+    shrink(&recording, &Options::default(), fails, |_| {}).unwrap_err();
+    let sorted = |text: &str| {
+        let lines = text
+            .lines()
+            .map(|line| line.replace(",\"pending\":true", ""));
+        let mut lines: Vec<String> = lines.collect();
+        lines.sort();
+        lines
+    };
+    let (expected, found) = (sorted(text), sorted(&whole.unwrap()));
+    for (expected, found) in expected.iter().zip(&found) {
+        assert_eq!(expected, found);
+    }
+    assert_eq!(expected.len(), found.len());
+}
+
 /// Before anything is left out, what is run is what was recorded. The order in which outputs were
 /// polled may be another.
 #[test]
@@ -250,26 +301,7 @@ fn all_of_it_is_what_was_recorded() {
         let mut stage = Stage::new(config(), seed.into());
         eventful_life(&mut stage, seed);
         let text = stage.finish();
-        let recording = Recording::of_text("whole", &text).unwrap();
-        let mut whole = None;
-        let fails = |run: &Run| {
-            whole = Some(run.recording().to_owned());
-            false
-        };
-        shrink(&recording, &Options::default(), fails, |_| {}).unwrap_err();
-        let sorted = |text: &str| {
-            let lines = text
-                .lines()
-                .map(|line| line.replace(",\"pending\":true", ""));
-            let mut lines: Vec<String> = lines.collect();
-            lines.sort();
-            lines
-        };
-        let (expected, found) = (sorted(&text), sorted(&whole.unwrap()));
-        for (expected, found) in expected.iter().zip(&found) {
-            assert_eq!(expected, found, "seed {seed}");
-        }
-        assert_eq!(expected.len(), found.len());
+        assert_whole(&text);
     }
 }
 

@@ -6,3 +6,5 @@ mod causality;
 mod planted;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod versions;

@@ -136,6 +136,9 @@ pub fn run(arguments: &ShrinkArguments, output: &mut Output) -> Result<(), Failu
         ShrinkError::Gone if arguments.fails_command.is_some() => Failure::operation(
             "the command does not fail for the recording when this engine gets its inputs",
         ),
+        ShrinkError::Same => {
+            Failure::operation(format_args!("{error}; name a failure with --fails"))
+        }
         error => Failure::operation(error),
     })?;
     write(arguments.out.as_deref(), &shrunk, output)

@@ -121,7 +121,10 @@ fn a_command_can_tell_what_fails() {
 #[test]
 fn what_cannot_be_shrunk_says_why() {
     let (folder, path) = folder();
-    run(["shrink", text(&path)]).assert_failed(1, &["the condition does not hold"]);
+    run(["shrink", text(&path)]).assert_failed(
+        1,
+        &["this engine does what was recorded; name a failure with --fails"],
+    );
     run(["shrink", text(&path), "--fails", "event Delta"]).assert_failed(
         1,
         &["the condition does not hold for the recording as it is"],

@@ -130,7 +130,8 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// [`ShrinkError::Read`], and [`ShrinkError::HoldsNot`] where it does not.
+    /// [`ShrinkError::Read`], and [`ShrinkError::HoldsNot`] or [`ShrinkError::Same`] where it does
+    /// not.
     pub(super) fn bind<'c>(
         &'c self,
         recording: &'c Recording,
@@ -147,7 +148,7 @@ impl Condition {
                 Difference::new(step.copied().unwrap_or(0), &divergence)
             });
             if difference.is_none() && self.0 == Node::Divergence {
-                return Err(ShrinkError::HoldsNot);
+                return Err(ShrinkError::Same);
             }
         }
         let bound = Bound {
