@@ -133,6 +133,19 @@ pub struct Behaviour {
     /// which it is a new one. Default false; paho, under the Python SDK, sets it on every link but
     /// the first.
     pub duplicate_without_session: bool,
+    /// Whether a request of QoS 0 that is made while there is no connection is dropped: it ends at
+    /// once as [`Outcome::Disconnected`](crate::Outcome::Disconnected), and a get, an update or a
+    /// message has used up its packet identifier, and its token. Default false: it waits for the
+    /// link. The Python SDK writes `publish failed`, and paho under it numbers a message before it
+    /// looks for a socket. Messages of QoS 1 and 2 wait there too, and so do
+    /// [reports](crate::Engine::report), answers and attached shadows, which the SDK has none of.
+    pub drop_without_link: bool,
+    /// How many seconds pass between two looks at the keep alive time while nothing is sent or
+    /// received, so that PINGREQ leaves up to that late: its deadline is a multiple of them after the
+    /// last packet in either direction. Default 0: it leaves in time. The Python SDK has paho's loop
+    /// wait for 5 s. There it is also up to that late that a missing PINGRESP is noticed; here that
+    /// is [`Config::ping_timeout`].
+    pub keep_alive_check: u16,
 }
 
 impl Default for Behaviour {
@@ -146,6 +159,8 @@ impl Default for Behaviour {
             renew_credentials: true,
             guard_shadow_topics: true,
             duplicate_without_session: false,
+            drop_without_link: false,
+            keep_alive_check: 0,
         }
     }
 }
@@ -163,6 +178,8 @@ impl Behaviour {
             renew_credentials: false,
             guard_shadow_topics: false,
             duplicate_without_session: true,
+            drop_without_link: true,
+            keep_alive_check: 5,
         }
     }
 }
@@ -423,8 +440,8 @@ impl Config {
 
     /// The compatibility profile: the same device behaving as the vendor's Python SDK does, whose
     /// CONNECT, SUBSCRIBE and PUBLISH bytes it reproduces. The application attaches the shadow
-    /// itself, as there. It connects again as soon as `backoff.initial` says, however often it
-    /// was, and checks no more than the SDK does.
+    /// itself, as there. It connects again as soon as [`Backoff::python_sdk`] says, and checks no
+    /// more than the SDK does.
     #[must_use]
     pub fn python_sdk(device: &DeviceInfo) -> Config {
         let mut config = Config::new(device);
@@ -440,8 +457,7 @@ impl Config {
         config.protocol_version = ProtocolVersion::V31;
         config.version_policy = VersionPolicy::Unchecked;
         config.behaviour = Behaviour::python_sdk();
-        config.backoff.least_interval = Duration::ZERO;
-        config.backoff.contested_after = 0;
+        config.backoff = Backoff::python_sdk();
         config.limits = python_sdk::LIMITS;
         config
     }

@@ -221,7 +221,8 @@ pub enum Outcome {
     SubscriptionRefused,
     /// No answer in time. The cloud may have applied it all the same.
     TimedOut,
-    /// The link was lost before the answer.
+    /// The link was lost before the answer; or there was none, with
+    /// [`Behaviour::drop_without_link`](crate::config::Behaviour::drop_without_link).
     Disconnected {
         /// Whether it had been handed to the transport, so that the cloud may have applied it.
         maybe_applied: bool,

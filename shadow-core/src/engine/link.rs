@@ -284,6 +284,34 @@ impl Engine {
         }
     }
 
+    /// Ends the application's request of QoS 0 that was just registered, if there is no connection
+    /// and the behaviour is to drop it then.
+    pub(super) fn drop_without_link(&mut self, id: RequestId) {
+        if !self.config.behaviour.drop_without_link || self.connection.is_open() {
+            return;
+        }
+        let shadow_qos = self.config.shadow_qos;
+        let is_message = |task: &Task| match task {
+            Task::Shadow { .. } => shadow_qos == QoS::AtMostOnce,
+            Task::Publish { qos, .. } => *qos == QoS::AtMostOnce,
+            _ => false,
+        };
+        let is_dropped = |request: &Request| {
+            let filter = matches!(
+                request.task,
+                Task::Subscribe { .. } | Task::Unsubscribe { .. }
+            );
+            request.id == id && (filter || is_message(&request.task))
+        };
+        if let Some(request) = self.requests.remove_first(is_dropped) {
+            if is_message(&request.task) {
+                self.connection.use_up_packet_id(&mut self.session.mqtt);
+            }
+            let maybe_applied = false;
+            self.end(&request, Outcome::Disconnected { maybe_applied });
+        }
+    }
+
     /// Has the server end a subscription that is nobody's any more.
     pub(super) fn end_subscription(&mut self, filter: String) {
         let task = Task::Unsubscribe { filter };

@@ -221,6 +221,7 @@ impl Engine {
             clean_session: config.clean_session,
             always_duplicate: config.behaviour.duplicate_without_session,
             keep_alive: config.keep_alive,
+            keep_alive_check: config.behaviour.keep_alive_check,
             ping_timeout: config.ping_timeout,
             connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),
             acknowledgement_timeout: config.request_timeout,

@@ -108,6 +108,7 @@ impl Engine {
         let request = self
             .requests
             .register(Owner::Application, deadline, Progress::Held, task());
+        self.drop_without_link(request);
         self.flush(now);
         Ok(request)
     }

@@ -271,6 +271,7 @@ impl Engine {
             .requests
             .register(owner, deadline, Progress::Held, task);
         if owner == Owner::Application {
+            self.drop_without_link(request);
             self.flush(now);
         }
         Ok(request)

@@ -170,6 +170,15 @@ struct StoredBehaviour {
     renew_credentials: bool,
     guard_shadow_topics: bool,
     duplicate_without_session: bool,
+    // Newer than the format: what an older recording does not name is off, and is not written.
+    #[serde(default, skip_serializing_if = "is_default")]
+    drop_without_link: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    keep_alive_check: u16,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -545,6 +554,8 @@ impl StoredBehaviour {
             renew_credentials,
             guard_shadow_topics,
             duplicate_without_session,
+            drop_without_link,
+            keep_alive_check,
         } = behaviour;
         StoredBehaviour {
             json_style: match json_style {
@@ -562,6 +573,8 @@ impl StoredBehaviour {
             renew_credentials,
             guard_shadow_topics,
             duplicate_without_session,
+            drop_without_link,
+            keep_alive_check,
         }
     }
 
@@ -582,6 +595,8 @@ impl StoredBehaviour {
             renew_credentials: self.renew_credentials,
             guard_shadow_topics: self.guard_shadow_topics,
             duplicate_without_session: self.duplicate_without_session,
+            drop_without_link: self.drop_without_link,
+            keep_alive_check: self.keep_alive_check,
         }
     }
 }

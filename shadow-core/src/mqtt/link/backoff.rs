@@ -49,15 +49,15 @@ pub struct Backoff {
     /// a connection that did not get as far does not count. Default 5 s: the vendor's server takes
     /// one CONNECT per 5 s of a device (vendor doc 634/15241). Zero in
     /// [`Config::plain`](crate::Config::plain), for servers that ask for none, and in
-    /// [`Config::python_sdk`](crate::Config::python_sdk), where a log says when. An engine does not
-    /// know of the CONNECTs of those before it.
+    /// [`Backoff::python_sdk`], which keeps none. An engine does not know of the CONNECTs of those
+    /// before it.
     pub least_interval: Duration,
     /// Wait before the first try after what waiting alone seldom heals. Default 10 s.
     pub slow_initial: Duration,
     /// Longest such wait. Default 10 min.
     pub slow_maximum: Duration,
     /// How many short links in a row make the client id contested; 0 turns the guess off. Default
-    /// 3; 0 in [`Config::python_sdk`](crate::Config::python_sdk).
+    /// 3; 0 in [`Backoff::python_sdk`].
     pub contested_after: u32,
 }
 
@@ -79,6 +79,25 @@ impl Default for Backoff {
 const SHORT_LINK: Duration = Duration::from_secs(30);
 
 impl Backoff {
+    /// As the vendor's Python SDK connects again (seen in its source): after a lost link and a
+    /// connection that did not come about always within 1 s, after a refused login within 1 s and
+    /// then doubling up to 60 s, and with no thought of the vendor's floor or of a rival.
+    ///
+    /// It is never later than the SDK, whose waits have their jitter on top, up to 120 s. The SDK
+    /// lets its waits grow after CONNACK 3 and a missing CONNACK too; these do not.
+    #[must_use]
+    pub const fn python_sdk() -> Backoff {
+        Backoff {
+            initial: Duration::from_secs(1),
+            maximum: Duration::from_secs(1),
+            stable_after: Duration::ZERO,
+            least_interval: Duration::ZERO,
+            slow_initial: Duration::from_secs(1),
+            slow_maximum: Duration::from_secs(60),
+            contested_after: 0,
+        }
+    }
+
     /// The wait before try number `failures` (from 1) in a row.
     pub(crate) fn delay(&self, failures: u32, random: &mut Random) -> Duration {
         wait(self.initial, self.maximum, failures, random)

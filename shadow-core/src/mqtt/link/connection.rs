@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) always_duplicate: bool,
     /// In seconds; 0 turns it off.
     pub(crate) keep_alive: u16,
+    /// How often an idle connection looks at it, in seconds; 0 never misses it.
+    pub(crate) keep_alive_check: u16,
     pub(crate) ping_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) acknowledgement_timeout: Duration,
@@ -36,7 +38,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    fn keep_alive(&self) -> Duration {
+    pub(super) fn keep_alive(&self) -> Duration {
         Duration::from_secs(self.keep_alive.into())
     }
 }
@@ -638,7 +640,7 @@ impl Connection {
                     .map(|awaiting| (ConnectionTimer::Acknowledgement, awaiting.deadline))
                     .min_by_key(|(_, at)| *at);
                 online
-                    .alive_deadline(self.settings.keep_alive())
+                    .alive_deadline(&self.settings)
                     .into_iter()
                     .chain(acknowledgement)
                     .min_by_key(|(_, at)| *at)
@@ -695,6 +697,11 @@ impl Connection {
         self.state = State::Waiting { until };
         let retry_in = until.saturating_since(now);
         Notice::Lost { cause, retry_in }
+    }
+
+    /// Takes a number for a message that is dropped.
+    pub(crate) fn use_up_packet_id(&self, session: &mut SessionState) {
+        self.next_packet_id(session);
     }
 
     fn next_packet_id(&self, session: &mut SessionState) -> PacketId {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::connection::{ConnectionTimer, Notice, Signal};
+use super::connection::{ConnectionTimer, Notice, Settings, Signal};
 use super::outbox::Outbox;
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{
@@ -162,16 +162,28 @@ impl Online {
 
     /// When to ask, or to stop waiting for the answer. Silence in either direction counts: a device
     /// that only sends would otherwise never learn that nobody listens.
-    pub(super) fn alive_deadline(
-        &self,
-        keep_alive: Duration,
-    ) -> Option<(ConnectionTimer, Instant)> {
+    pub(super) fn alive_deadline(&self, settings: &Settings) -> Option<(ConnectionTimer, Instant)> {
         if let Some(by) = self.ping_response_by {
             return Some((ConnectionTimer::PingResponse, by));
         }
-        let silent_since = self.activity.sent.min(self.activity.received);
-        (!keep_alive.is_zero()).then(|| (ConnectionTimer::KeepAlive, silent_since + keep_alive))
+        let Activity { sent, received } = self.activity;
+        let keep_alive = settings.keep_alive();
+        (!keep_alive.is_zero()).then(|| {
+            let due = sent.min(received) + keep_alive;
+            let at = match settings.keep_alive_check {
+                0 => due,
+                check => next_look(due, sent.max(received), check),
+            };
+            (ConnectionTimer::KeepAlive, at)
+        })
     }
+}
+
+/// The first look at `due` or after it, of those every `check` seconds since the `last` packet.
+fn next_look(due: Instant, last: Instant, check: u16) -> Instant {
+    let check = u64::from(check) * 1_000_000;
+    let idle = due.as_micros().saturating_sub(last.as_micros());
+    last + Duration::from_micros(idle.div_ceil(check).saturating_mul(check))
 }
 
 /// Acknowledges an inbound PUBLISH [MQTT-4.3.2-2] [MQTT-4.3.3-2]; whether it is a new message.

@@ -48,7 +48,7 @@ impl Connection {
         let mut timers = Vec::new();
         match &self.state {
             State::Online(online) => {
-                timers.extend(online.alive_deadline(self.settings.keep_alive()));
+                timers.extend(online.alive_deadline(&self.settings));
                 let awaiting = online.awaiting.iter();
                 timers.extend(awaiting.map(|one| (ConnectionTimer::Acknowledgement, one.deadline)));
             }
