@@ -5,7 +5,8 @@
 //! Link types are Ethernet with or without VLAN tags, Linux cooked (v1 and v2), raw IP and BSD
 //! loopback, over IPv4 and IPv6; fragments of IP packets are put together. Streams are put together
 //! by sequence number: what is sent twice is taken once, what comes early waits for what is
-//! missing, and what is missing for good ends the stream with a gap.
+//! missing, and what is missing for good ends the stream with a gap. Between the two streams, what
+//! acknowledges bytes comes behind them.
 //!
 //! A file is read once from its beginning to its end. Memory is taken for the bytes that the
 //! connections have sent, up to [`MAX_KEPT`], whatever the size of the file.
@@ -110,7 +111,8 @@ pub struct Connection {
     /// When the handshake was complete: the first segment after both SYNs, which is the device's
     /// acknowledgement as a rule. None if it never was, or was so before the capture began.
     pub opened_at: Option<u64>,
-    /// What was sent, in the order of the capture.
+    /// What was sent, in the order of the capture; but what acknowledges bytes of the other side
+    /// comes behind them, also where the capture has them later.
     pub segments: Vec<Segment>,
     /// How it ended; none if it was still open at the end of the capture, and if nothing answered
     /// the device's SYN.

@@ -71,6 +71,12 @@ impl Stream {
         delivered
     }
 
+    /// Sequence number of the first of the last `length` bytes that were delivered.
+    pub(super) fn start_of(&self, length: usize) -> Option<u32> {
+        let next = self.next?;
+        Some(next.wrapping_sub(advance(0, length)))
+    }
+
     /// Notes that the side has sent everything before this number.
     pub(super) fn reaches(&mut self, sequence: u32) {
         later(&mut self.end, sequence);
@@ -171,7 +177,7 @@ fn later(known: &mut Option<u32>, sequence: u32) {
 }
 
 /// Compares modulo 2^32: a number is ahead if it is less than 2^31 ahead.
-fn is_ahead(a: u32, b: u32) -> bool {
+pub(super) fn is_ahead(a: u32, b: u32) -> bool {
     b.wrapping_sub(a) > u32::MAX / 2
 }
 

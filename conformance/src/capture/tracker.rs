@@ -1,10 +1,10 @@
 //! The connections of a capture, and which of them a segment belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use super::packet::Tcp;
-use super::stream::{Stream, advance};
+use super::stream::{Stream, advance, is_ahead};
 use super::{CaptureError, Close, Connection, Direction, MAX_CONNECTIONS, Segment};
 
 /// What a segment takes in memory beside its bytes.
@@ -102,11 +102,71 @@ impl<'a> Tracker<'a> {
     }
 }
 
+/// Bytes that continue one side's stream.
+struct Delivered {
+    segment: Segment,
+    /// Sequence number of the first of them.
+    start: Option<u32>,
+    /// What their sender had from the other side.
+    acknowledges: Option<u32>,
+}
+
+impl Delivered {
+    /// Whether the sender of these had some of `other`, of the other side, when it sent them.
+    fn follows(&self, other: &Delivered) -> bool {
+        self.acknowledges
+            .zip(other.start)
+            .is_some_and(|(acknowledged, start)| is_ahead(acknowledged, start))
+    }
+}
+
+/// Puts what acknowledges bytes behind them. Frames that a capture takes from several queues, or at
+/// two places, may be in another order than they were sent in.
+fn in_order_of_cause(all: Vec<Delivered>) -> Vec<Segment> {
+    let mut ordered = Vec::with_capacity(all.len());
+    let mut sides: [VecDeque<(usize, Delivered)>; 2] = Default::default();
+    let [device, server] = &mut sides;
+    for (place, delivered) in all.into_iter().enumerate() {
+        match delivered.segment.direction {
+            Direction::Device => device.push_back((place, delivered)),
+            Direction::Server => server.push_back((place, delivered)),
+        }
+    }
+    let mut now = 0;
+    loop {
+        let device_is_next = match (device.front(), server.front()) {
+            (None, None) => break,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some((place, sent)), Some((other, answer))) => {
+                match (sent.follows(answer), answer.follows(sent)) {
+                    (true, false) => false,
+                    (false, true) => true,
+                    _ => place < other,
+                }
+            }
+        };
+        let next = if device_is_next {
+            &mut *device
+        } else {
+            &mut *server
+        };
+        if let Some((_, Delivered { mut segment, .. })) = next.pop_front() {
+            now = segment.at_micros.max(now);
+            segment.at_micros = now;
+            ordered.push(segment);
+        }
+    }
+    ordered
+}
+
 struct Tracked {
     connection: Connection,
     device: Side,
     server: Side,
-    /// Bytes and costs of the segments of `connection`.
+    /// What both sides sent, in the order of the capture.
+    segments: Vec<Delivered>,
+    /// Bytes and costs of `segments`.
     delivered: usize,
 }
 
@@ -135,6 +195,7 @@ impl Tracked {
             connection,
             device: Side::default(),
             server: Side::default(),
+            segments: Vec::new(),
             delivered: 0,
         }
     }
@@ -209,10 +270,16 @@ impl Tracked {
             }
             if !bytes.is_empty() {
                 self.delivered += bytes.len() + SEGMENT_COST;
-                self.connection.segments.push(Segment {
+                let start = side.stream.start_of(bytes.len());
+                let segment = Segment {
                     at_micros,
                     direction,
                     bytes,
+                };
+                self.segments.push(Delivered {
+                    segment,
+                    start,
+                    acknowledges: tcp.acknowledged,
                 });
             }
         }
@@ -229,6 +296,7 @@ impl Tracked {
 
     fn finish(self) -> Connection {
         let mut connection = self.connection;
+        connection.segments = in_order_of_cause(self.segments);
         for (side, direction) in [
             (&self.device, Direction::Device),
             (&self.server, Direction::Server),

@@ -109,6 +109,7 @@ impl Finding {
                 "capture nearer to the device, from before it connects, whole packets"
             }
             Encrypted => "capture without TLS, or with the session's keys",
+            OtherVersion => "use MQTT 3.1.1, which the vendor's server speaks",
         }
     }
 }

@@ -72,12 +72,28 @@ fn connection(captured: &capture::Connection, ends_at: u64) -> Connection {
         });
         return found;
     }
+    if asks_for_mqtt_5(&captured.device_bytes()) {
+        found.is_mqtt_5 = true;
+        found.gaps.push(Gap {
+            from: 0,
+            to: u64::MAX,
+            side: None,
+        });
+        return found;
+    }
     let segments = captured.segments.iter();
     let pieces: Vec<Piece<'_>> = segments
         .map(|segment| (segment.at_micros, segment.direction, &segment.bytes[..]))
         .collect();
     read(&pieces, captured.from_start, &mut found);
     found
+}
+
+/// Whether the device's stream begins with a CONNECT of MQTT 5, of which nothing more is read.
+pub(crate) fn asks_for_mqtt_5(stream: &[u8]) -> bool {
+    let header = stream.iter().skip(1).take_while(|byte| **byte & 0x80 != 0);
+    let body = stream.get(2 + header.count()..).unwrap_or_default();
+    stream.first() == Some(&0x10) && body.starts_with(b"\x00\x04MQTT\x05")
 }
 
 /// Bytes of one side, and when they came.

@@ -447,6 +447,8 @@ pub enum Finding {
     },
     /// The connection is encrypted: nothing is known of it.
     Encrypted,
+    /// The connection is one of MQTT 5: nothing is known of it.
+    OtherVersion,
 }
 
 /// A side, as reports name it.

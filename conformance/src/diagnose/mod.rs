@@ -47,6 +47,7 @@ mod words;
 
 use std::time::Duration;
 
+pub(crate) use capture::asks_for_mqtt_5;
 pub use finding::{Finding, Severity, Side, WaitedUntil};
 pub use report::{ClientSummary, Counts, Diagnosis, Report};
 pub use session::{

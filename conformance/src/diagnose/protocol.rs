@@ -127,6 +127,10 @@ fn gaps(index: usize, connection: &Connection, findings: &mut Findings) {
         let place = Place::connection(index, connection.opened_at);
         return findings.add(place, Finding::Encrypted);
     }
+    if connection.is_mqtt_5 {
+        let place = Place::connection(index, connection.opened_at);
+        return findings.add(place, Finding::OtherVersion);
+    }
     for gap in &connection.gaps {
         let whose = match gap.side {
             None => "both sides",

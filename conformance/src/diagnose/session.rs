@@ -54,6 +54,8 @@ pub struct Connection {
     pub has_wall_time: bool,
     /// Whether it is a TLS connection, of which nothing can be read.
     pub is_encrypted: bool,
+    /// Whether it is one of MQTT 5, which is not read.
+    pub is_mqtt_5: bool,
 }
 
 impl Connection {
@@ -70,6 +72,7 @@ impl Connection {
             gaps: Vec::new(),
             has_wall_time: false,
             is_encrypted: false,
+            is_mqtt_5: false,
         }
     }
 

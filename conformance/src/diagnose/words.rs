@@ -125,7 +125,8 @@ impl Finding {
             | EndedWithoutDisconnect
             | CutByServer { .. }
             | BytesMissing { .. }
-            | Encrypted => Severity::Note,
+            | Encrypted
+            | OtherVersion => Severity::Note,
         }
     }
 
@@ -444,6 +445,7 @@ impl Finding {
             }
             BytesMissing { whose } => format!("packets of {whose} are missing here"),
             Encrypted => "the connection is encrypted".to_owned(),
+            OtherVersion => "the connection is one of MQTT 5, which is not read".to_owned(),
         }
     }
 }

@@ -43,6 +43,7 @@ impl Driver<'_> {
             line.statement,
             Statement::OnDisconnect { .. }
                 | Statement::SocketError { .. }
+                | Statement::StateError { .. }
                 | Statement::SendingConnect { .. }
                 | Statement::ThreadExit
                 | Statement::ThreadEnter
@@ -55,9 +56,15 @@ impl Driver<'_> {
             return;
         };
         let certain = self.activity.is_known();
-        if !matches!(deadline.timer, Timer::KeepAlive | Timer::PingResponse)
-            || self.device.now <= deadline.at + KEEP_ALIVE_SLACK
-        {
+        let slack = match deadline.timer {
+            Timer::KeepAlive => KEEP_ALIVE_SLACK,
+            // paho gives a PINGREQ as long as any other silence, the engine half as long.
+            Timer::PingResponse => {
+                KEEP_ALIVE_SLACK + Duration::from_secs(self.keep_alive.into()) / 2
+            }
+            _ => return,
+        };
+        if self.device.now <= deadline.at + slack {
             return;
         }
         let late = self.device.now.saturating_since(deadline.at).as_secs();

@@ -176,7 +176,8 @@ impl Ledger {
         } else if asked.is_none_or(|asked| asked.get("reported").is_some()) {
             self.at_least = Map::new();
         }
-        if changed {
+        // One that clears an empty part, or one of which the reply has nothing, makes a version too.
+        if changed || steps.is_some_and(|steps| steps > 0) {
             self.created = timestamp;
         }
         Ok(())

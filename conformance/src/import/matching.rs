@@ -98,6 +98,10 @@ impl Driver<'_> {
             let Some(ahead) = self.queues[slot].get(position) else {
                 break;
             };
+            if self.fails_later(at, &ahead.statement) {
+                position += 1;
+                continue;
+            }
             let may_be_missing = ahead.optional || ahead.cause < self.stretch;
             if !may_be_missing && self.comes_later(at, thread, &ahead.statement) {
                 early.get_or_insert_with(|| describe(&ahead.statement));
@@ -205,6 +209,20 @@ impl Driver<'_> {
             .filter(|line| line.thread == Some(thread))
             .take(8)
             .any(|line| agrees(statement, &line.statement))
+    }
+
+    /// Whether the callback of a message without a printed payload fails after `at`: paho tells of
+    /// a link that broke under its PUBACK before it hands the message on.
+    fn fails_later(&self, at: usize, statement: &Statement) -> bool {
+        let is_unknown =
+            matches!(statement, Statement::OnPayload { function, .. } if function.is_empty());
+        let later = self.outline.lines.get(at + 1..).unwrap_or_default();
+        let mut later = later
+            .iter()
+            .take(200)
+            .filter(|line| line.thread == Some(Thread::Callback));
+        let next = later.next().map(|line| &line.statement);
+        is_unknown && matches!(next, Some(Statement::CallbackError { .. }))
     }
 
     /// A line that should have come before `at` did not.

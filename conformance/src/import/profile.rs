@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use shadow_core::Config;
 use shadow_core::WallTime;
-use shadow_core::config::{Behaviour, Expiry, Login, Nonce, TokenStyle, UserName};
+use shadow_core::config::{Behaviour, Expiry, Login, Nonce, TokenStyle, UserName, Will};
 use shadow_core::json::JsonStyle;
 use shadow_core::mqtt::{Connect, Packet, ProtocolVersion, QoS};
 use shadow_core::tencent::{Secret, ShadowName, SignatureMethod, credentials};
@@ -107,6 +107,9 @@ impl Found {
         config.protocol_version = version;
         config.keep_alive = connect.keep_alive;
         config.clean_session = connect.clean_session;
+        config.will = connect
+            .will
+            .and_then(|will| Will::new(will.topic, will.payload, will.qos, will.retain));
         let request_qos = request_qos(sent, version);
         config.shadow_qos = request_qos.unwrap_or(shadow_qos);
         config.request_timeout = Duration::MAX;

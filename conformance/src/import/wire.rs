@@ -14,7 +14,7 @@ use super::fault::{self, Fault};
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
 use super::profile::{self, Found, UNKNOWN, packets};
-use crate::capture::{Capture, Connection};
+use crate::capture::{Capture, Connection, Direction};
 use crate::diagnose;
 
 /// Imports every connection of a capture with the server's bytes at their times; the device's
@@ -183,7 +183,16 @@ impl<'a> Importer<'a> {
             .first()
             .map(|sent| (sent, Packet::decode(sent.bytes, ProtocolVersion::V311)));
         let Some((first, Ok(Packet::Connect(connect)))) = first else {
-            report.difference = broken(0, "no CONNECT at the beginning");
+            let lacks_bytes = connection.gaps.contains(&Direction::Device);
+            let why = match connection.from_start {
+                _ if diagnose::asks_for_mqtt_5(&stream) => "CONNECT of MQTT 5, which is not read",
+                true if lacks_bytes && sent.is_empty() => {
+                    "CONNECT, of which the capture lacks a part"
+                }
+                true => "no CONNECT at the beginning",
+                false => "no CONNECT, as the capture begins in the middle of the connection",
+            };
+            report.difference = broken(0, why);
             return report;
         };
         report.client_id = connect.client_id.to_owned();

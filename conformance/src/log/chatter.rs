@@ -205,6 +205,37 @@ const ENVIRONMENT: &[Chatter] = &[
         "hub/sample/ota/example_ota.py",
         Application,
     ),
+    line("resource subscribe success", "hub/hub.py", Application),
+    line(
+        "resource_create_upload_task create success",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "resource_report_upload_progress success",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "[resource manage] resource_report_upload_progress finish",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "The firmware(*) download success",
+        "hub/sample/gateway/subdev_ota.py",
+        Application,
+    ),
+    line(
+        "* progress success ...",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
+    ),
+    line(
+        "* progress finish ...",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
+    ),
 ];
 
 /// Complaints.
@@ -355,6 +386,147 @@ const FAULTS: &[Chatter] = &[
         "Error: Unrecognised command *",
         "paho/mqtt/client.py",
         Network,
+    ),
+    line(
+        "[resource manage] resource_create_upload_task fail",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "[resource manage] resource_report_upload_progress fail",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "resource upload url invalid param.",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "put request fail status code:*reason:*",
+        "hub/hub.py",
+        Application,
+    ),
+    line(
+        "resource_report_upload_progress finish error",
+        "hub/hub.py",
+        Application,
+    ),
+    line("ota report upgrade(*) fail", "hub/hub.py", Application),
+    line("[ota] report version fail", "hub/hub.py", Application),
+    line(
+        "not support report_type:*",
+        "hub/services/ota/ota.py",
+        Application,
+    ),
+    line("message is none", "hub/services/ota/ota.py", Application),
+    line("buf is none", "hub/services/ota/ota.py", Application),
+    line(
+        "md5 handle is uninitialized",
+        "hub/services/ota/ota.py",
+        Application,
+    ),
+    line(
+        "https connect error:*",
+        "hub/services/ota/ota.py",
+        Application,
+    ),
+    line(
+        "http connect error:*",
+        "hub/services/ota/ota.py",
+        Application,
+    ),
+    line("http read error:*", "hub/services/ota/ota.py", Application),
+    line("http_init error:*", "hub/services/ota/ota.py", Application),
+    line(
+        "ota state is not fetching",
+        "hub/services/ota/ota.py",
+        Application,
+    ),
+    line(
+        "cannot found process id from topic:*",
+        "hub/services/rrpc/rrpc.py",
+        Callback,
+    ),
+    line(
+        "file name is none",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "cal md5 error",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "write size error",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "wait report pub ack timeout!",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "ota_ioctl_number fail*",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "save data to file fail",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "download fail rc:*",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "update local fw info error",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "The firmware is invalid,state:*",
+        "hub/sample/ota/example_ota.py",
+        Application,
+    ),
+    line(
+        "The firmware(*) is invalid,state:*",
+        "hub/sample/gateway/subdev_ota.py",
+        Application,
+    ),
+    line(
+        "Error: unable to start thread",
+        "hub/sample/gateway/example_gateway.py",
+        Application,
+    ),
+    line(
+        "resourceInit error",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
+    ),
+    line(
+        "resource create upload task fail ...",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
+    ),
+    line(
+        "create_upload_task_rsp url is empty",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
+    ),
+    line(
+        "* progress fail ...",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
+    ),
+    line(
+        "* progress error ...",
+        "hub/sample/resourceManage/example_resourceManage.py",
+        Application,
     ),
 ];
 

@@ -698,3 +698,37 @@ fn journeys_read_as_tshark_reads_them() {
         assert!(connections.eq(follow(&path)), "{device:?} {server:?}");
     }
 }
+
+/// A capture that takes its frames from several queues has some in another order than they were sent
+/// in: nobody answers what has not come.
+#[test]
+fn what_acknowledges_bytes_comes_behind_them() {
+    let flow = flow();
+    let sides = |frames: &[Vec<u8>]| {
+        let capture = read(&[flow.opening(), frames.to_vec()].concat());
+        let segments = only(&capture).segments.iter();
+        let times: Vec<u64> = segments.clone().map(|segment| segment.at_micros).collect();
+        assert!(times.is_sorted(), "{times:?}");
+        segments
+            .map(|segment| segment.direction)
+            .collect::<Vec<_>>()
+    };
+    let request = flow.frame(Device, ACK, 0, 0, b"0123");
+    let answer = flow.frame(Server, ACK, 0, 4, b"abcd");
+    let thanks = flow.frame(Device, ACK, 4, 4, b"4567");
+    let in_order = [request.clone(), answer.clone(), thanks.clone()];
+    assert_eq!(sides(&in_order), [Device, Server, Device]);
+    for shuffled in [[1, 0, 2], [1, 2, 0], [2, 1, 0], [0, 2, 1]] {
+        let frames = shuffled.map(|index: usize| in_order[index].clone());
+        // The two of the device are one segment where the first of them is the later one.
+        let found = sides(&frames);
+        assert_eq!(found.first(), Some(&Device), "{shuffled:?} {found:?}");
+        assert_eq!(found.get(1), Some(&Server), "{shuffled:?} {found:?}");
+    }
+    // What does not answer stays where it is, and so does what cannot be true.
+    let push = flow.frame(Server, ACK, 0, 0, b"abcd");
+    assert_eq!(sides(&[push, request.clone()]), [Server, Device]);
+    let early = flow.frame(Device, ACK, 0, 4, b"0123");
+    assert_eq!(sides(&[early.clone(), answer.clone()]), [Device, Server]);
+    assert_eq!(sides(&[answer, early]), [Server, Device]);
+}

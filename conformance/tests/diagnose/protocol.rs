@@ -198,3 +198,16 @@ fn a_login_is_answered() {
     assert_finds!(1, Finding::LoginUnanswered { .. }, [closed]);
     assert_finds!(0, Finding::LoginUnanswered { .. }, [healthy()]);
 }
+
+#[test]
+fn mqtt_5_is_no_malformed_mqtt_3() {
+    // MQTT 5.0, section 3.1: CONNECT with a long remaining length, a CONNACK with properties.
+    let connect = b"\x10\x90\x00\x00\x04MQTT\x05\x02\x00\x3C\x00\x00\x03abc".to_vec();
+    let tape = Tape::new()
+        .device(0, connect)
+        .server(1, vec![0x20, 3, 0, 0, 0])
+        .device(2, vec![0xE0, 1, 4]);
+    assert_finds!(1, Finding::OtherVersion, [tape.clone()]);
+    assert_finds!(0, Finding::Malformed { .. }, [tape]);
+    assert_finds!(0, Finding::OtherVersion, [healthy()]);
+}

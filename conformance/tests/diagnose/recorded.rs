@@ -234,3 +234,17 @@ fn recordings_are_diagnosed_too() {
     );
     assert_eq!(report.clients[0].connections, 2, "{report}");
 }
+
+/// By hand: another client with its identifier came twice, and each time the server closed the
+/// connection that stood 40 to 60 µs after it had the new CONNECT.
+#[test]
+fn a_second_client_with_the_same_identifier_is_found() {
+    let report = capture("recorded/python-sdk-taken-over.pcap");
+    let contest = Finding::ClientIdContest { times: 2 };
+    assert_eq!(count(&report, |f| *f == contest), 1, "{report}");
+    assert_eq!(
+        count(&report, |f| matches!(f, Finding::CutByServer { .. })),
+        0,
+        "{report}"
+    );
+}

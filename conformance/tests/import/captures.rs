@@ -23,6 +23,7 @@ fn recorded_bytes_come_out_identical() {
         ("python-sdk-refused.pcap", &[0, 0, 0, 0, 1, 1, 5]),
         ("python-sdk-frozen.pcap", &[1, 5, 4, 15, 17]),
         ("python-sdk-deaf.pcap", &[5, 7]),
+        ("python-sdk-frozen-late.pcap", &[8, 7]),
     ] {
         let capture = capture(name);
         for (secret, password) in [

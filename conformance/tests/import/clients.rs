@@ -297,3 +297,62 @@ fn faults_are_listed_where_they_were_needed() {
     assert!(report.is_identical(), "{report}");
     assert_eq!(report.faults, [], "{report}");
 }
+
+/// rumqttc pings by a clock of its own, and newer versions of paho after any silence of the server.
+#[test]
+fn pings_that_the_engine_has_no_need_of_are_written_all_the_same() {
+    let ping = |tape: Tape| tape.push(Direction::Device, vec![0xC0, 0]);
+    let answered = |tape: Tape| ping(tape).push(Direction::Server, vec![0xD0, 0]);
+    let asked = || engine_like().ask(r#"{"type":"get","clientToken":"k3Jd82hs-2"}"#);
+    for (tape, by_codec) in [
+        (answered(asked()), 1),
+        // It does not wait for the answer, and does not give up either.
+        (ping(ping(asked())), 2),
+        (
+            answered(answered(asked())).ask(r#"{"type":"get","clientToken":"k3Jd82hs-3"}"#),
+            2,
+        ),
+    ] {
+        let report = import([tape]);
+        assert!(report.is_identical(), "{report}");
+        assert_eq!(report.connections[0].by_codec, by_codec, "{report}");
+    }
+}
+
+#[test]
+fn a_will_is_sent() {
+    let mut bytes = BytesMut::new();
+    let mut connect = v4::Connect::new("CLIENT0001dev");
+    let will = v4::LastWill::new("will/dev", b"gone\xFF".to_vec(), QoS::AtLeastOnce, true);
+    connect.last_will = Some(will);
+    connect.write(&mut bytes).unwrap();
+    let tape = Tape::new()
+        .push(Direction::Device, bytes.to_vec())
+        .push(Direction::Server, vec![0x20, 2, 0, 0])
+        .subscribe(1, QoS::AtMostOnce);
+    let report = import([tape]);
+    assert!(report.is_identical(), "{report}");
+}
+
+/// What is no session of MQTT 3 is not guessed at, and the report says why.
+#[test]
+fn what_cannot_be_read_is_called_by_its_name() {
+    let why = |tape: Tape| {
+        let report = import([tape]);
+        let connection = &report.connections[0];
+        assert!(!report.is_identical(), "{report}");
+        connection.difference.as_ref().unwrap().packet.clone()
+    };
+    // MQTT 5.0, section 3.1.2: level 5, flags, keep alive, the length of the properties.
+    let five = b"\x10\x10\x00\x04MQTT\x05\x02\x00\x3C\x00\x00\x03abc".to_vec();
+    let found = why(Tape::new().push(Direction::Device, five));
+    assert!(found.contains("MQTT 5"), "{found}");
+    let mut middle = Tape::new().push(Direction::Device, vec![0xC0, 0]);
+    middle.connection.from_start = false;
+    let found = why(middle);
+    assert!(found.contains("in the middle of the connection"), "{found}");
+    let mut cut = Tape::new().push(Direction::Device, vec![0x10, 0x20, 0, 4]);
+    cut.connection.gaps.push(Direction::Device);
+    let found = why(cut);
+    assert!(found.contains("lacks a part"), "{found}");
+}

@@ -15,6 +15,8 @@ pub(crate) const UNANSWERED_PING: &str = "recorded/python-sdk-unanswered-ping.lo
 pub(crate) const REFUSED: &str = "recorded/python-sdk-refused.log";
 pub(crate) const FROZEN: &str = "recorded/python-sdk-frozen.log";
 pub(crate) const DEAF: &str = "recorded/python-sdk-deaf.log";
+pub(crate) const FROZEN_LATE: &str = "recorded/python-sdk-frozen-late.log";
+pub(crate) const REJECTED: &str = "recorded/python-sdk-rejected.log";
 pub(crate) const QUEUED: &str = "recorded/python-sdk-queued.log";
 
 pub(crate) fn text(name: &str) -> String {
@@ -65,6 +67,9 @@ fn every_line_is_accounted_for() {
         (&[DEAF], 47, 8, 0),
         // Twenty payloads that are not printed, and the end of the link.
         (&[QUEUED], 155, 6, 21),
+        // Three payloads that are not printed, and the end of the link.
+        (&[FROZEN_LATE], 55, 4, 4),
+        (&[REJECTED], 48, 3, 0),
     ] {
         let report = replay_files(names);
         let expected = Counts {

@@ -372,3 +372,45 @@ fn the_clock_is_set_back() {
     let wrong = replay_after_connect(&lines.replace("1.050 Received", "0.050 Received"));
     assert!(wrong.unexplained() > 0, "{wrong}");
 }
+
+/// paho gives an answer to PINGREQ as long as any other silence, and looks every 5 s.
+#[test]
+fn a_frozen_server_is_given_up_late() {
+    for (keep_alive, pinged, lost) in [(6, "10.000", "20.100"), (20, "25.100", "50.100")] {
+        let lines = CONNECT.replace("k60", &format!("k{keep_alive}"));
+        let lines = format!(
+            "{lines}{pinged} Sending PINGREQ\n\
+             {lost} state error:<HubState.DISCONNECTED: 5>\n\
+             {lost} on_disconnect:rc:1,userdata:None\n"
+        );
+        explained(&replay_text(&log(&lines)));
+    }
+    let late = CONNECT.replace("k60", "k6");
+    let late = format!("{late}10.000 Sending PINGREQ\n40.000 [shadow update] {{}}\n");
+    let report = replay_text(&log(&late));
+    assert!(report.unexplained() > 0, "{report}");
+}
+
+/// The link breaks under a PUBACK: the message's callback comes after the end of the link, and fails
+/// for want of its topic, which the SDK has forgotten by then.
+#[test]
+fn a_callback_fails_after_the_end_of_its_link() {
+    let report = replay_after_connect(
+        "\
+1.000 Sending SUBSCRIBE (d0, m1) [(b'P123456789/dev/data', 1)]
+1.000 subscribe success topic:P123456789/dev/data
+1.050 Received SUBACK
+1.051 on_subscribe:mid:1,granted_qos:1,userdata:None
+1.060 Received PUBLISH (d0, q1, r0, m1), 'P123456789/dev/data', ...  (9 bytes)
+1.060 Sending PUBACK (Mid: 1)
+1.061 on_message:topic:P123456789/dev/data,payload:1,qos:{'i': 25},userdata:None
+2.060 Received PUBLISH (d0, q1, r0, m2), 'P123456789/dev/data', ...  (9 bytes)
+2.060 Sending PUBACK (Mid: 2)
+2.061 failed to receive on socket: [Errno 32] Broken pipe
+2.061 state error:<HubState.DISCONNECTED: 5>
+2.061 on_disconnect:rc:1,userdata:None
+2.061 thread runnable raise exception:'P123456789/dev/data'
+",
+    );
+    explained(&report);
+}
