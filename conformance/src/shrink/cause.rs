@@ -18,6 +18,8 @@ pub(super) struct Case {
     pub(super) causes: Vec<Cause>,
     /// What the recorded engine gave that causes refer to.
     pub(super) notes: Rc<Notes>,
+    /// Whether versions are those of the recording, and not counted anew.
+    pub(super) recorded_versions: bool,
     /// How many causes there were in the beginning: all ids are below.
     pub(super) ids: usize,
 }

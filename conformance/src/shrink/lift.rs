@@ -75,6 +75,7 @@ pub(super) fn lift(recording: &Recording) -> Result<Lifted, ReadError> {
         mask,
         start: Rc::new((text, *start)),
         from,
+        recorded_versions: false,
         ids: lifter.causes.len(),
         causes: lifter.causes,
         notes: Rc::new(lifter.notes),

@@ -54,7 +54,8 @@
 //! * What the cloud says of documents is kept as it was recorded, also where what led to it is gone.
 //!   Only their versions are counted anew, without what has gone: no version is missing that was not
 //!   missing in the recording, an update that was accepted had the document's version, and one that
-//!   was in conflict had not.
+//!   was in conflict had not. If more can go with the versions of the recording, as where a
+//!   condition names one, they are kept.
 //! * The condition is all that is looked at. One that is too weak may end up with another failure.
 //! * It is a minimum among the ways that were tried: no single input and, of the last 32, no pair can
 //!   go. There may be a smaller recording that fails.
@@ -187,6 +188,7 @@ fn search(
     let mut least = usize::MAX;
     loop {
         search.reduce(options.keep_start);
+        search.reduce_by_recorded_versions(options.keep_start);
         if search.stopped || search.run.ticks == 0 || search.run.inputs() >= least {
             break;
         }

@@ -100,7 +100,7 @@ impl<'c> Player<'c> {
             now: case.from.as_micros(),
             due: case.from.as_micros(),
             matching: Matching::new(&case.notes),
-            counts: Counts::default(),
+            counts: Counts::new(case.recorded_versions),
             index,
             stage: Stage::None,
             link: 0,

@@ -62,6 +62,21 @@ impl Search<'_> {
         }
     }
 
+    /// Makes the case smaller with the versions of the recording, if more can go so. As they are
+    /// counted anew otherwise, a failure that takes one number would keep all that it counts.
+    pub(super) fn reduce_by_recorded_versions(&mut self, keep_start: bool) {
+        let before = (self.case.clone(), self.run.clone());
+        let mut candidate = self.case.clone();
+        candidate.recorded_versions = true;
+        if !self.attempt(candidate) {
+            return;
+        }
+        self.reduce(keep_start);
+        if self.run.inputs() >= before.1.inputs() {
+            (self.case, self.run) = before;
+        }
+    }
+
     /// Runs a case; whether it fails without being larger. Then it is the case.
     fn attempt(&mut self, candidate: Case) -> bool {
         let Some(run) = self.failing(&candidate) else {

@@ -3,6 +3,9 @@
 //! In a run the cloud has done less than in the recording: what a message that is gone added to the
 //! version is not in those that follow. So each version is kept as what it is to the highest one
 //! that the cloud told of that shadow before. As long as nothing is gone it is the recorded one.
+//!
+//! Where it is the number itself that makes it fail, those before it cannot go so; then versions are
+//! those of the recording.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -164,8 +167,12 @@ impl Histories {
 }
 
 /// The highest version of each history that the cloud has told in a run.
-#[derive(Debug, Default)]
-pub(super) struct Counts(BTreeMap<u32, u64>);
+#[derive(Debug)]
+pub(super) struct Counts {
+    highest: BTreeMap<u32, u64>,
+    /// Whether versions are those of the recording.
+    recorded: bool,
+}
 
 /// A version of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,13 +183,24 @@ pub(super) struct Counted {
 }
 
 impl Counts {
+    /// Nothing is told yet.
+    pub(super) fn new(recorded: bool) -> Counts {
+        Counts {
+            highest: BTreeMap::new(),
+            recorded,
+        }
+    }
+
     /// What a version is in this run, where the answered update carried `carried`; `None` if the
     /// cloud would not have answered it so.
     pub(super) fn count(&self, version: &Version, carried: Option<u64>) -> Option<Counted> {
-        let highest = self.0.get(&version.history).copied();
+        let highest = self.highest.get(&version.history).copied();
         let highest = highest.unwrap_or(version.base);
         let recorded = version.recorded;
-        let mut number = version.step.version(highest, recorded);
+        let mut number = match self.recorded {
+            true => recorded,
+            false => version.step.version(highest, recorded),
+        };
         match (version.fit, carried) {
             (Fit::Accepted, Some(carried)) if carried != highest => return None,
             (Fit::Conflict(_), None) => return None,
@@ -207,7 +225,7 @@ impl Counts {
 
     /// A version has been told.
     pub(super) fn tell(&mut self, counted: Counted) {
-        self.0.insert(counted.history, counted.highest);
+        self.highest.insert(counted.history, counted.highest);
     }
 }
 
@@ -299,7 +317,7 @@ mod tests {
 
     /// The versions of those that are left, each with that of the answered update.
     fn counted(versions: &[Version], left: &[(usize, Option<u64>)]) -> Vec<Option<u64>> {
-        let mut counts = Counts::default();
+        let mut counts = Counts::new(false);
         let told = left.iter().map(|(index, carried)| {
             let counted = counts.count(&versions[*index], *carried)?;
             counts.tell(counted);
