@@ -185,10 +185,11 @@ fn search(
         question,
         progress,
     };
+    search.choose_versions();
     let mut least = usize::MAX;
     loop {
         search.reduce(options.keep_start);
-        search.reduce_by_recorded_versions(options.keep_start);
+        search.reduce_by_other_versions(options.keep_start);
         if search.stopped || search.run.ticks == 0 || search.run.inputs() >= least {
             break;
         }

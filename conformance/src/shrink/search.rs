@@ -19,6 +19,9 @@ pub struct Progress {
 /// As many causes may be left for each pair of them to be tried.
 const PAIRS: usize = 32;
 
+/// Into how many chunks a case is cut to see how much can go at first.
+const CHUNKS: usize = 32;
+
 /// As many delays may be left for each to be made as short as can be.
 const SHORTENED: usize = 16;
 
@@ -62,12 +65,32 @@ impl Search<'_> {
         }
     }
 
-    /// Makes the case smaller with the versions of the recording, if more can go so. As they are
-    /// counted anew otherwise, a failure that takes one number would keep all that it counts.
-    pub(super) fn reduce_by_recorded_versions(&mut self, keep_start: bool) {
+    /// Decides whether versions are counted anew, by how much can go at first.
+    ///
+    /// As what is gone is not counted, a failure that takes one number would keep all that it counts.
+    pub(super) fn choose_versions(&mut self) {
+        self.truncate();
+        let coarse = self.case.causes.len() / CHUNKS;
+        if coarse == 0 {
+            return;
+        }
+        let whole = (self.case.clone(), self.run.clone());
+        self.remove_chunks(coarse);
+        let anew = std::mem::replace(&mut self.case, whole.0);
+        let anew = (anew, std::mem::replace(&mut self.run, whole.1));
+        // All of it is what it was recorded as, either way.
+        self.case.recorded_versions = true;
+        self.remove_chunks(coarse);
+        if self.run.inputs() >= anew.1.inputs() / 2 {
+            (self.case, self.run) = anew;
+        }
+    }
+
+    /// Makes the case smaller with versions of the other kind, if more can go so.
+    pub(super) fn reduce_by_other_versions(&mut self, keep_start: bool) {
         let before = (self.case.clone(), self.run.clone());
         let mut candidate = self.case.clone();
-        candidate.recorded_versions = true;
+        candidate.recorded_versions = !candidate.recorded_versions;
         if !self.attempt(candidate) {
             return;
         }
@@ -147,6 +170,16 @@ impl Search<'_> {
         eligible: impl Fn(&Cause) -> bool,
         change: impl Fn(&mut Case, &[usize]),
     ) -> bool {
+        self.sweep_chunks(1, eligible, change)
+    }
+
+    /// As [`sweep`](Self::sweep), but down to chunks of `least` causes.
+    fn sweep_chunks(
+        &mut self,
+        least: usize,
+        eligible: impl Fn(&Cause) -> bool,
+        change: impl Fn(&mut Case, &[usize]),
+    ) -> bool {
         let places = |case: &Case| -> Vec<usize> {
             let causes = case.causes.iter().enumerate();
             let found = causes.filter(|(_, cause)| eligible(cause));
@@ -154,7 +187,7 @@ impl Search<'_> {
         };
         let mut changed = false;
         let mut size = places(&self.case).len();
-        while size > 0 {
+        while size >= least.max(1) {
             let mut again = false;
             let mut end = usize::MAX;
             loop {
@@ -199,6 +232,10 @@ impl Search<'_> {
     /// Leaves out causes. The time that they took stays.
     fn remove(&mut self) -> bool {
         self.sweep(|_| true, remove)
+    }
+
+    fn remove_chunks(&mut self, least: usize) -> bool {
+        self.sweep_chunks(least, |_| true, remove)
     }
 
     fn remove_pairs(&mut self) -> bool {
