@@ -1,6 +1,6 @@
 //! A shadow as it is printed.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
@@ -219,18 +219,62 @@ pub struct Printable<'a>(pub &'a str);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '\n' | '\r' | '\t' => f.write_str(" ")?,
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    write!(f, "\\u{:04x}", u32::from(character))?;
-                }
-                control if control.is_control() => write!(f, "\\u{:04x}", u32::from(control))?,
-                other => write!(f, "{other}")?,
-            }
-        }
-        Ok(())
+        write_harmless(f, self.0, |_| false)
     }
+}
+
+/// What is displayed, made [printable](Printable) on as many lines as it has. It has no styles of its
+/// own: they would be foreign too.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for Foreign<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Harmless(f, &['\n']), "{}", self.0)
+    }
+}
+
+/// What is displayed with styles of this program in it. Only line feeds and the escape character,
+/// with which a style begins, are let through: text of others has to be [`Printable`] or
+/// [`Foreign`] before, lest it brings styles along.
+#[derive(Clone, Copy, Debug)]
+pub struct Styled<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for Styled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Harmless(f, &['\n', '\u{1b}']), "{}", self.0)
+    }
+}
+
+/// Writes on what it is given, with escapes for all that is harmful and not let through.
+struct Harmless<'a, 'f>(&'a mut fmt::Formatter<'f>, &'static [char]);
+
+impl fmt::Write for Harmless<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write_harmless(self.0, text, |character| self.1.contains(&character))
+    }
+}
+
+fn write_harmless(
+    f: &mut fmt::Formatter<'_>,
+    text: &str,
+    passes: impl Fn(char) -> bool,
+) -> fmt::Result {
+    let is_harmful = |c: char| {
+        !passes(c)
+            && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    };
+    let mut rest = text;
+    while let Some((at, character)) = rest.char_indices().find(|(_, c)| is_harmful(*c)) {
+        let (before, behind) = rest.split_at(at);
+        f.write_str(before)?;
+        match character {
+            '\n' | '\r' | '\t' => f.write_str(" ")?,
+            other => write!(f, "\\u{:04x}", u32::from(other))?,
+        }
+        rest = behind.get(character.len_utf8()..).unwrap_or_default();
+    }
+    f.write_str(rest)
 }
 
 /// JSON on one line.
@@ -359,5 +403,8 @@ mod tests {
             r"\u001b[2Ja\u009bb c"
         );
         assert_eq!(Printable("\u{202e}on").to_string(), r"\u202eon");
+        let text = "\u{1b}[31ma\r\nb\u{7}\u{2066}é";
+        assert_eq!(Foreign(text).to_string(), "\\u001b[31ma \nb\\u0007\\u2066é");
+        assert_eq!(Styled(text).to_string(), "\u{1b}[31ma \nb\\u0007\\u2066é");
     }
 }

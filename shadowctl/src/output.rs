@@ -1,12 +1,13 @@
 //! Results on stdout, for people or for scripts; remarks on stderr.
 
 use std::fmt::{self, Display};
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::document::{Foreign, Styled};
 use crate::failure::{Failure, FailureKind};
 
 /// Style of what is wrong.
@@ -36,24 +37,29 @@ pub enum Format {
 ///
 /// Text may be styled with [`anstyle`]; the styles are dropped where the stream is no terminal.
 /// Every line is flushed, so that a reader at the other end of a pipe sees it at once.
+///
+/// No control character reaches the streams but line feeds and the beginnings of styles, and nothing
+/// that turns the direction of text around: such are written as JSON escapes.
 pub struct Output {
     format: Format,
     results: Box<dyn Write + Send>,
     remarks: Box<dyn Write + Send>,
+    /// Whether the results go to a terminal.
+    is_terminal: bool,
 }
 
 impl Output {
     /// Writes to stdout and stderr.
     #[must_use]
     pub fn standard(format: Format) -> Output {
-        Output::new(
-            format,
-            Box::new(anstream::stdout()),
-            Box::new(anstream::stderr()),
-        )
+        let (results, remarks) = (anstream::stdout(), anstream::stderr());
+        Output {
+            is_terminal: io::stdout().is_terminal(),
+            ..Output::new(format, Box::new(results), Box::new(remarks))
+        }
     }
 
-    /// Writes results and remarks wherever one likes.
+    /// Writes results and remarks wherever one likes; not to a terminal.
     #[must_use]
     pub fn new(
         format: Format,
@@ -64,6 +70,7 @@ impl Output {
             format,
             results,
             remarks,
+            is_terminal: false,
         }
     }
 
@@ -97,7 +104,8 @@ impl Output {
                 let json = serde_json::to_string(result).map_err(|error| {
                     Failure::operation(format_args!("cannot write the result as JSON: {error}"))
                 })?;
-                self.write(format_args!("{json}"))
+                // An escape means the same as what it stands for.
+                self.write(format_args!("{}", Foreign(json)))
             }
         }
     }
@@ -125,22 +133,38 @@ impl Output {
         flushed.map_err(|error| Failure::output(&error))
     }
 
+    /// Writes text for another program, as [`verbatim`](Self::verbatim) does; to a terminal without
+    /// what could command it. In JSON that keeps the meaning.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::output`].
+    pub fn lines(&mut self, text: &str) -> Result<(), Failure> {
+        if self.is_terminal {
+            self.verbatim(Foreign(text).to_string().as_bytes())
+        } else {
+            self.verbatim(text.as_bytes())
+        }
+    }
+
     /// Says something beside the results, on stderr.
     pub fn remark(&mut self, remark: impl Display) {
         // There is nowhere left to say that this could not be printed.
+        let remark = Foreign(remark);
         drop(writeln!(self.remarks, "{FAINT}{remark}{FAINT:#}"));
     }
 
     /// Says why the command failed, on stderr.
     pub fn failure(&mut self, failure: &Failure) {
         if failure.kind() != FailureKind::OutputClosed {
+            let failure = Foreign(failure);
             // As above.
             drop(writeln!(self.remarks, "{ERROR}error:{ERROR:#} {failure}"));
         }
     }
 
     fn write(&mut self, line: fmt::Arguments<'_>) -> Result<(), Failure> {
-        let written = writeln!(self.results, "{line}");
+        let written = writeln!(self.results, "{}", Styled(line));
         let flushed = written.and_then(|()| self.results.flush());
         flushed.map_err(|error| Failure::output(&error))
     }

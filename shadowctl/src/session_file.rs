@@ -29,7 +29,7 @@ pub struct CaptureOptions {
     pub key_log: Option<PathBuf>,
 }
 
-/// What a file is, by how it begins.
+/// What a file is, by how it begins. A UTF-8 byte order mark before text does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A recording of this project's engine.
@@ -60,9 +60,10 @@ impl FileKind {
     pub fn of(path: &Path) -> Result<FileKind, Failure> {
         let mut file = open(path)?;
         let start = file.fill_buf().map_err(|error| unreadable(path, &error))?;
+        let text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
         Ok(if CAPTURES.iter().any(|magic| start.starts_with(magic)) {
             FileKind::Capture
-        } else if start.trim_ascii_start().starts_with(b"{") {
+        } else if text.trim_ascii_start().starts_with(b"{") {
             // No line of a log begins so.
             FileKind::Recording
         } else {

@@ -11,7 +11,9 @@ use shadow_core::Instant;
 
 use super::reader::Place;
 use super::words::{describe, seconds};
-use difference::{differences, shorten, shown};
+use difference::{differences, shown};
+
+pub(super) use difference::shorten;
 
 pub use difference::{FieldDifference, Random};
 
@@ -60,7 +62,8 @@ impl Divergence {
     #[must_use]
     pub fn sentence(&self) -> String {
         let (expected, found) = (self.expected.as_deref(), self.found.as_deref());
-        sentence::sentence(expected, found, self.reordered, &self.differences())
+        let sentence = sentence::sentence(expected, found, self.reordered, &self.differences());
+        shorten(&sentence, 0, LONGEST_SENTENCE)
     }
 }
 
@@ -77,6 +80,9 @@ fn comparable(expected: &str, found: &str) -> bool {
         _ => true,
     }
 }
+
+/// How many characters a sentence has: one can have a whole line in it.
+const LONGEST_SENTENCE: usize = 1_000;
 
 /// How many characters of a line before the divergence are shown.
 const SHOWN_BEFORE: usize = 160;

@@ -6,11 +6,18 @@ use std::path::Path;
 
 use shadow_core::recording::{Header, LineError};
 
+use super::divergence::shorten;
 use super::error::ReadError;
 
 /// Longest line that is read, in bytes. The longest that are written hold a session with the
 /// documents of many shadows.
 pub const MAX_LINE: usize = 64 << 20;
+
+/// U+FEFF in UTF-8, with which some editors begin a file.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// How many characters of what is wrong are told: what is quoted can be a whole line.
+const LONGEST_ERROR: usize = 1_000;
 
 /// One file of a recording.
 pub struct Part<'a> {
@@ -72,7 +79,8 @@ pub struct Line<'r> {
 /// Reads a recording line by line, part after part.
 ///
 /// It takes the memory of its longest line, at most [`MAX_LINE`]. What is behind the last line feed
-/// of the last part was torn off and does not count ([`Reader::torn`]).
+/// of the last part was torn off and does not count ([`Reader::torn`]). A UTF-8 byte order mark at the
+/// start of a part does not either.
 #[derive(Debug)]
 pub struct Reader<'a> {
     /// The parts to come, in reverse.
@@ -138,7 +146,7 @@ impl<'a> Reader<'a> {
             file: self.part.name.clone(),
             line: self.number.max(1),
             column: column.max(1),
-            what: what.into(),
+            what: shorten(&what.into(), 0, LONGEST_ERROR),
         }
     }
 
@@ -186,6 +194,9 @@ impl<'a> Reader<'a> {
 
     fn read_header(&mut self) -> Result<Header, ReadError> {
         let found = self.read_line()?;
+        if self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+        }
         let text = std::str::from_utf8(&self.line);
         match (found, text) {
             (true, Ok(text)) => Header::parse(text).map_err(|error| self.line_error(&error)),

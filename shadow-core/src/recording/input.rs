@@ -373,8 +373,10 @@ impl Fields<'_> {
 
     fn start(self) -> Result<Start, String> {
         let config = need(self.config, "config")?;
-        let config = configuration::from_json(config.get())
-            .map_err(|error| format!("its configuration cannot be read: {error}"))?;
+        let config = configuration::from_json(config.get()).map_err(|error| {
+            let what = without_place(&error);
+            format!("its configuration cannot be read: {what}")
+        })?;
         let session = match self.session.map(RawValue::get) {
             None | Some("null") => Session::new(),
             Some(text) => Session::from_json(text).map_err(|error| error.to_string())?,
@@ -491,7 +493,7 @@ impl Fields<'_> {
         }
         let raw = need(self.payload, "payload")?.get();
         Ok(if raw.starts_with('"') {
-            let text: String = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+            let text: String = serde_json::from_str(raw).map_err(|error| without_place(&error))?;
             text.into_bytes()
         } else {
             raw.into()
@@ -549,11 +551,47 @@ pub struct LineError {
     what: String,
 }
 
+/// How many characters of a quotation from a line are told.
+const LONGEST_QUOTATION: usize = 100;
+/// How many characters are told of all that is wrong: more than any list of what could be.
+const LONGEST_ERROR: usize = 1_000;
+
+/// Text with its quotations, which stand between back quotes, cut; and then as a whole at its end.
+fn bounded(what: &str) -> String {
+    let cut = |text: &str, longest: usize| match text.char_indices().nth(longest) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_string(),
+    };
+    if what.chars().nth(LONGEST_QUOTATION).is_none() {
+        return what.to_string();
+    }
+    let mut text = String::new();
+    for (index, run) in what.split('`').enumerate() {
+        if index > 0 {
+            text.push('`');
+        }
+        if index % 2 == 1 {
+            text.push_str(&cut(run, LONGEST_QUOTATION));
+        } else {
+            text.push_str(run);
+        }
+    }
+    cut(&text, LONGEST_ERROR)
+}
+
+/// What serde_json says without the place, which counts from elsewhere or is told already.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_string()
+}
+
 impl LineError {
-    pub(super) fn new(column: usize, what: impl Into<String>) -> LineError {
+    /// Of `what` no more is kept than can be printed: quotations from the line are cut.
+    pub(super) fn new(column: usize, what: impl AsRef<str>) -> LineError {
         LineError {
             column: column.max(1),
-            what: what.into(),
+            what: bounded(what.as_ref()),
         }
     }
 
@@ -572,10 +610,8 @@ impl LineError {
 
 impl From<serde_json::Error> for LineError {
     fn from(error: serde_json::Error) -> LineError {
-        let text = error.to_string();
         // It is one line: only the column tells something.
-        let what = text.split(" at line ").next().unwrap_or_default();
-        LineError::new(error.column(), what)
+        LineError::new(error.column(), without_place(&error))
     }
 }
 

@@ -8,6 +8,7 @@ use conformance::recording::Traffic;
 use serde::Serialize;
 
 use crate::arguments::DiagnoseArguments;
+use crate::document::{Foreign, Printable};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session_file::{self, FileKind, no_recording};
@@ -65,8 +66,8 @@ struct Printed<'a> {
 
 impl fmt::Display for Printed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}:", self.files.join(", "))?;
+        writeln!(f, "{}:", Printable(&self.files.join(", ")))?;
         // Its last line is not ended by itself.
-        f.write_str(self.report.to_string().trim_end())
+        Foreign(self.report.to_string().trim_end()).fmt(f)
     }
 }

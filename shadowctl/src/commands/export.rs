@@ -95,7 +95,7 @@ pub fn run(arguments: &ExportArguments, output: &mut Output) -> Result<(), Failu
             let written = stdout.write_all(&content).and_then(|()| stdout.flush());
             written.map_err(|error| Failure::output(&error))
         }
-        None => output.verbatim(&content),
+        None => output.lines(&String::from_utf8_lossy(&content)),
         Some(path) => session_file::write(path, &content),
     }
 }

@@ -7,6 +7,7 @@ use conformance::import::{CaptureReport, Report, record_capture, record_logs};
 use serde::Serialize;
 
 use crate::arguments::ImportArguments;
+use crate::document::Foreign;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session_file::{self, FileKind};
@@ -103,6 +104,6 @@ impl fmt::Display for Imported {
             Imported::Capture(report) => report.to_string(),
         };
         // A result does not end its last line itself.
-        f.write_str(text.trim_end())
+        Foreign(text.trim_end()).fmt(f)
     }
 }

@@ -161,7 +161,7 @@ fn write(out: Option<&Path>, shrunk: &Shrunk, output: &mut Output) -> Result<(),
         complete,
     } = shrunk;
     match out {
-        None => output.verbatim(recording.as_bytes())?,
+        None => output.lines(recording)?,
         Some(path) => {
             std::fs::write(path, recording).map_err(|error| {
                 Failure::operation(format_args!("{}: cannot write it: {error}", path.display()))

@@ -299,7 +299,7 @@ pub(super) fn shown(difference: &FieldDifference) -> (Option<String>, Option<Str
 }
 
 /// At most `longest` characters of a text, those around the character `at`.
-pub(super) fn shorten(text: &str, at: usize, longest: usize) -> String {
+pub(in crate::recording) fn shorten(text: &str, at: usize, longest: usize) -> String {
     let count = text.chars().count();
     if count <= longest {
         return text.to_owned();

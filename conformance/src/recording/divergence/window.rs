@@ -28,7 +28,7 @@ pub(super) fn window(line: &str, marks: &[Range<usize>], anchor: usize) -> (Stri
     }
     for (character, marked) in columns.iter().skip(start).take(WIDTH) {
         // A line of a foreign file may have anything in it.
-        shown.push(if character.is_control() {
+        shown.push(if is_harmful(*character) {
             '\u{fffd}'
         } else {
             *character
@@ -40,6 +40,12 @@ pub(super) fn window(line: &str, marks: &[Range<usize>], anchor: usize) -> (Stri
     }
     below.truncate(below.trim_end().len());
     (shown, below)
+}
+
+/// Whether a character commands a terminal or turns the direction of text around.
+fn is_harmful(character: char) -> bool {
+    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || character.is_control()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use conformance::import::{import_capture, import_logs};
 use serde::Serialize;
 
 use crate::arguments::ReplayArguments;
+use crate::document::Foreign;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session_file;
@@ -55,6 +56,6 @@ struct Printed<'a, R>(&'a R);
 
 impl<R: fmt::Display> fmt::Display for Printed<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.to_string().trim_end())
+        Foreign(self.0.to_string().trim_end()).fmt(f)
     }
 }

@@ -10,6 +10,7 @@ use shadow_core::recording::Header;
 use transport_tcp::{Clock, SystemClock};
 
 use crate::arguments::ReplayArguments;
+use crate::document::{Foreign, Printable};
 use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, GOOD, Output};
 use crate::session_file::{self, no_recording, recording_files};
@@ -91,7 +92,7 @@ pub(super) fn write_test(arguments: &ReplayArguments, output: &mut Output) -> Re
     }
     let test = regression_test(&name, open()?).map_err(|error| no_recording(&error))?;
     match &arguments.to_file {
-        None => output.verbatim(test.as_bytes()),
+        None => output.lines(&test),
         Some(path) => {
             session_file::refuse_to_replace(path, &arguments.files)?;
             session_file::write(path, test.as_bytes())
@@ -120,7 +121,7 @@ struct Told<'a>(&'a Moment);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        Printable(&self.0.to_string()).fmt(f)
     }
 }
 
@@ -174,7 +175,7 @@ impl Replayed {
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(divergence) = &self.divergence {
-            write!(f, "{divergence}")?;
+            write!(f, "{}", Foreign(divergence))?;
         }
         let Summary {
             inputs,
@@ -184,14 +185,17 @@ impl fmt::Display for Replayed {
             ended,
             ..
         } = self.summary;
+        let file = Printable(&self.file);
         match self.same {
-            true => writeln!(f, "{GOOD}the same as recorded{GOOD:#}: {}", self.file)?,
-            false => writeln!(f, "{ERROR}not as recorded{ERROR:#}: {}", self.file)?,
+            true => writeln!(f, "{GOOD}the same as recorded{GOOD:#}: {file}")?,
+            false => writeln!(f, "{ERROR}not as recorded{ERROR:#}: {file}")?,
         }
         writeln!(
             f,
             "  engine   {}, recorded by {}; masked: {}",
-            self.replayed_by, self.recorded_by, self.masked
+            self.replayed_by,
+            Printable(&self.recorded_by),
+            self.masked
         )?;
         let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
         writeln!(

@@ -7,6 +7,7 @@ use std::time::Duration;
 use conformance::recording::{Moment, Walk};
 
 use crate::arguments::{ReplayArguments, parse_seconds};
+use crate::document::{Foreign, Printable};
 use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, Format, HEADING, Output};
 use crate::session_file::{no_recording, recording_files};
@@ -128,7 +129,7 @@ pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<()
         match StepCommand::parse(typed.trim_end_matches(['\n', '\r'])) {
             Ok(StepCommand::Quit) => return Ok(()),
             Ok(command) => walker.carry_out(command, output)?,
-            Err(why) => output.text(format_args!("{FAINT}{why}{FAINT:#}"))?,
+            Err(why) => output.text(format_args!("{FAINT}{}{FAINT:#}", Printable(&why)))?,
         }
     }
 }
@@ -145,9 +146,10 @@ impl Walker<'_> {
         let header = self.walk.reader().header();
         let client = self.walk.engine().config().login.client_id();
         format!(
-            "{HEADING}{}{HEADING:#}: {client}, recorded by engine {}; h for help",
-            self.walk.reader().place().file,
-            header.engine
+            "{HEADING}{}{HEADING:#}: {}, recorded by engine {}; h for help",
+            Printable(&self.walk.reader().place().file),
+            Printable(&client),
+            Printable(&header.engine)
         )
     }
 
@@ -195,10 +197,10 @@ impl Walker<'_> {
                     |moment: &Moment| moment.words.contains(&text) || moment.line.contains(&text);
                 self.find(has, output)
             }
-            StepCommand::State => output.text(self.walk.engine().inspect()),
+            StepCommand::State => output.text(Foreign(self.walk.engine().inspect())),
             StepCommand::Documents => self.documents(output),
             StepCommand::Line => match self.walk.moment() {
-                Some(moment) => output.text(&moment.line),
+                Some(moment) => output.text(Printable(&moment.line)),
                 None => self.show(output),
             },
             StepCommand::Help => output.text(HELP),
@@ -264,9 +266,9 @@ impl Walker<'_> {
         for document in shown {
             output.text(format_args!(
                 "{} version {}: {}",
-                document.name,
+                Printable(&document.name.to_string()),
                 document.version,
-                document.state()
+                Printable(&document.state())
             ))?;
         }
         Ok(())
@@ -279,10 +281,14 @@ struct Shown<'a>(&'a Moment);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shown(moment) = self;
-        moment.fmt(f)?;
+        Printable(&moment.to_string()).fmt(f)?;
         if let Some(divergence) = &moment.divergence {
             let text = divergence.to_string();
-            write!(f, "\n{ERROR}not as recorded{ERROR:#}: {}", text.trim_end())?;
+            write!(
+                f,
+                "\n{ERROR}not as recorded{ERROR:#}: {}",
+                Foreign(text.trim_end())
+            )?;
         }
         Ok(())
     }
