@@ -39,6 +39,8 @@ mod show;
 #[cfg(test)]
 mod shrink;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
 mod tls;
 /// Ctrl-C is sent as a signal.
 #[cfg(test)]
