@@ -1,8 +1,8 @@
 //! Files of sessions: which kind they are, and how they are opened.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Cursor};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -104,8 +104,7 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
     };
     let recorded = match FileKind::of(first)? {
         FileKind::Recording => {
-            let parts = recording_files(files).parts();
-            return parts.map_err(|error| no_recording(&error));
+            return Ok(recording_files(files).parts());
         }
         FileKind::Capture => {
             if files.len() > 1 {
@@ -194,37 +193,154 @@ pub fn no_session(error: SessionError) -> Failure {
     Failure::new(FailureKind::InputFile, error.to_string())
 }
 
-/// A result does not replace what it is made of.
+/// The files that are read when these are named: they, and the later parts of a recording.
+#[must_use]
+pub fn read_files(files: &[PathBuf]) -> Vec<PathBuf> {
+    recording_files(files).paths().to_vec()
+}
+
+/// A result does not replace what it is made of, by whatever name either has.
+///
+/// `targets` are all files that are going to be written, `files` all that are read.
 ///
 /// # Errors
 ///
 /// [`FailureKind::Usage`].
-pub fn refuse_to_replace(target: &Path, files: &[PathBuf]) -> Result<(), Failure> {
-    let Ok(canonical) = fs::canonicalize(target) else {
-        return Ok(());
-    };
-    let same = |file: &PathBuf| fs::canonicalize(file).is_ok_and(|file| file == canonical);
-    if files.iter().any(same) {
-        return Err(Failure::usage(format_args!(
-            "{}: it would replace what it is made of",
-            target.display()
-        )));
+pub fn refuse_to_replace(targets: &[PathBuf], files: &[PathBuf]) -> Result<(), Failure> {
+    for target in targets {
+        // What is not there cannot be read either, and to write to a device replaces nothing.
+        if !target.is_file() {
+            continue;
+        }
+        if files.iter().any(|file| is_same(target, file)) {
+            return Err(Failure::usage(format_args!(
+                "{}: it would replace what it is made of",
+                target.display()
+            )));
+        }
     }
     Ok(())
+}
+
+/// Whether two paths are of one file: through symbolic links, and hard ones where they can be seen.
+fn is_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
+        use std::os::unix::fs::MetadataExt;
+        if (one.dev(), one.ino()) == (other.dev(), other.ino()) {
+            return true;
+        }
+    }
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// Writes a result into a file, which replaces what was there.
 ///
 /// # Errors
 ///
-/// [`FailureKind::Operation`], naming the file.
+/// As [`write_whole`].
 pub fn write(target: &Path, content: &[u8]) -> Result<(), Failure> {
-    fs::write(target, content).map_err(|error| {
-        Failure::operation(format_args!(
-            "{}: cannot write it: {error}",
-            target.display()
-        ))
+    write_whole(target, |file| file.write_all(content)).map_err(|error| match error {
+        WriteError::Content(error) | WriteError::Target(error) => cannot_write(target, &error),
     })
+}
+
+/// Why [`write_whole`] wrote nothing.
+#[derive(Debug)]
+pub enum WriteError<E> {
+    /// What `content` failed with.
+    Content(E),
+    /// The target cannot be written.
+    Target(io::Error),
+}
+
+/// What is told of a target that cannot be written.
+#[must_use]
+pub fn cannot_write(target: &Path, error: &io::Error) -> Failure {
+    Failure::operation(format_args!(
+        "{}: cannot write it: {error}",
+        target.display()
+    ))
+}
+
+/// Writes what `content` gives into a file once it is whole.
+///
+/// Until then it is in a temporary file beside the target, which then takes its name and its
+/// permissions. So whatever fails, the target is as it was. A symbolic link stays one: the file
+/// that it leads to is replaced. To what is no regular file, a device or a pipe, the whole is
+/// copied; such a one is never removed.
+///
+/// # Errors
+///
+/// [`WriteError`]: `content` failed, or the target cannot be written.
+pub fn write_whole<T, E>(
+    target: &Path,
+    content: impl FnOnce(&mut BufWriter<&mut File>) -> Result<T, E>,
+) -> Result<T, WriteError<E>> {
+    let found = match fs::metadata(target) {
+        Ok(found) => Some(found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(WriteError::Target(error)),
+    };
+    let is_link = fs::symlink_metadata(target).is_ok_and(|found| found.is_symlink());
+    let replaced = match &found {
+        Some(found) if found.is_file() => {
+            // What may not be written is not replaced either.
+            let written = OpenOptions::new().write(true).open(target);
+            written.map_err(WriteError::Target)?;
+            Some(fs::canonicalize(target).map_err(WriteError::Target)?)
+        }
+        // Where a link leads to nothing there is nothing to lose.
+        None if !is_link => Some(target.to_owned()),
+        _ => None,
+    };
+    let Some(replaced) = replaced else {
+        let mut whole = tempfile::tempfile().map_err(WriteError::Target)?;
+        let result = fill(&mut whole, content)?;
+        let copied = whole.rewind().and_then(|()| {
+            let mut target = OpenOptions::new().write(true).create(true).open(target)?;
+            io::copy(&mut whole, &mut target)
+        });
+        copied.map_err(WriteError::Target)?;
+        return Ok(result);
+    };
+    let directory = match replaced.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".shadowctl-");
+    // As a file that is created has them: less the process's mask.
+    #[cfg(unix)]
+    let created = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    #[cfg(unix)]
+    temporary.permissions(created);
+    let mut whole = temporary
+        .tempfile_in(directory)
+        .map_err(WriteError::Target)?;
+    let result = fill(whole.as_file_mut(), content)?;
+    if let Some(found) = found {
+        let kept = whole.as_file().set_permissions(found.permissions());
+        kept.map_err(WriteError::Target)?;
+    }
+    match whole.persist(&replaced) {
+        Ok(_) => Ok(result),
+        Err(error) => Err(WriteError::Target(error.error)),
+    }
+}
+
+/// Writes all of the content into an empty file.
+fn fill<T, E>(
+    file: &mut File,
+    content: impl FnOnce(&mut BufWriter<&mut File>) -> Result<T, E>,
+) -> Result<T, WriteError<E>> {
+    let mut buffered = BufWriter::new(file);
+    let result = content(&mut buffered).map_err(WriteError::Content)?;
+    buffered.flush().map_err(WriteError::Target)?;
+    Ok(result)
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, Failure> {
@@ -232,6 +348,6 @@ fn open(path: &Path) -> Result<BufReader<File>, Failure> {
     Ok(BufReader::with_capacity(64 * 1024, file))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::input_file(path, format_args!("cannot read it: {error}"))
 }

@@ -1,11 +1,19 @@
 //! The files of a recording.
 
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use transport_tcp::recording::part_path;
 
 use super::error::ReadError;
 use super::reader::{Part, Reader};
+
+/// The last line of a recording, `{"at":N,"in":"end","pending":true}`, has fewer bytes, with the
+/// line feed before it.
+const LONGEST_END: u64 = 1_024;
 
 /// A recording's files, in order.
 ///
@@ -18,11 +26,22 @@ pub struct Files {
 
 impl Files {
     /// The file of the first part, and those of the further parts that lie beside it without a gap.
+    ///
+    /// Nothing belongs to a recording behind its `end`: what lies beside it then is left of another
+    /// that had the same name.
     #[must_use]
     pub fn beginning_with(first: &Path) -> Files {
-        let mut paths = vec![first.to_owned()];
-        let later = (2..=u32::MAX).map(|part| part_path(first, part));
-        paths.extend(later.take_while(|path| path.is_file()));
+        let mut paths = Vec::new();
+        let mut path = first.to_owned();
+        for part in 2..=u32::MAX {
+            let next = part_path(first, part);
+            let goes_on = path.is_file() && next.is_file() && !is_ended(&path);
+            paths.push(path);
+            if !goes_on {
+                break;
+            }
+            path = next;
+        }
         Files { paths }
     }
 
@@ -38,29 +57,42 @@ impl Files {
         &self.paths
     }
 
-    /// Opens all of them.
+    /// Opens the first; the others when they are come to.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: a file cannot be opened, or the first is no recording.
+    /// [`ReadError`]: the first cannot be opened, or is no recording.
     pub fn open(&self) -> Result<Reader<'static>, ReadError> {
-        Reader::new(self.parts()?)
+        Reader::new(self.parts())
     }
 
-    /// Opens all of them, and reads none.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`]: a file cannot be opened.
-    pub fn parts(&self) -> Result<Vec<Part<'static>>, ReadError> {
-        let open = |path: &PathBuf| {
-            Part::open(path).map_err(|error| ReadError {
-                file: path.display().to_string(),
-                line: 1,
-                column: 1,
-                what: format!("cannot read it: {error}"),
-            })
-        };
-        self.paths.iter().map(open).collect()
+    /// All of them. Each is opened when it is read from, which fails if it cannot be.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part<'static>> {
+        self.paths.iter().map(|path| Part::to_open(path)).collect()
     }
+}
+
+/// Whether the last whole line of a file is that with which a recorder ends a recording.
+fn is_ended(path: &Path) -> bool {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LONGEST_END)))?;
+        let mut last = Vec::new();
+        file.take(LONGEST_END).read_to_end(&mut last)?;
+        Ok(last)
+    };
+    let Ok(last) = read() else { return false };
+    let mut lines = last.rsplit(|byte| *byte == b'\n');
+    // What is behind the last line feed is no line.
+    let line = lines.nth(1).unwrap_or_default();
+    serde_json::from_slice::<Ended<'_>>(line).is_ok_and(|line| line.input == "end")
+}
+
+/// What tells the last line of a recording from others.
+#[derive(Deserialize)]
+struct Ended<'a> {
+    #[serde(rename = "in", borrow)]
+    input: Cow<'a, str>,
 }

@@ -1,8 +1,8 @@
 //! The lines of a recording.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use shadow_core::recording::{Header, LineError};
 
@@ -33,11 +33,22 @@ impl<'a> Part<'a> {
     /// # Errors
     ///
     /// That of the operating system, which does not name the file.
-    pub fn open(path: &Path) -> std::io::Result<Part<'static>> {
+    pub fn open(path: &Path) -> io::Result<Part<'static>> {
         Ok(Part {
             name: path.display().to_string(),
-            content: Box::new(BufReader::with_capacity(64 * 1024, File::open(path)?)),
+            content: Box::new(open(path)?),
         })
+    }
+
+    /// A file that is opened when it is read from, and closed with the part: a recording can have
+    /// more parts than a process may have open files.
+    #[must_use]
+    pub fn to_open(path: &Path) -> Part<'static> {
+        let (path, file) = (path.to_owned(), None);
+        Part {
+            name: path.display().to_string(),
+            content: Box::new(Unopened { path, file }),
+        }
     }
 
     /// What is in memory already.
@@ -46,6 +57,43 @@ impl<'a> Part<'a> {
         Part {
             name: name.to_owned(),
             content: Box::new(text.as_bytes()),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<BufReader<File>> {
+    Ok(BufReader::with_capacity(64 * 1024, File::open(path)?))
+}
+
+/// A file that is opened when it is first read from.
+struct Unopened {
+    path: PathBuf,
+    file: Option<BufReader<File>>,
+}
+
+impl Unopened {
+    fn opened(&mut self) -> io::Result<&mut BufReader<File>> {
+        Ok(match &mut self.file {
+            Some(file) => file,
+            file => file.insert(open(&self.path)?),
+        })
+    }
+}
+
+impl Read for Unopened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.opened()?.read(buffer)
+    }
+}
+
+impl BufRead for Unopened {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.opened()?.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        if let Some(file) = &mut self.file {
+            file.consume(amount);
         }
     }
 }
@@ -79,8 +127,9 @@ pub struct Line<'r> {
 /// Reads a recording line by line, part after part.
 ///
 /// It takes the memory of its longest line, at most [`MAX_LINE`]. What is behind the last line feed
-/// of the last part was torn off and does not count ([`Reader::torn`]). A UTF-8 byte order mark at the
-/// start of a part does not either.
+/// of the last part was torn off and does not count ([`Reader::torn`]), nor does a UTF-8 byte order
+/// mark at the start of a part. A last part behind the first that ends before its header does is none:
+/// it had been begun when the disk was full.
 #[derive(Debug)]
 pub struct Reader<'a> {
     /// The parts to come, in reverse.
@@ -115,7 +164,8 @@ impl<'a> Reader<'a> {
             line: Vec::new(),
             torn: None,
         };
-        reader.header = reader.read_header()?;
+        reader.read_line()?;
+        reader.header = reader.parse_header()?;
         Ok(reader)
     }
 
@@ -134,7 +184,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes of a torn last line did not count.
+    /// How many bytes of a torn last line did not count; 0 of a last part that is empty.
     #[must_use]
     pub fn torn(&self) -> Option<u64> {
         self.torn
@@ -171,11 +221,20 @@ impl<'a> Reader<'a> {
             let last = self.header.part;
             self.part = next;
             self.number = 0;
-            let header = self.read_header()?;
             let expected = Header {
                 part: last + 1,
                 ..self.header.clone()
             };
+            let begun = expected.to_line();
+            if !self.read_line()?
+                && self.parts.is_empty()
+                && begun.as_bytes().starts_with(&self.line)
+            {
+                // Nothing more became of it.
+                self.torn = Some(self.line.len() as u64);
+                return Ok(None);
+            }
+            let header = self.parse_header()?;
             if header != expected {
                 return Err(self.error(
                     1,
@@ -192,14 +251,14 @@ impl<'a> Reader<'a> {
         Ok(Some(Line { text, number }))
     }
 
-    fn read_header(&mut self) -> Result<Header, ReadError> {
-        let found = self.read_line()?;
-        if self.line.starts_with(BYTE_ORDER_MARK) {
-            self.line.drain(..BYTE_ORDER_MARK.len());
-        }
-        let text = std::str::from_utf8(&self.line);
-        match (found, text) {
-            (true, Ok(text)) => Header::parse(text).map_err(|error| self.line_error(&error)),
+    /// The header that was read as a line. One that is torn is none.
+    fn parse_header(&self) -> Result<Header, ReadError> {
+        let line = &self.line[..];
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        match std::str::from_utf8(line) {
+            Ok(text) if self.torn.is_none() && !text.is_empty() => {
+                Header::parse(text).map_err(|error| self.line_error(&error))
+            }
             _ => Err(self.error(1, "this is not the first line of a recording")),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use conformance::export::{Trace, connections, pcapng};
@@ -67,7 +68,8 @@ pub enum Form {
 pub fn run(arguments: &ExportArguments, output: &mut Output) -> Result<(), Failure> {
     let reader = session_file::recording(&arguments.files)?;
     if let Some(path) = &arguments.target {
-        session_file::refuse_to_replace(path, &arguments.files)?;
+        let read = session_file::read_files(&arguments.files);
+        session_file::refuse_to_replace(slice::from_ref(path), &read)?;
     }
     let mut content = Vec::new();
     match arguments.to {

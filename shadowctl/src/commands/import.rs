@@ -16,7 +16,8 @@ use crate::session_file::{self, FileKind};
 ///
 /// # Errors
 ///
-/// * [`FailureKind::Usage`](crate::failure::FailureKind::Usage): a capture beside another file.
+/// * [`FailureKind::Usage`](crate::failure::FailureKind::Usage): a capture beside another file; a
+///   recording would replace what is imported, or the key log.
 /// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): a file that cannot be read, or is neither a capture nor a log; logs
 ///   that are not of one session.
 /// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): something is unexplained, bytes differ, or the recording cannot be
@@ -33,9 +34,6 @@ pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failu
             }
         }
     }
-    if let Some(target) = &arguments.recording {
-        session_file::refuse_to_replace(target, &arguments.files)?;
-    }
     let (imported, recorded) = match captures[..] {
         [] => {
             let logs = session_file::logs(&arguments.files)?;
@@ -49,11 +47,18 @@ pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failu
         }
         _ => return Err(Failure::usage("a capture is imported by itself")),
     };
+    let targets: Vec<PathBuf> = match &arguments.recording {
+        Some(path) => (0..recorded.len().max(1))
+            .map(|index| numbered(path, index))
+            .collect(),
+        None => Vec::new(),
+    };
+    let read = arguments.files.iter().chain(&arguments.captures.key_log);
+    let read: Vec<PathBuf> = read.cloned().collect();
+    session_file::refuse_to_replace(&targets, &read)?;
     output.result(&imported)?;
-    if let Some(path) = &arguments.recording {
-        for (index, recorded) in recorded.iter().enumerate() {
-            session_file::write(&numbered(path, index), recorded.lines.as_bytes())?;
-        }
+    for (target, recorded) in targets.iter().zip(&recorded) {
+        session_file::write(target, recorded.lines.as_bytes())?;
     }
     imported.verdict()
 }

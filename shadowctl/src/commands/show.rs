@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::PathBuf;
+use std::slice;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -17,7 +16,7 @@ use crate::arguments::{ShowArguments, StepSort};
 use crate::document::Printable;
 use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, Format, GOOD, HEADING, Output, RECEIVED, SENT};
-use crate::session_file::{self, no_recording};
+use crate::session_file::{self, WriteError, cannot_write, no_recording};
 
 /// Style of timers.
 const TIMER: Style = AnsiColor::Magenta.on_default();
@@ -49,11 +48,12 @@ pub fn run(arguments: &ShowArguments, output: &mut Output) -> Result<(), Failure
 
 fn draw(
     arguments: &ShowArguments,
-    path: &Path,
+    path: &PathBuf,
     mut story: Story<'_>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    session_file::refuse_to_replace(path, &arguments.files)?;
+    let read = session_file::read_files(&arguments.files);
+    session_file::refuse_to_replace(slice::from_ref(path), &read)?;
     let title = arguments.files.first().and_then(|file| file.file_name());
     let title = title.map(|name| name.to_string_lossy().into_owned());
     let page = Page {
@@ -61,37 +61,21 @@ fn draw(
         from: arguments.from.unwrap_or_default(),
         until: arguments.until,
     };
-    let written = File::create(path)
-        .map_err(PageError::Write)
-        .and_then(|file| {
-            let mut file = BufWriter::new(file);
-            let steps = write_page(&mut story, page, &mut file)?;
-            file.flush().map_err(PageError::Write)?;
-            Ok(steps)
-        });
-    match written {
-        Ok(steps) => {
-            let display = path.display();
-            output.remark(format_args!("{steps} steps drawn into {display}"));
-            remark_torn(&story, output);
-            Ok(())
+    // Half a page is none.
+    let written = session_file::write_whole(path, |file| write_page(&mut story, page, file));
+    let steps = written.map_err(|error| match error {
+        WriteError::Content(PageError::Story(error)) => no_recording(&error),
+        WriteError::Content(PageError::Write(error)) | WriteError::Target(error) => {
+            cannot_write(path, &error)
         }
-        Err(PageError::Story(error)) => {
-            // Half a page is none.
-            drop(fs::remove_file(path));
-            Err(no_recording(&error))
+        WriteError::Content(error) => {
+            Failure::operation(format_args!("{error} with --from and --until"))
         }
-        Err(PageError::Write(error)) => Err(Failure::operation(format_args!(
-            "{}: cannot write it: {error}",
-            path.display()
-        ))),
-        Err(error) => {
-            drop(fs::remove_file(path));
-            Err(Failure::operation(format_args!(
-                "{error} with --from and --until"
-            )))
-        }
-    }
+    })?;
+    let display = path.display();
+    output.remark(format_args!("{steps} steps drawn into {display}"));
+    remark_torn(&story, output);
+    Ok(())
 }
 
 fn print(

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::slice;
 use std::time::Duration;
 
 use clap::Args;
@@ -106,7 +107,8 @@ pub fn run(arguments: &ShrinkArguments, output: &mut Output) -> Result<(), Failu
     let recording = Recording::read(session_file::recording_parts(&arguments.files)?)
         .map_err(|error| no_recording(&error))?;
     if let Some(path) = &arguments.out {
-        session_file::refuse_to_replace(path, &arguments.files)?;
+        let read = session_file::read_files(&arguments.files);
+        session_file::refuse_to_replace(slice::from_ref(path), &read)?;
     }
     let options = Options {
         runs: arguments.runs.max(1),
@@ -163,9 +165,7 @@ fn write(out: Option<&Path>, shrunk: &Shrunk, output: &mut Output) -> Result<(),
     match out {
         None => output.lines(recording)?,
         Some(path) => {
-            std::fs::write(path, recording).map_err(|error| {
-                Failure::operation(format_args!("{}: cannot write it: {error}", path.display()))
-            })?;
+            session_file::write(path, recording.as_bytes())?;
             if output.format() == Format::Json {
                 output.json(&Summary {
                     before: *before,

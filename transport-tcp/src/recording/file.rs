@@ -166,7 +166,14 @@ impl RecordingFile {
         self.file = Some(file);
         (self.size, self.lines) = (0, 0);
         let part = self.part;
-        self.append(&Header { part, ..header }.to_line())
+        let begun = self.append(&Header { part, ..header }.to_line());
+        if begun.is_err() {
+            // Nothing is lost with it. That it cannot be removed either changes nothing: a part
+            // without a whole header does not count.
+            self.file = None;
+            drop(fs::remove_file(&path));
+        }
+        begun
     }
 
     /// Appends to the part that is being written.
@@ -235,6 +242,8 @@ fn make_way(first: &Path, begun: bool, overwrite: bool) -> Result<(), RecordingE
         }
         match is_recording(path) {
             Ok(true) => {}
+            // Begun when the disk was full.
+            Ok(false) if is_empty(path) => {}
             Ok(false) => return Err(RecordingError::Foreign { path: path.clone() }),
             Err(error) => return Err(RecordingError::file("read", path, &error)),
         }
@@ -243,6 +252,10 @@ fn make_way(first: &Path, begun: bool, overwrite: bool) -> Result<(), RecordingE
         fs::remove_file(&path).map_err(|error| RecordingError::file("delete", &path, &error))?;
     }
     Ok(())
+}
+
+fn is_empty(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
 /// Opens an empty file that only its owner may read, or a device.

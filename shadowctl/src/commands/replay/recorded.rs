@@ -1,6 +1,7 @@
 //! Recordings, replayed at once or in their own time, or written as tests.
 
 use std::fmt;
+use std::slice;
 use std::time::Duration;
 
 use conformance::recording::{Divergence, Moment, Reader, Replay, Summary, Walk, regression_test};
@@ -94,7 +95,8 @@ pub(super) fn write_test(arguments: &ReplayArguments, output: &mut Output) -> Re
     match &arguments.to_file {
         None => output.lines(&test),
         Some(path) => {
-            session_file::refuse_to_replace(path, &arguments.files)?;
+            let read = session_file::read_files(&arguments.files);
+            session_file::refuse_to_replace(slice::from_ref(path), &read)?;
             session_file::write(path, test.as_bytes())
         }
     }
