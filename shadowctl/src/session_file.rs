@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Chain, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -58,17 +58,119 @@ impl FileKind {
     ///
     /// [`FailureKind::InputFile`]: it cannot be read.
     pub fn of(path: &Path) -> Result<FileKind, Failure> {
-        let mut file = open(path)?;
-        let start = file.fill_buf().map_err(|error| unreadable(path, &error))?;
+        Ok(Source::look(path)?.kind)
+    }
+
+    fn beginning(start: &[u8]) -> FileKind {
         let text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
-        Ok(if CAPTURES.iter().any(|magic| start.starts_with(magic)) {
+        if CAPTURES.iter().any(|magic| start.starts_with(magic)) {
             FileKind::Capture
         } else if text.trim_ascii_start().starts_with(b"{") {
             // No line of a log begins so.
             FileKind::Recording
         } else {
             FileKind::Log
+        }
+    }
+}
+
+/// How many bytes are looked at to tell what a file is.
+const START: u64 = 64;
+
+/// A file that is going to be read, and was looked into.
+///
+/// What is no regular file, a pipe, stays open with what was looked at: it can be read only once.
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    kind: FileKind,
+    is_empty: bool,
+    /// A regular file is opened when its turn comes: there can be more than may be open.
+    pipe: Option<Chain<Cursor<Vec<u8>>, File>>,
+}
+
+impl Source {
+    /// Opens a file and looks at its first bytes. A pipe is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::InputFile`]: it cannot be read.
+    pub fn look(path: &Path) -> Result<Source, Failure> {
+        let cannot = |error| unreadable(path, &error);
+        let mut file = File::open(path).map_err(cannot)?;
+        let mut start = Vec::new();
+        // Of a pipe one read may give a single byte.
+        let begun = (&mut file).take(START).read_to_end(&mut start);
+        begun.map_err(cannot)?;
+        let is_regular = file.metadata().map_err(cannot)?.is_file();
+        Ok(Source {
+            path: path.to_owned(),
+            kind: FileKind::beginning(&start),
+            is_empty: start.is_empty(),
+            pipe: (!is_regular).then(|| Cursor::new(start).chain(file)),
         })
+    }
+
+    /// Looks into several.
+    ///
+    /// # Errors
+    ///
+    /// As [`look`](Self::look).
+    pub fn look_at_all(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+        files.iter().map(|path| Source::look(path)).collect()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// Whether it can be read only once.
+    #[must_use]
+    pub fn is_pipe(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Reads it from its start.
+    fn read(self) -> Result<Box<dyn BufRead>, Failure> {
+        Ok(match self.pipe {
+            Some(pipe) => Box::new(BufReader::with_capacity(64 * 1024, pipe)),
+            None => Box::new(open(&self.path)?),
+        })
+    }
+
+    fn part(self) -> Result<Part<'static>, Failure> {
+        if self.pipe.is_none() {
+            return Ok(Part::to_open(&self.path));
+        }
+        let name = self.path.display().to_string();
+        let content = self.read()?;
+        Ok(Part { name, content })
+    }
+}
+
+/// The parts of the recording that these are, or that begins with it if it is one.
+///
+/// # Errors
+///
+/// [`FailureKind::InputFile`]: a file cannot be read.
+pub fn parts_of(sources: Vec<Source>) -> Result<Vec<Part<'static>>, Failure> {
+    match &sources[..] {
+        [first] if !first.is_pipe() => Ok(Files::beginning_with(&first.path).parts()),
+        _ => sources.into_iter().map(Source::part).collect(),
     }
 }
 
@@ -102,17 +204,27 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
     let Some(first) = files.first() else {
         return Ok(Vec::new());
     };
-    let recorded = match FileKind::of(first)? {
+    let source = Source::look(first)?;
+    let recorded = match source.kind {
         FileKind::Recording => {
-            return Ok(recording_files(files).parts());
+            let mut parts = recording_files(files).parts();
+            // Its turn is now, and of a pipe some was read.
+            if let Some(part) = parts.first_mut() {
+                *part = source.part()?;
+            }
+            return Ok(parts);
         }
         FileKind::Capture => {
             if files.len() > 1 {
                 return Err(Failure::usage("a capture is imported by itself"));
             }
-            record_capture(&capture(first, &CaptureOptions::default())?, None).1
+            record_capture(&capture_of(source, &CaptureOptions::default())?, None).1
         }
-        FileKind::Log => record_logs(logs(files)?).map_err(no_session)?.1,
+        FileKind::Log => {
+            let mut sources = vec![source];
+            sources.extend(Source::look_at_all(files.get(1..).unwrap_or_default())?);
+            record_logs(logs_of(sources)?).map_err(no_session)?.1
+        }
     };
     let name = first.display().to_string();
     match <[Recorded; 1]>::try_from(recorded) {
@@ -149,12 +261,22 @@ pub fn no_recording(error: &ReadError) -> Failure {
 ///
 /// [`FailureKind::InputFile`], naming the file: the capture or the key log cannot be read, or is none.
 pub fn capture(path: &Path, options: &CaptureOptions) -> Result<Capture, Failure> {
+    capture_of(Source::look(path)?, options)
+}
+
+/// [`capture`] of what was looked into.
+///
+/// # Errors
+///
+/// As [`capture`].
+pub fn capture_of(source: Source, options: &CaptureOptions) -> Result<Capture, Failure> {
+    let path = &source.path.clone();
     let ports: &[u16] = match &options.port {
         Some(port) => &[*port],
         None => &[MQTT_PORT, MQTT_TLS_PORT],
     };
     let mut capture =
-        Capture::read(open(path)?, ports).map_err(|error| Failure::input_file(path, error))?;
+        Capture::read(source.read()?, ports).map_err(|error| Failure::input_file(path, error))?;
     let mut keys = capture.key_log.clone();
     if let Some(path) = &options.key_log {
         keys.merge(&KeyLog::parse(&input::read(path)?));
@@ -175,15 +297,25 @@ pub fn capture(path: &Path, options: &CaptureOptions) -> Result<Capture, Failure
 ///
 /// [`FailureKind::InputFile`], naming the file and, where there is one, the line.
 pub fn logs(files: &[PathBuf]) -> Result<Vec<Log>, Failure> {
-    let read = |path: &PathBuf| {
+    logs_of(Source::look_at_all(files)?)
+}
+
+/// [`logs`] of what was looked into.
+///
+/// # Errors
+///
+/// As [`logs`].
+pub fn logs_of(sources: Vec<Source>) -> Result<Vec<Log>, Failure> {
+    let read = |source: Source| {
+        let name = source.path.display().to_string();
         // The error names the file itself.
-        Log::read(&path.display().to_string(), open(path)?).map_err(|error| {
+        Log::read(&name, source.read()?).map_err(|error| {
             let what =
                 format!("{error} (it is taken for a log: it begins as no recording or capture)");
             Failure::new(FailureKind::InputFile, what)
         })
     };
-    files.iter().map(read).collect()
+    sources.into_iter().map(read).collect()
 }
 
 /// Why logs are not of one session, as a failure.

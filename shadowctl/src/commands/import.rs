@@ -10,7 +10,7 @@ use crate::arguments::ImportArguments;
 use crate::document::Foreign;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::session_file::{self, FileKind};
+use crate::session_file::{self, FileKind, Source};
 
 /// Imports one capture, or logs as one session, prints the report, and writes what was driven.
 ///
@@ -23,29 +23,25 @@ use crate::session_file::{self, FileKind};
 /// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): something is unexplained, bytes differ, or the recording cannot be
 ///   written.
 pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failure> {
-    let mut captures = Vec::new();
-    for path in &arguments.files {
-        match FileKind::of(path)? {
-            FileKind::Capture => captures.push(path),
-            FileKind::Log => {}
-            FileKind::Recording => {
-                let what = "it is a recording already; shadowctl replay runs it";
-                return Err(Failure::input_file(path, what));
-            }
-        }
+    let mut sources = Source::look_at_all(&arguments.files)?;
+    let mut looked_at = sources.iter();
+    if let Some(recording) = looked_at.find(|source| source.kind() == FileKind::Recording) {
+        let what = "it is a recording already; shadowctl replay runs it";
+        return Err(Failure::input_file(recording.path(), what));
     }
-    let (imported, recorded) = match captures[..] {
-        [] => {
-            let logs = session_file::logs(&arguments.files)?;
-            let (report, recorded) = record_logs(logs).map_err(session_file::no_session)?;
-            (Imported::Logs(Box::new(report)), recorded)
-        }
-        [path] if arguments.files.len() == 1 => {
-            let capture = session_file::capture(path, &arguments.captures)?;
-            let (report, recorded) = record_capture(&capture, None);
-            (Imported::Capture(report), recorded)
-        }
-        _ => return Err(Failure::usage("a capture is imported by itself")),
+    let has_capture = sources
+        .iter()
+        .any(|source| source.kind() == FileKind::Capture);
+    let (imported, recorded) = if !has_capture {
+        let logs = session_file::logs_of(sources)?;
+        let (report, recorded) = record_logs(logs).map_err(session_file::no_session)?;
+        (Imported::Logs(Box::new(report)), recorded)
+    } else if let (Some(source), true) = (sources.pop(), sources.is_empty()) {
+        let capture = session_file::capture_of(source, &arguments.captures)?;
+        let (report, recorded) = record_capture(&capture, None);
+        (Imported::Capture(report), recorded)
+    } else {
+        return Err(Failure::usage("a capture is imported by itself"));
     };
     let targets: Vec<PathBuf> = match &arguments.recording {
         Some(path) => (0..recorded.len().max(1))

@@ -38,3 +38,18 @@ fn what_cannot_be_imported_is_refused() {
     run(["import", "no-such.pcap"]).assert_failed(4, &["no-such.pcap: cannot read it"]);
     run(["import"]).assert_failed(2, &["<FILE>"]);
 }
+
+#[test]
+fn what_is_imported_stays() {
+    let directory = TempDir::new().unwrap();
+    let place = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (capture, keys) = (place("x.pcap"), place("keys"));
+    fs::copy(fixture("recorded/python-sdk-delta.pcap"), &capture).unwrap();
+    fs::write(&keys, "# no keys\n").unwrap();
+    run(["import", &capture, "--key-log", &keys, "-o", &keys])
+        .assert_failed(2, &[&keys, "would replace"]);
+    assert_eq!(fs::read_to_string(&keys).unwrap(), "# no keys\n");
+    let before = fs::read(&capture).unwrap();
+    run(["import", &capture, "-o", &capture]).assert_failed(2, &[&capture, "would replace"]);
+    assert_eq!(fs::read(&capture).unwrap(), before);
+}

@@ -218,3 +218,43 @@ fn a_walk_shows_differences_and_goes_on() {
         "{run:#?}"
     );
 }
+
+/// What comes from a pipe is read once.
+#[cfg(unix)]
+#[test]
+fn a_recording_comes_from_a_pipe() {
+    let directory = TempDir::new().unwrap();
+    let path = changed(directory.path(), "{", "{");
+    let piped = |arguments: &[&str]| {
+        let mut child = shadowctl()
+            .args(["replay", "/dev/stdin"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // It may end without having read all.
+        drop(stdin.write_all(&fs::read(&path).unwrap()));
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    let replayed = piped(&[]);
+    assert_eq!(
+        (replayed.code, replayed.stderr.as_str()),
+        (0, ""),
+        "{replayed:#?}"
+    );
+    assert!(
+        replayed.stdout.contains("replayed 29 inputs, 61 outputs"),
+        "{replayed:#?}"
+    );
+    piped(&["--step"]).assert_failed(2, &["/dev/stdin", "--step", "needs a file"]);
+    piped(&["--to-test"]).assert_failed(2, &["/dev/stdin", "--to-test", "needs a file"]);
+}

@@ -160,3 +160,106 @@ fn recording_is_not_overwritten() {
     run.assert_failed(2, &["r.jsonl", "would replace what it is made of"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), RECORDING);
 }
+
+/// None of the files that are read is a target: no later part that was not named, and no other name
+/// of a file.
+#[test]
+fn no_part_is_overwritten() {
+    let directory = TempDir::new().unwrap();
+    let first = write(&directory, "r.jsonl", RECORDING);
+    let header = r#"{"shadow-recording":1,"engine":"0.1.0","part":2,"mask":["values"]}"#;
+    let more = format!("{header}\n{{\"at\":9000000,\"out\":\"close\"}}\n");
+    let second = write(&directory, "r.2.jsonl", &more);
+    let mut targets = vec![second.clone()];
+    if cfg!(unix) {
+        let link = directory.path().join("link");
+        fs::hard_link(&second, &link).unwrap();
+        targets.push(link.to_str().unwrap().to_owned());
+    }
+    for target in &targets {
+        for command in [&["show"][..], &["export", "--to", "trace"], &["shrink"]] {
+            let arguments = command.iter().copied().chain([&*first, "-o", target]);
+            run(arguments).assert_failed(2, &[target, "would replace what it is made of"]);
+            assert_eq!(fs::read_to_string(&second).unwrap(), more);
+        }
+    }
+}
+
+/// What was there is there still, and nothing else is.
+#[test]
+fn a_page_that_fails_leaves_its_target_as_it_was() {
+    let directory = TempDir::new().unwrap();
+    let wrong = format!("{RECORDING}{{\"at\":1}}\n");
+    let file = write(&directory, "wrong.jsonl", &wrong);
+    let page = write(&directory, "page.html", "an older page");
+    run(["show", &file, "-o", &page]).assert_failed(4, &["wrong.jsonl:9:7: "]);
+    assert_eq!(fs::read_to_string(&page).unwrap(), "an older page");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_and_permissions_stay() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let directory = TempDir::new().unwrap();
+    let file = write(&directory, "r.jsonl", RECORDING);
+    let page = write(&directory, "page.html", "an older page");
+    fs::set_permissions(&page, fs::Permissions::from_mode(0o640)).unwrap();
+    let link = directory.path().join("link.html");
+    symlink(&page, &link).unwrap();
+    let drawn = run(["show", &file, "-o", link.to_str().unwrap()]);
+    assert_eq!(drawn.code, 0, "{drawn:#?}");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(html.starts_with("<!doctype html>"));
+    let mode = fs::metadata(&page).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    // A device is written to, and stays.
+    let drawn = run(["show", &file, "-o", "/dev/null"]);
+    assert_eq!(drawn.code, 0, "{drawn:#?}");
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}
+
+/// A disk that was full when the second part was begun.
+#[test]
+fn a_part_that_was_only_begun_does_not_count() {
+    let header = r#"{"shadow-recording":1,"engine":"0.1.0","part":2,"mask":["values"]}"#;
+    for (begun, told) in [("", "after 0 bytes"), (&header[..20], "after 20 bytes")] {
+        let directory = TempDir::new().unwrap();
+        let first = write(&directory, "r.jsonl", RECORDING);
+        write(&directory, "r.2.jsonl", begun);
+        let shown = run(["show", &first]);
+        assert_eq!(shown.code, 0, "{shown:#?}");
+        assert!(shown.stdout.contains("6 steps in"), "{shown:#?}");
+        assert!(shown.stderr.contains(told), "{shown:#?}");
+    }
+    // Something else is no part that was begun.
+    let directory = TempDir::new().unwrap();
+    let first = write(&directory, "r.jsonl", RECORDING);
+    write(&directory, "r.2.jsonl", "{\"mine\"");
+    let shown = run(["show", &first]);
+    assert_eq!(shown.code, 4, "{shown:#?}");
+    assert!(
+        shown
+            .stderr
+            .contains("r.2.jsonl:1:1: this is not the first line"),
+        "{shown:#?}"
+    );
+}
+
+/// A recording that has ended does not go on in what is left of an older one of its name.
+#[test]
+fn nothing_follows_an_end() {
+    let directory = TempDir::new().unwrap();
+    let ended = format!("{RECORDING}{{\"at\":8000000,\"in\":\"end\",\"pending\":true}}\n");
+    let first = write(&directory, "r.jsonl", &ended);
+    let header = r#"{"shadow-recording":1,"engine":"0.1.0","part":2,"mask":["values"]}"#;
+    let more = format!("{header}\n{{\"at\":9000000,\"out\":\"close\"}}\n");
+    let second = write(&directory, "r.2.jsonl", &more);
+    let shown = run(["show", &first]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""), "{shown:#?}");
+    assert!(!shown.stdout.contains("-| close"), "{shown:#?}");
+    // Named, it is read.
+    let shown = run(["show", &first, &second]);
+    assert!(shown.stdout.contains("-| close"), "{shown:#?}");
+}

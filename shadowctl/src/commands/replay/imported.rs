@@ -9,21 +9,26 @@ use crate::arguments::ReplayArguments;
 use crate::document::Foreign;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::session_file;
+use crate::session_file::{self, Source};
 
 /// Imports the logs as one session and prints the report.
-pub(super) fn logs(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
-    let logs = session_file::logs(&arguments.files)?;
+pub(super) fn logs(sources: Vec<Source>, output: &mut Output) -> Result<(), Failure> {
+    let logs = session_file::logs_of(sources)?;
     let report = import_logs(logs).map_err(session_file::no_session)?;
     output.result(&Printed(&report))?;
     unexplained("line or packet", "lines or packets", report.unexplained())
 }
 
 /// Imports each capture and prints its report.
-pub(super) fn captures(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn captures(
+    arguments: &ReplayArguments,
+    sources: Vec<Source>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut differ = 0;
-    for path in &arguments.files {
-        let capture = session_file::capture(path, &arguments.captures)?;
+    for source in sources {
+        let path = source.path().to_owned();
+        let capture = session_file::capture_of(source, &arguments.captures)?;
         let report = import_capture(&capture, None);
         output.result(&Printed(&report))?;
         let connections = report.connections.iter();

@@ -1,5 +1,6 @@
 //! Recordings, replayed at once or in their own time, or written as tests.
 
+use std::cell::Cell;
 use std::fmt;
 use std::slice;
 use std::time::Duration;
@@ -14,15 +15,17 @@ use crate::arguments::ReplayArguments;
 use crate::document::{Foreign, Printable};
 use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, GOOD, Output};
-use crate::session_file::{self, no_recording, recording_files};
+use crate::session_file::{self, Source, no_recording, parts_of, recording_files};
 
 /// Replays as fast as it goes.
-pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(
+    arguments: &ReplayArguments,
+    sources: Vec<Source>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let clock = SystemClock::new();
     let begun = clock.now();
-    let reader = recording_files(&arguments.files)
-        .open()
-        .map_err(|error| no_recording(&error))?;
+    let reader = Reader::new(parts_of(sources)?).map_err(|error| no_recording(&error))?;
     let mut replay = Replay::new(reader).map_err(|error| no_recording(&error))?;
     let end = arguments.until.map(|until| replay.summary().from + until);
     let mut divergence = None;
@@ -45,11 +48,21 @@ pub(super) fn run(arguments: &ReplayArguments, output: &mut Output) -> Result<()
 }
 
 /// Replays in the recording's own time and prints each line in words.
-pub(super) fn watch(arguments: &ReplayArguments, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn watch(
+    arguments: &ReplayArguments,
+    sources: Vec<Source>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let clock = SystemClock::new();
     let begun = clock.now();
     let files = recording_files(&arguments.files);
-    let mut walk = Walk::new(|| files.open()).map_err(|error| no_recording(&error))?;
+    // It goes forward only, and so opens it once.
+    let parts = Cell::new(Some(parts_of(sources)?));
+    let open = || match parts.take() {
+        Some(parts) => Reader::new(parts),
+        None => files.open(),
+    };
+    let mut walk = Walk::new(open).map_err(|error| no_recording(&error))?;
     let start = walk.summary().from;
     let quiet_until = start + arguments.from.unwrap_or_default();
     let end = arguments.until.map(|until| start + until);
