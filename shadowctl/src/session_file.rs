@@ -14,6 +14,7 @@ use conformance::recording::{Files, Part, ReadError, Reader};
 
 use crate::failure::{Failure, FailureKind};
 use crate::input;
+use crate::output::Output;
 
 /// How captures are read.
 #[derive(Args, Clone, Debug, Default)]
@@ -218,7 +219,22 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
             if files.len() > 1 {
                 return Err(Failure::usage("a capture is imported by itself"));
             }
-            record_capture(&capture_of(source, &CaptureOptions::default())?, None).1
+            let capture = capture_of(source, &CaptureOptions::default())?;
+            let recorded = record_capture(&capture, None).1;
+            if recorded.is_empty() {
+                let is_encrypted = capture.connections.iter().any(tls::is_tls);
+                let why = match is_encrypted {
+                    true => {
+                        ", but TLS without its keys; shadowctl import --key-log FILE takes them"
+                    }
+                    false => "",
+                };
+                let name = first.display();
+                return Err(Failure::operation(format_args!(
+                    "{name}: there is no MQTT session in it{why}"
+                )));
+            }
+            recorded
         }
         FileKind::Log => {
             let mut sources = vec![source];
@@ -259,7 +275,8 @@ pub fn no_recording(error: &ReadError) -> Failure {
 ///
 /// # Errors
 ///
-/// [`FailureKind::InputFile`], naming the file: the capture or the key log cannot be read, or is none.
+/// [`FailureKind::InputFile`], naming the file: the capture or the key log cannot be read, or is none;
+/// the key log has no secret.
 pub fn capture(path: &Path, options: &CaptureOptions) -> Result<Capture, Failure> {
     capture_of(Source::look(path)?, options)
 }
@@ -277,18 +294,39 @@ pub fn capture_of(source: Source, options: &CaptureOptions) -> Result<Capture, F
     };
     let mut capture =
         Capture::read(source.read()?, ports).map_err(|error| Failure::input_file(path, error))?;
-    let mut keys = capture.key_log.clone();
+    let mut keys = KeyLog::default();
     if let Some(path) = &options.key_log {
-        keys.merge(&KeyLog::parse(&input::read(path)?));
-    }
-    for connection in &mut capture.connections {
-        if tls::is_tls(connection)
-            && let Ok(clear) = tls::decrypt(connection, &keys)
-        {
-            *connection = clear;
+        keys = KeyLog::parse(&input::read(path)?);
+        if keys.is_empty() {
+            let what =
+                "no line of it is a secret of TLS (such as `CLIENT_RANDOM <random> <secret>`)";
+            return Err(Failure::input_file(path, what));
         }
     }
+    capture.decrypt(&keys);
     Ok(capture)
+}
+
+/// Says what of a capture stays unread: connections that are encrypted, and the end of a file that
+/// is cut off.
+pub fn remark_on(path: &Path, capture: &Capture, output: &mut Output) {
+    let path = path.display();
+    if capture.truncated {
+        output.remark(format_args!("{path}: it ends in the middle of a frame"));
+    }
+    for connection in &capture.connections {
+        if !tls::is_tls(connection) {
+            continue;
+        }
+        let (device, server) = (connection.device, connection.server);
+        let why = connection.undecrypted.map_or_else(
+            || "there are no keys; --key-log FILE gives them".to_owned(),
+            |why| why.to_string(),
+        );
+        output.remark(format_args!(
+            "{path}: {device} > {server} is TLS, not decrypted: {why}"
+        ));
+    }
 }
 
 /// Reads logs of the vendor's Python SDK.

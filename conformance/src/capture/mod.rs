@@ -33,7 +33,7 @@ pub use error::{BlockFault, CaptureError};
 use file::File;
 use fragments::{Fragments, Payload};
 use packet::Content;
-use tls::KeyLog;
+use tls::{KeyLog, TlsError};
 use tracker::Tracker;
 
 /// Port of MQTT over TCP without TLS.
@@ -130,9 +130,24 @@ pub struct Connection {
     /// Whether `segments` are what TLS protected, as [`tls::decrypt`] leaves it: the first of them
     /// follow a second handshake, for which no time stands here.
     pub is_decrypted: bool,
+    /// Bytes that the capture has behind a gap, and `segments` has not: the device's, the server's.
+    /// Repeated ones may count again.
+    pub undelivered: [usize; 2],
+    /// Why it stays encrypted although there were keys ([`Capture::decrypt`]).
+    pub undecrypted: Option<TlsError>,
 }
 
 impl Connection {
+    /// How many bytes of a side the capture has behind a gap.
+    #[must_use]
+    pub fn undelivered(&self, direction: Direction) -> usize {
+        let [device, server] = self.undelivered;
+        match direction {
+            Direction::Device => device,
+            Direction::Server => server,
+        }
+    }
+
     /// Whether the device asked for it in vain: the server refused it with RST, or has not answered
     /// within the capture, or the device gave it up.
     #[must_use]
@@ -179,6 +194,9 @@ pub struct Capture {
     pub connections: Vec<Connection>,
     /// Frames that are not TCP to or from those ports, or cannot be read.
     pub skipped: usize,
+    /// How many of them are TCP whose header the capture cut off, so that nothing tells whose they
+    /// are.
+    pub headless: usize,
     /// Whether the file ends in the middle of a frame, which is left out.
     pub truncated: bool,
     /// The TLS secrets that a pcapng file brings along (Decryption Secrets Blocks).
@@ -208,7 +226,7 @@ impl Capture {
         let mut file = File::open(input)?;
         let mut tracker = Tracker::new(ports);
         let mut fragments = Fragments::default();
-        let mut skipped = 0;
+        let (mut skipped, mut headless) = (0, 0);
         let mut supported = false;
         let mut unsupported = None;
         let mut last = 0;
@@ -232,6 +250,10 @@ impl Capture {
                         skipped += take_payload(&mut tracker, at_micros, &payload)?;
                     }
                 }
+                Content::Headless => {
+                    skipped += 1;
+                    headless += 1;
+                }
                 Content::Other => skipped += 1,
             }
             if tracker.kept() > MAX_KEPT {
@@ -249,9 +271,24 @@ impl Capture {
         Ok(Capture {
             connections: tracker.finish(),
             skipped,
+            headless,
             truncated,
             key_log,
         })
+    }
+
+    /// Decrypts the TLS connections that `keys`, or the file's own, fit. The others stay as they
+    /// are, and if there are any keys, [`Connection::undecrypted`] says why.
+    pub fn decrypt(&mut self, keys: &KeyLog) {
+        let mut all = self.key_log.clone();
+        all.merge(keys);
+        let encrypted = self.connections.iter_mut().filter(|one| tls::is_tls(one));
+        for connection in encrypted {
+            match tls::decrypt(connection, &all) {
+                Ok(clear) => *connection = clear,
+                Err(why) => connection.undecrypted = (!all.is_empty()).then_some(why),
+            }
+        }
     }
 }
 

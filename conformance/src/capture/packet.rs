@@ -51,6 +51,8 @@ impl Link {
 pub(super) enum Content<'a> {
     Tcp(Tcp<'a>),
     Fragment(Fragment<'a>),
+    /// TCP, of whose header the capture has less than the fixed part.
+    Headless,
     Other,
 }
 
@@ -161,7 +163,14 @@ fn parse(link: Link, data: &[u8], cut: usize) -> Option<Content<'_>> {
         }));
     }
     let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
-        return None;
+        let payload = packet.net.as_ref().and_then(LaxNetSlice::ip_payload_ref)?;
+        if payload.ip_number != IpNumber::TCP || cut == 0 {
+            return None;
+        }
+        let header = TcpFixedHeader::find(payload.payload);
+        return Some(header.map_or(Content::Headless, |header| {
+            Content::Tcp(header.segment(source, destination, payload.payload.len() + cut))
+        }));
     };
     Some(Content::Tcp(segment(source, destination, &tcp, cut)))
 }
@@ -190,6 +199,53 @@ fn fragment_header(first: IpNumber, headers: &[u8]) -> Option<Ipv6FragmentHeader
             _ => return None,
         };
         rest = rest.get(length..)?;
+    }
+}
+
+/// The part of a TCP header that every segment has (RFC 9293 section 3.1), of a segment that was
+/// cut within the options behind it.
+struct TcpFixedHeader {
+    ports: [u16; 2],
+    sequence: u32,
+    acknowledgement: u32,
+    /// Of the whole header, in bytes.
+    length: usize,
+    flags: u8,
+}
+
+impl TcpFixedHeader {
+    /// None if it is not whole, or is none.
+    fn find(bytes: &[u8]) -> Option<TcpFixedHeader> {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, offset, flags, ..] = *bytes.first_chunk::<20>()?;
+        let length = usize::from(offset >> 4) * 4;
+        (length > bytes.len()).then_some(TcpFixedHeader {
+            ports: [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])],
+            sequence: u32::from_be_bytes([e, f, g, h]),
+            acknowledgement: u32::from_be_bytes([i, j, k, l]),
+            length,
+            flags,
+        })
+    }
+
+    /// The segment, which had `length` bytes with its header.
+    fn segment(&self, source: IpAddr, destination: IpAddr, length: usize) -> Tcp<'static> {
+        const FIN: u8 = 0x01;
+        const SYN: u8 = 0x02;
+        const RST: u8 = 0x04;
+        const ACK: u8 = 0x10;
+        let [from, to] = self.ports;
+        let has = |flag| self.flags & flag != 0;
+        Tcp {
+            source: SocketAddr::new(source, from),
+            destination: SocketAddr::new(destination, to),
+            sequence: self.sequence,
+            acknowledged: has(ACK).then_some(self.acknowledgement),
+            syn: has(SYN),
+            fin: has(FIN),
+            rst: has(RST),
+            payload: &[],
+            cut: length.saturating_sub(self.length),
+        }
     }
 }
 

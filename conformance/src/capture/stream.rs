@@ -19,6 +19,8 @@ pub(super) struct Stream {
     waiting_bytes: usize,
     /// Whether a segment was dropped because too much was waiting.
     lossy: bool,
+    /// How many bytes were in those.
+    dropped: usize,
     /// Where it began.
     first: Option<u32>,
     /// One past the last byte that was sent, as far as segments and a FIN tell.
@@ -113,6 +115,11 @@ impl Stream {
         (self.waiting_bytes, self.waiting.len())
     }
 
+    /// How many bytes came and cannot be delivered, for what is missing before them.
+    pub(super) fn undelivered(&self) -> usize {
+        self.waiting_bytes.saturating_add(self.dropped)
+    }
+
     fn keep(&mut self, sequence: u32, payload: &[u8]) {
         let known = self.waiting.get(&sequence).map_or(0, Vec::len);
         if payload.len() <= known {
@@ -121,6 +128,7 @@ impl Stream {
         let full = known == 0 && self.waiting.len() == MAX_WAITING_SEGMENTS;
         if full || self.waiting_bytes - known + payload.len() > MAX_WAITING {
             self.lossy = true;
+            self.dropped = self.dropped.saturating_add(payload.len());
             return;
         }
         self.waiting_bytes += payload.len() - known;

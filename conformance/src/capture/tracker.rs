@@ -190,6 +190,8 @@ impl Tracked {
             from_start: false,
             gaps: Vec::new(),
             is_decrypted: false,
+            undelivered: [0; 2],
+            undecrypted: None,
         };
         Tracked {
             connection,
@@ -297,6 +299,7 @@ impl Tracked {
     fn finish(self) -> Connection {
         let mut connection = self.connection;
         connection.segments = in_order_of_cause(self.segments);
+        connection.undelivered = [&self.device, &self.server].map(|side| side.stream.undelivered());
         for (side, direction) in [
             (&self.device, Direction::Device),
             (&self.server, Direction::Server),

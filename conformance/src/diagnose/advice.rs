@@ -108,7 +108,9 @@ impl Finding {
             BytesMissing { .. } => {
                 "capture nearer to the device, from before it connects, whole packets"
             }
-            Encrypted => "capture without TLS, or with the session's keys",
+            Encrypted { .. } => {
+                "capture without TLS, or give the keys that an end logged (--key-log FILE)"
+            }
             OtherVersion => "use MQTT 3.1.1, which the vendor's server speaks",
         }
     }

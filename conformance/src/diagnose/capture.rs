@@ -65,6 +65,7 @@ fn connection(captured: &capture::Connection, ends_at: u64) -> Connection {
     }
     if tls::is_tls(captured) {
         found.is_encrypted = true;
+        found.undecrypted = captured.undecrypted;
         found.gaps.push(Gap {
             from: 0,
             to: u64::MAX,

@@ -446,7 +446,10 @@ pub enum Finding {
         whose: &'static str,
     },
     /// The connection is encrypted: nothing is known of it.
-    Encrypted,
+    Encrypted {
+        /// Why the keys did not decrypt it; `None` if there were none.
+        why: Option<String>,
+    },
     /// The connection is one of MQTT 5: nothing is known of it.
     OtherVersion,
 }

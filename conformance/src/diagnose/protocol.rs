@@ -125,7 +125,8 @@ fn login_answered(
 fn gaps(index: usize, connection: &Connection, findings: &mut Findings) {
     if connection.is_encrypted {
         let place = Place::connection(index, connection.opened_at);
-        return findings.add(place, Finding::Encrypted);
+        let why = connection.undecrypted.map(|why| why.to_string());
+        return findings.add(place, Finding::Encrypted { why });
     }
     if connection.is_mqtt_5 {
         let place = Place::connection(index, connection.opened_at);

@@ -3,7 +3,7 @@
 use shadow_core::{Instant, TransportFailure};
 
 use super::capture::{Piece, read};
-use super::session::{Connection, Direction, End, Packet, Session};
+use super::session::{Connection, Direction, End, Gap, Packet, Session};
 use crate::recording::{self, Traffic};
 
 impl From<&Traffic> for Session {
@@ -24,7 +24,7 @@ impl From<&Traffic> for Session {
             own.flat_map(|of| {
                 let segments = of.segments.iter().map(|(at, _, _)| *at);
                 let ends = of.ended.as_ref().map(|(at, _)| *at);
-                std::iter::once(of.asked).chain(segments).chain(ends)
+                of.first_at().into_iter().chain(segments).chain(ends)
             })
         };
         Session {
@@ -44,11 +44,19 @@ fn connection(
 ) -> Connection {
     let mut found = Connection::new(format!("connection {}", index + 1));
     found.has_wall_time = has_wall_time;
-    found.opened_at = Some(time(recorded.opened.unwrap_or(recorded.asked)));
+    let is_there_before = recorded.is_there_before();
+    found.opened_at = recorded.opened.or(recorded.asked).map(time);
+    if is_there_before {
+        found.gaps.push(Gap {
+            from: 0,
+            to: recorded.first_at().map_or(u64::MAX, time),
+            side: None,
+        });
+    }
     found.ended_at = recorded.ended.as_ref().map(|(at, _)| time(*at));
     found.end = match &recorded.ended {
         None => End::Open,
-        Some(_) if recorded.opened.is_none() => End::Refused,
+        Some(_) if recorded.opened.is_none() && !is_there_before => End::Refused,
         Some((_, recording::End::Closed)) => End::ByDevice,
         Some((_, recording::End::Lost(TransportFailure::ClosedByPeer))) => End::ByServer,
         Some((_, recording::End::Lost(_))) => End::Unknown,
@@ -63,7 +71,7 @@ fn connection(
             (time(*at), side, bytes.as_slice())
         })
         .collect();
-    read(&pieces, true, &mut found);
+    read(&pieces, !is_there_before, &mut found);
     for record in &mut found.packets {
         if let Packet::Connect(connect) = &mut record.packet
             && let Some(login) = &mut connect.login

@@ -147,6 +147,14 @@ impl Report {
         self.counts.broke + self.counts.lost > 0
     }
 
+    /// Whether a packet of any client was seen. If not, there is nothing that a verdict could be
+    /// about.
+    #[must_use]
+    pub fn saw_packets(&self) -> bool {
+        let mut clients = self.clients.iter();
+        clients.any(|client| client.sent + client.received > 0)
+    }
+
     fn place(&self, found: &Diagnosis) -> String {
         let mut place = Vec::new();
         if let Some(at) = found.at_micros {
@@ -246,9 +254,8 @@ impl fmt::Display for Report {
             risky,
             notes,
         } = self.counts;
-        let seen: usize = self.clients.iter().map(|c| c.sent + c.received).sum();
         let verdict = match (broke, lost, risky + notes) {
-            (0, 0, _) if seen == 0 => "no MQTT packets were seen".to_owned(),
+            (0, 0, _) if !self.saw_packets() => "no MQTT packets were seen".to_owned(),
             (0, 0, 0) => "healthy".to_owned(),
             (0, 0, _) => "nothing broken, nothing lost".to_owned(),
             (0, _, _) => "the session lost something".to_owned(),

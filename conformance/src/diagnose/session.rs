@@ -7,6 +7,7 @@ use shadow_core::mqtt::ProtocolVersion;
 use shadow_core::tencent::Secret;
 
 pub use crate::capture::Direction;
+use crate::capture::tls::TlsError;
 
 /// What was seen of one or more clients, from whatever source.
 ///
@@ -56,6 +57,8 @@ pub struct Connection {
     pub is_encrypted: bool,
     /// Whether it is one of MQTT 5, which is not read.
     pub is_mqtt_5: bool,
+    /// Why keys did not decrypt it; `None` if there were none.
+    pub undecrypted: Option<TlsError>,
 }
 
 impl Connection {
@@ -73,6 +76,7 @@ impl Connection {
             has_wall_time: false,
             is_encrypted: false,
             is_mqtt_5: false,
+            undecrypted: None,
         }
     }
 

@@ -125,7 +125,7 @@ impl Finding {
             | EndedWithoutDisconnect
             | CutByServer { .. }
             | BytesMissing { .. }
-            | Encrypted
+            | Encrypted { .. }
             | OtherVersion => Severity::Note,
         }
     }
@@ -444,7 +444,10 @@ impl Finding {
                 format!("{place}: a message was dropped for want of a link")
             }
             BytesMissing { whose } => format!("packets of {whose} are missing here"),
-            Encrypted => "the connection is encrypted".to_owned(),
+            Encrypted { why: None } => "the connection is encrypted (TLS)".to_owned(),
+            Encrypted { why: Some(why) } => {
+                format!("the connection is encrypted (TLS), and the keys do not decrypt it: {why}")
+            }
             OtherVersion => "the connection is one of MQTT 5, which is not read".to_owned(),
         }
     }

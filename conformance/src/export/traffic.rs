@@ -57,8 +57,15 @@ fn connection(
 ) -> Connection {
     let port = FIRST_PORT + u16::try_from(index % PORTS).unwrap_or(0);
     let ended = recorded.ended.as_ref();
+    let first_at = recorded.first_at().map_or(0, time);
+    let was_open = recorded.opened.is_some() || recorded.is_there_before();
+    let beginning = recorded.is_there_before().then(|| {
+        let note = "the recording begins in the middle of the connection";
+        (first_at, note.to_owned())
+    });
     let opening = match (recorded.opened, ended) {
         (Some(opened), _) => Opening::Accepted(time(opened)),
+        (None, _) if recorded.is_there_before() => Opening::Accepted(first_at),
         (None, Some((at, End::Lost(TransportFailure::ConnectFailed(_))))) => {
             Opening::Refused(time(*at))
         }
@@ -66,7 +73,7 @@ fn connection(
     };
     let segments = recorded.segments.iter();
     let segments = segments
-        .filter(|(_, _, bytes)| recorded.opened.is_some() && !bytes.is_empty())
+        .filter(|(_, _, bytes)| was_open && !bytes.is_empty())
         .map(|(at, direction, bytes)| Segment {
             at_micros: time(*at),
             direction: match direction {
@@ -80,7 +87,7 @@ fn connection(
         End::Lost(TransportFailure::ClosedByPeer) => Close::Finished(Direction::Server),
         End::Lost(_) => Close::Reset(Direction::Server),
     };
-    let closed = ended.filter(|_| recorded.opened.is_some());
+    let closed = ended.filter(|_| was_open);
     let failure = ended.and_then(|(at, end)| match end {
         End::Closed => None,
         End::Lost(failure) => Some((time(*at), failure.to_string())),
@@ -88,10 +95,10 @@ fn connection(
     Connection {
         device: SocketAddr::from((DEVICE, port)),
         server: SocketAddr::from((SERVER, MQTT_PORT)),
-        opened_at: time(recorded.asked),
+        opened_at: first_at,
         opening,
         segments: segments.collect(),
         closed: closed.map(|(at, end)| (time(*at), close(end))),
-        notes: failure.into_iter().collect(),
+        notes: beginning.into_iter().chain(failure).collect(),
     }
 }

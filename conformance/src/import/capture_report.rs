@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::fault::Fault;
+use super::missing::Missing;
 use super::profile::CaptureProfile;
 
 /// A capture imported: one report for each connection.
@@ -14,10 +15,27 @@ pub struct CaptureReport {
     pub connections: Vec<ConnectionReport>,
     /// In what the clients had to be followed against the engine's better judgement.
     pub faults: Vec<Fault>,
+    /// Whether the file ends in the middle of a frame.
+    pub truncated: bool,
+    /// How many frames were skipped: they are not TCP of the server's ports, or cannot be read.
+    pub skipped: usize,
+    /// How many of them are TCP of which nothing tells whose they are, as their header was cut off.
+    pub headless: usize,
 }
 
 impl CaptureReport {
-    /// Whether the device sent something, and its bytes came out identical on every connection.
+    /// How much is unexplained: connections with a difference or with something missing, and the
+    /// file itself if it is truncated or has frames without their headers. 0 is success, if there is
+    /// a connection at all.
+    #[must_use]
+    pub fn unexplained(&self) -> usize {
+        let connections = self.connections.iter();
+        let unexplained = connections.filter(|one| one.is_unexplained()).count();
+        unexplained + usize::from(self.truncated || self.headless > 0)
+    }
+
+    /// Whether the device sent something, and its bytes came out identical on every connection, with
+    /// nothing missing.
     #[must_use]
     pub fn is_identical(&self) -> bool {
         let mut connections = self.connections.iter();
@@ -25,7 +43,7 @@ impl CaptureReport {
             .connections
             .iter()
             .any(|connection| connection.bytes > 0);
-        sent && connections.all(|connection| connection.difference.is_none())
+        sent && self.unexplained() == 0 && connections.all(|one| one.difference.is_none())
     }
 }
 
@@ -60,6 +78,28 @@ pub struct ConnectionReport {
     pub as_they_are: usize,
     /// The first place where the engine's bytes are others; none if they are identical.
     pub difference: Option<Difference>,
+    /// What was not looked at, as the capture lacks it or cannot be read.
+    pub missing: Vec<Missing>,
+}
+
+impl ConnectionReport {
+    /// Whether the engine's bytes differ, or something of the connection was not looked at.
+    #[must_use]
+    pub fn is_unexplained(&self) -> bool {
+        self.difference.is_some() || self.missing.iter().any(Missing::is_unexplained)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        let mut missing = self.missing.iter();
+        missing.any(|missing| matches!(missing, Missing::Encrypted { .. }))
+    }
+
+    fn write_missing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for missing in &self.missing {
+            writeln!(f, "  {missing}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Where the engine's bytes part from the device's.
@@ -87,6 +127,25 @@ impl fmt::Display for CaptureReport {
         for fault in &self.faults {
             writeln!(f, "  * {fault} ({})", fault.option())?;
         }
+        if self.truncated {
+            writeln!(
+                f,
+                "the file ends in the middle of a frame: more may have followed"
+            )?;
+        }
+        if self.headless > 0 {
+            let (headless, skipped) = (self.headless, self.skipped);
+            writeln!(
+                f,
+                "{headless} frames were captured without their TCP header; {skipped} were skipped in all"
+            )?;
+        } else if self.skipped > 0 {
+            writeln!(
+                f,
+                "{} frames that are no TCP of the server's port were skipped",
+                self.skipped
+            )?;
+        }
         Ok(())
     }
 }
@@ -106,19 +165,32 @@ impl fmt::Display for ConnectionReport {
             by_codec,
             as_they_are,
             difference,
+            missing: _,
         } = self;
+        if self.is_encrypted() {
+            writeln!(f, "{ends}: encrypted")?;
+            return self.write_missing(f);
+        }
         if *bytes == 0 {
-            return writeln!(f, "{ends}: the device sent nothing");
+            writeln!(f, "{ends}: the device sent nothing")?;
+            return self.write_missing(f);
         }
         let again = if *goes_on {
             ", the engine of the connection before"
         } else {
             ""
         };
-        writeln!(f, "{ends}: {client_id}{again}; the password is {password}")?;
         if let Some(profile) = profile {
+            let client = match client_id.as_str() {
+                "" => "a client without identifier",
+                client_id => client_id,
+            };
+            writeln!(f, "{ends}: {client}{again}; the password is {password}")?;
             writeln!(f, "  {profile}")?;
+        } else {
+            writeln!(f, "{ends}: a client of which no CONNECT was seen")?;
         }
+        self.write_missing(f)?;
         if *by_codec > 0 {
             writeln!(
                 f,
@@ -138,9 +210,14 @@ impl fmt::Display for ConnectionReport {
             found,
         }) = difference
         else {
+            let so_far = if self.is_unexplained() {
+                ", as far as they are there"
+            } else {
+                ""
+            };
             return writeln!(
                 f,
-                "  {packets} packets, {bytes} bytes of the device: identical"
+                "  {packets} packets, {bytes} bytes of the device: identical{so_far}"
             );
         };
         writeln!(

@@ -11,10 +11,11 @@ use super::Recorded;
 use super::again::{Unacknowledged, is_sent_again};
 use super::capture_report::{CaptureReport, ConnectionReport, Difference};
 use super::fault::{self, Fault};
+use super::missing::Missing;
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
 use super::profile::{self, Found, UNKNOWN, packets};
-use crate::capture::{Capture, Connection, Direction};
+use crate::capture::{Capture, Connection, Direction, Segment, tls};
 use crate::diagnose;
 
 /// Imports every connection of a capture with the server's bytes at their times; the device's
@@ -125,6 +126,9 @@ impl<'a> Importer<'a> {
         let report = CaptureReport {
             connections,
             faults: self.faults.into_iter().collect(),
+            truncated: capture.truncated,
+            skipped: capture.skipped,
+            headless: capture.headless,
         };
         (report, self.recorded)
     }
@@ -159,7 +163,12 @@ impl<'a> Importer<'a> {
             by_codec: 0,
             as_they_are: 0,
             difference: None,
+            missing: Missing::of(connection),
         };
+        if tls::is_tls(connection) {
+            (report.packets, report.password) = (0, "not known");
+            return report;
+        }
         if stream.is_empty() {
             // It was refused, or not answered, or ended before anything was sent.
             if connection.is_failed_attempt() || connection.closed_by.is_some() {
@@ -183,6 +192,7 @@ impl<'a> Importer<'a> {
             .first()
             .map(|sent| (sent, Packet::decode(sent.bytes, ProtocolVersion::V311)));
         let Some((first, Ok(Packet::Connect(connect)))) = first else {
+            report.password = "not known";
             let lacks_bytes = connection.gaps.contains(&Direction::Device);
             let why = match connection.from_start {
                 _ if diagnose::asks_for_mqtt_5(&stream) => "CONNECT of MQTT 5, which is not read",
@@ -317,6 +327,12 @@ fn look_at(connection: &Connection) -> Option<(String, bool)> {
         }
         _ => None,
     }
+}
+
+/// Whether the first bytes of a connection are a CONNECT of the device.
+pub(super) fn begins_with_connect(connection: &Connection) -> bool {
+    let is_first = |first: &Segment| first.direction == Direction::Device;
+    connection.segments.first().is_some_and(is_first) && look_at(connection).is_some()
 }
 
 /// Compares what the device sent with what the engine did.

@@ -273,3 +273,45 @@ fn traffic_is_the_bytes_that_were_sent() {
         assert_eq!(kinds, [1, 3, 4, 5, 6, 7, 8, 10, 12, 14]);
     }
 }
+
+/// What is there before a later part begins, and what is not.
+#[test]
+fn a_later_part_may_begin_within_a_connection() {
+    let read = |part: u32, lines: &[&str]| {
+        let mut text =
+            format!(r#"{{"shadow-recording":1,"engine":"0.1.0","part":{part},"mask":[]}}"#);
+        for line in lines {
+            text.push('\n');
+            text.push_str(line);
+        }
+        text.push('\n');
+        let reader = Reader::new(vec![Part::of_text("example", &text)]).unwrap();
+        Traffic::read(reader).unwrap().connections
+    };
+    let pong = r#"{"at":3000000,"in":"bytes","bytes":"\u00d0\u0000"}"#;
+    let close = r#"{"at":4000000,"out":"close"}"#;
+    let connect = r#"{"at":5000000,"out":"connect"}"#;
+    let [first, second] = &read(4, &[pong, close, connect])[..] else {
+        panic!("two connections");
+    };
+    assert!(first.is_there_before() && !second.is_there_before());
+    assert_eq!((first.asked, first.opened), (None, None));
+    assert_eq!(first.first_at(), Some(Instant::from_micros(3_000_000)));
+    assert_eq!(first.segments.len(), 1);
+    assert_eq!(
+        first.ended,
+        Some((Instant::from_micros(4_000_000), End::Closed))
+    );
+    assert_eq!(second.asked, Some(Instant::from_micros(5_000_000)));
+    // An attempt that was under way, and comes about or not.
+    let connected = r#"{"at":2000000,"in":"connected"}"#;
+    let [only] = &read(4, &[connected, pong])[..] else {
+        panic!("one connection");
+    };
+    assert!(!only.is_there_before());
+    assert_eq!(only.opened, Some(Instant::from_micros(2_000_000)));
+    let refused = r#"{"at":1,"in":"disconnected","failure":"ConnectFailed","why":"no"}"#;
+    assert!(!read(4, &[refused])[0].is_there_before());
+    // The first part has the beginning of all.
+    assert_eq!(read(1, &[pong]), []);
+}

@@ -37,14 +37,49 @@ pub enum End {
 /// One attempt to connect and the connection that came of it, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
-    /// When the engine asked for it.
-    pub asked: Instant,
-    /// When it was there; none if it did not come about.
+    /// When the engine asked for it; none if that was before the recording begins, as in a later
+    /// part of which the parts before are not there.
+    pub asked: Option<Instant>,
+    /// When it was there; none if it did not come about, or did before the recording begins
+    /// ([`Connection::is_there_before`]).
     pub opened: Option<Instant>,
     /// What went over it, in order: one packet each as sent, in pieces as received.
     pub segments: Vec<(Instant, Direction, Vec<u8>)>,
     /// When and how it ended; none if it was still there at the end of the recording.
     pub ended: Option<(Instant, End)>,
+}
+
+impl Connection {
+    /// Whether the recording begins in the middle of it: it was asked for and there before, and its
+    /// first bytes may be those of the middle of a packet.
+    #[must_use]
+    pub fn is_there_before(&self) -> bool {
+        let is_attempt = matches!(
+            self.ended,
+            Some((
+                _,
+                End::Lost(TransportFailure::ConnectFailed(_) | TransportFailure::Untrusted(_))
+            ))
+        );
+        self.asked.is_none() && self.opened.is_none() && !is_attempt
+    }
+
+    /// When the recording first tells of it.
+    #[must_use]
+    pub fn first_at(&self) -> Option<Instant> {
+        let first = self.segments.first().map(|(at, _, _)| *at);
+        let ended = self.ended.as_ref().map(|(at, _)| *at);
+        self.asked.or(self.opened).or(first).or(ended)
+    }
+
+    fn unknown() -> Connection {
+        Connection {
+            asked: None,
+            opened: None,
+            segments: Vec::new(),
+            ended: None,
+        }
+    }
 }
 
 /// All connections of a recording.
@@ -58,7 +93,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Reads all of a recording, or what is left of it: parts that were dropped do not matter.
+    /// Reads all of a recording, or what is left of it. A recording that begins with a later part
+    /// may begin in the middle of a connection, which is then the first.
     ///
     /// Packets are encoded again from their words. They are the bytes that were sent, but for the
     /// password of a CONNECT, which is `***`.
@@ -68,6 +104,7 @@ impl Traffic {
     /// [`ReadError`]: a line cannot be read, or there are more than [`MAXIMUM_TRAFFIC`] bytes.
     pub fn read(mut reader: Reader<'_>) -> Result<Traffic, ReadError> {
         let mut traffic = Traffic::default();
+        let is_later_part = reader.header().part > 1;
         let mut version = ProtocolVersion::V311;
         let mut kept = 0;
         loop {
@@ -91,6 +128,9 @@ impl Traffic {
                     format!("up to here is more traffic than {MAXIMUM_TRAFFIC} bytes can hold"),
                 ));
             }
+            if is_later_part && traffic.connections.is_empty() && step.is_of_connection() {
+                traffic.connections.push(Connection::unknown());
+            }
             traffic.take(step);
         }
     }
@@ -103,10 +143,8 @@ impl Traffic {
                 self.epoch.get_or_insert(epoch);
             }
             Step::Asked(at) => self.connections.push(Connection {
-                asked: at,
-                opened: None,
-                segments: Vec::new(),
-                ended: None,
+                asked: Some(at),
+                ..Connection::unknown()
             }),
             Step::Opened(at) => {
                 if let Some(connection) = self.open() {
@@ -144,6 +182,11 @@ enum Step {
 }
 
 impl Step {
+    /// Whether it happens to a connection that is there, or being made.
+    fn is_of_connection(&self) -> bool {
+        matches!(self, Step::Opened(..) | Step::Bytes(..) | Step::Ended(..))
+    }
+
     fn of_input(at: Instant, input: Input) -> Step {
         match input {
             Input::WallTime(wall) => Step::Wall(at, wall.as_unix_millis()),

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use conformance::capture::Direction::{Device, Server};
 use conformance::capture::tls::{self, KeyLog, TlsError};
 use conformance::capture::{Capture, Connection, Direction, MQTT_TLS_PORT};
+use conformance::diagnose::diagnose;
+use conformance::import::import_capture;
 use futures_rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use futures_rustls::rustls::client::Resumption;
 use futures_rustls::rustls::crypto::ring::{self, cipher_suite, kx_group};
@@ -581,4 +583,42 @@ fn key_logs_of_any_kind() {
         format!("{key_log:?}"),
         "KeyLog { secrets: 65536, unreadable: 5, left_out: 2 }"
     );
+}
+
+#[test]
+fn an_import_says_why_it_cannot_read() {
+    let ends = all().remove(0).ends();
+    let mut session = Session::new(&ends);
+    session.talk(&TLS13);
+    let file = pcap(&frames(&session.sent, 1460));
+    let read = || Capture::parse(&file, MQTT_TLS_PORT).unwrap();
+    let told = |capture: &Capture| {
+        let imported = import_capture(capture, None);
+        assert_eq!(imported.unexplained(), 1, "{imported}");
+        let diagnosed = diagnose(&conformance::diagnose::Session::from(capture));
+        assert!(!diagnosed.saw_packets(), "{diagnosed}");
+        [imported.to_string(), diagnosed.to_string()]
+    };
+    let mut capture = read();
+    capture.decrypt(&KeyLog::default());
+    assert_eq!(capture.connections[0].undecrypted, None);
+    for text in told(&capture) {
+        assert!(
+            text.contains("TLS") && text.contains("--key-log FILE"),
+            "{text}"
+        );
+        assert!(!text.contains("password"), "{text}");
+    }
+    // The keys of another session.
+    let others = all().remove(0).ends();
+    Session::new(&others).talk(&TLS13);
+    capture.decrypt(&key_log(&others));
+    let why = capture.connections[0].undecrypted.unwrap();
+    assert!(matches!(why, TlsError::NoKey { .. }), "{why}");
+    for text in told(&capture) {
+        assert!(text.contains(&why.to_string()), "{text}");
+    }
+    capture.decrypt(&key_log(&ends));
+    assert_eq!(capture.connections[0].undecrypted, None);
+    assert!(capture.connections[0].device_bytes() == session.said[0]);
 }

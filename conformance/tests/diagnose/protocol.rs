@@ -172,7 +172,7 @@ fn tls_is_no_malformed_mqtt() {
     let hello = vec![0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0x00, 0x00, 0x01, 0x03];
     assert_finds!(
         1,
-        Finding::Encrypted,
+        Finding::Encrypted { why: None },
         [Tape::new().device(0, hello.clone())]
     );
     assert_finds!(0, Finding::Malformed { .. }, [Tape::new().device(0, hello)]);

@@ -36,6 +36,8 @@ impl Tape {
                 from_start: true,
                 gaps: Vec::new(),
                 is_decrypted: false,
+                undelivered: [0; 2],
+                undecrypted: None,
             },
         }
     }
@@ -143,6 +145,7 @@ pub(crate) fn session(tapes: impl IntoIterator<Item = Tape>) -> Session {
     let capture = Capture {
         connections: tapes.into_iter().map(|tape| tape.connection).collect(),
         skipped: 0,
+        headless: 0,
         truncated: false,
         key_log: KeyLog::default(),
     };

@@ -31,6 +31,8 @@ impl Tape {
                 from_start: true,
                 gaps: Vec::new(),
                 is_decrypted: false,
+                undelivered: [0; 2],
+                undecrypted: None,
             },
             at: 1_780_000_000_000_000,
         }
@@ -94,6 +96,7 @@ fn import(tapes: impl IntoIterator<Item = Tape>) -> CaptureReport {
     let capture = Capture {
         connections: tapes.into_iter().map(|tape| tape.connection).collect(),
         skipped: 0,
+        headless: 0,
         truncated: false,
         key_log: Default::default(),
     };

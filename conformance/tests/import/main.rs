@@ -13,6 +13,8 @@ mod forgeries;
 #[cfg(test)]
 mod long;
 #[cfg(test)]
+mod missing;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod robustness;

@@ -65,6 +65,8 @@ fn connection() -> Connection {
         from_start: true,
         gaps: Vec::new(),
         is_decrypted: false,
+        undelivered: [0; 2],
+        undecrypted: None,
     }
 }
 
@@ -101,6 +103,7 @@ fn capture(data: &[u8]) -> Capture {
     Capture {
         connections,
         skipped: 0,
+        headless: 0,
         truncated: false,
         key_log: KeyLog::default(),
     }

@@ -1,10 +1,10 @@
 //! `diagnose`.
 
 use std::fmt;
-use std::slice;
+use std::path::{Path, PathBuf};
 
 use conformance::diagnose::{Report, Session, diagnose};
-use conformance::recording::Traffic;
+use conformance::recording::{Part, Reader, Traffic};
 use serde::Serialize;
 
 use crate::arguments::DiagnoseArguments;
@@ -13,21 +13,32 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::session_file::{self, FileKind, no_recording};
 
-/// Looks at each capture and recording, and at the logs as one session, and prints what is wrong.
+/// Looks at each capture, at each recording with its parts, and at the logs as one session, and
+/// prints what is wrong.
 ///
 /// # Errors
 ///
 /// * [`FailureKind::InputFile`](crate::failure::FailureKind::InputFile): a file that cannot be read, or is none of these; logs that are not
 ///   of one session.
-/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): something broke the specification or was lost.
+/// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): something broke the specification or was lost, or a
+///   session has no MQTT packets.
 pub fn run(arguments: &DiagnoseArguments, output: &mut Output) -> Result<(), Failure> {
     let (mut reports, mut logs) = (Vec::new(), Vec::new());
+    // The files of each recording.
+    let mut recordings: Vec<Vec<PathBuf>> = Vec::new();
     for path in &arguments.files {
         let session = match FileKind::of(path)? {
-            FileKind::Capture => Session::from(&session_file::capture(path, &arguments.captures)?),
+            FileKind::Capture => {
+                let capture = session_file::capture(path, &arguments.captures)?;
+                session_file::remark_on(path, &capture, output);
+                Session::from(&capture)
+            }
             FileKind::Recording => {
-                let traffic = Traffic::read(session_file::recording(slice::from_ref(path))?);
-                Session::from(&traffic.map_err(|error| no_recording(&error))?)
+                match recordings.last_mut() {
+                    Some(parts) if is_later_part(path)? => parts.push(path.clone()),
+                    _ => recordings.push(vec![path.clone()]),
+                }
+                continue;
             }
             FileKind::Log => {
                 logs.push(path.clone());
@@ -36,24 +47,46 @@ pub fn run(arguments: &DiagnoseArguments, output: &mut Output) -> Result<(), Fai
         };
         reports.push((vec![path.display().to_string()], diagnose(&session)));
     }
+    for parts in &recordings {
+        let traffic = Traffic::read(session_file::recording(parts)?);
+        let session = Session::from(&traffic.map_err(|error| no_recording(&error))?);
+        reports.push((names(parts), diagnose(&session)));
+    }
     if !logs.is_empty() {
         let session = Session::from_logs(session_file::logs(&logs)?);
-        let names = logs.iter().map(|path| path.display().to_string());
         let session = session.map_err(session_file::no_session)?;
-        reports.push((names.collect(), diagnose(&session)));
+        reports.push((names(&logs), diagnose(&session)));
     }
     let mut grave = 0;
     for (files, report) in &reports {
         grave += report.counts.broke + report.counts.lost;
         output.result(&Printed { files, report })?;
     }
+    let unseen = reports.iter().find(|(_, report)| !report.saw_packets());
     match grave {
-        0 => Ok(()),
+        0 => unseen.map_or(Ok(()), |(files, _)| {
+            let files = files.join(", ");
+            let what = "no MQTT packets were seen, so there is nothing to judge";
+            Err(Failure::operation(format_args!("{files}: {what}")))
+        }),
         1 => Err(Failure::operation("1 finding is grave")),
         count => Err(Failure::operation(format_args!(
             "{count} findings are grave"
         ))),
     }
+}
+
+/// Whether a recording goes on where another file ends.
+fn is_later_part(path: &Path) -> Result<bool, Failure> {
+    let part = Part::open(path)
+        .map_err(|error| Failure::input_file(path, format_args!("cannot read it: {error}")))?;
+    let reader = Reader::new(vec![part]).map_err(|error| no_recording(&error))?;
+    Ok(reader.header().part > 1)
+}
+
+fn names(files: &[PathBuf]) -> Vec<String> {
+    let names = files.iter().map(|path| path.display().to_string());
+    names.collect()
 }
 
 /// A report beside the files that it is about.

@@ -37,7 +37,9 @@ pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failu
         let (report, recorded) = record_logs(logs).map_err(session_file::no_session)?;
         (Imported::Logs(Box::new(report)), recorded)
     } else if let (Some(source), true) = (sources.pop(), sources.is_empty()) {
+        let path = source.path().to_owned();
         let capture = session_file::capture_of(source, &arguments.captures)?;
+        session_file::remark_on(&path, &capture, output);
         let (report, recorded) = record_capture(&capture, None);
         (Imported::Capture(report), recorded)
     } else {
@@ -85,10 +87,13 @@ impl Imported {
     fn verdict(&self) -> Result<(), Failure> {
         let (count, what) = match self {
             Imported::Logs(report) => (report.unexplained(), "lines or packets are unexplained"),
+            Imported::Capture(report) if report.unexplained() == 0 && !report.is_identical() => {
+                let what = "there is no MQTT connection in the capture";
+                return Err(Failure::operation(what));
+            }
             Imported::Capture(report) => {
-                let connections = report.connections.iter();
-                let different = connections.filter(|c| c.difference.is_some()).count();
-                (different, "connections differ")
+                let what = "connections or files differ, are not whole or cannot be read";
+                (report.unexplained(), what)
             }
         };
         match count {

@@ -59,6 +59,8 @@ fn another_port_has_other_connections() {
     let capture = fixture("recorded/python-sdk-delta.pcap");
     let run = run(["diagnose", "--port", "8883", &capture]);
     assert!(run.stdout.contains("no MQTT packets were seen"), "{run:#?}");
+    assert_eq!(run.code, 1, "{run:#?}");
+    assert!(run.stderr.contains("no MQTT packets were seen"), "{run:#?}");
 }
 
 #[test]
@@ -70,4 +72,32 @@ fn what_is_neither_capture_nor_log_is_refused() {
     run(["diagnose", path]).assert_failed(4, &["other.log: line 1", "expected"]);
     run(["diagnose", "no-such.pcap"]).assert_failed(4, &["no-such.pcap: cannot read it"]);
     run(["diagnose"]).assert_failed(2, &["<FILE>"]);
+}
+
+/// The second part begins with a connection that is there already.
+#[test]
+fn later_parts_of_a_recording_are_read() {
+    let (first, second) = (
+        fixture("recordings/lamp.jsonl"),
+        fixture("recordings/lamp.2.jsonl"),
+    );
+    let report = |files: &[&str]| {
+        let run = run(["diagnose", "--output", "json"]
+            .iter()
+            .chain(files)
+            .copied());
+        assert_eq!(run.code, 0, "{run:#?}");
+        assert_eq!(run.stdout.lines().count(), 1, "{run:#?}");
+        serde_json::from_str::<Value>(&run.stdout).unwrap()
+    };
+    let (whole, listed) = (report(&[&first]), report(&[&first, &second]));
+    assert_eq!(listed["files"].as_array().unwrap().len(), 2);
+    for key in ["clients", "connections", "findings", "counts"] {
+        assert_eq!(whole[key], listed[key], "{key}");
+    }
+    let later = report(&[&second]);
+    assert_eq!(later["connections"], whole["connections"]);
+    let missing = later["findings"].as_array().unwrap().iter();
+    let missing = missing.filter(|finding| finding["finding"] == "bytes-missing");
+    assert_eq!(missing.count(), 1, "{later:#}");
 }

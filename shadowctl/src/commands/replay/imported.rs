@@ -29,10 +29,10 @@ pub(super) fn captures(
     for source in sources {
         let path = source.path().to_owned();
         let capture = session_file::capture_of(source, &arguments.captures)?;
+        session_file::remark_on(&path, &capture, output);
         let report = import_capture(&capture, None);
         output.result(&Printed(&report))?;
-        let connections = report.connections.iter();
-        let here = connections.filter(|one| one.difference.is_some()).count();
+        let here = report.unexplained();
         if here == 0 && !report.is_identical() {
             return Err(Failure::operation(format_args!(
                 "{}: there is no MQTT connection in it",
@@ -41,7 +41,7 @@ pub(super) fn captures(
         }
         differ += here;
     }
-    unexplained("connection", "connections", differ)
+    unexplained("connection or file", "connections or files", differ)
 }
 
 fn unexplained(one: &str, several: &str, count: usize) -> Result<(), Failure> {
