@@ -134,17 +134,11 @@ impl fmt::Display for CaptureReport {
             )?;
         }
         if self.headless > 0 {
-            let (headless, skipped) = (self.headless, self.skipped);
-            writeln!(
-                f,
-                "{headless} frames were captured without their TCP header; {skipped} were skipped in all"
-            )?;
-        } else if self.skipped > 0 {
-            writeln!(
-                f,
-                "{} frames that are no TCP of the server's port were skipped",
-                self.skipped
-            )?;
+            writeln!(f, "frames without their TCP header: {}", self.headless)?;
+        }
+        let others = self.skipped.saturating_sub(self.headless);
+        if others > 0 {
+            writeln!(f, "frames that are no TCP of the server's port: {others}")?;
         }
         Ok(())
     }
@@ -172,7 +166,11 @@ impl fmt::Display for ConnectionReport {
             return self.write_missing(f);
         }
         if *bytes == 0 {
-            writeln!(f, "{ends}: the device sent nothing")?;
+            let nothing = match self.is_unexplained() {
+                false => "the device sent nothing",
+                true => "nothing of the device can be read",
+            };
+            writeln!(f, "{ends}: {nothing}")?;
             return self.write_missing(f);
         }
         let again = if *goes_on {

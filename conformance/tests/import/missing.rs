@@ -166,7 +166,11 @@ fn short_frames_are_told_of() {
     assert_eq!(report.connections, []);
     assert_eq!(report.headless, records(&whole).len());
     assert_eq!(report.unexplained(), 1);
-    assert!(report.to_string().contains("without their TCP header"));
+    assert!(
+        report
+            .to_string()
+            .contains("frames without their TCP header: ")
+    );
 }
 
 #[test]
@@ -219,7 +223,7 @@ fn other_frames_are_mentioned() {
     assert!(report.is_identical(), "{report}");
     let text = report.to_string();
     assert!(
-        text.contains("1 frames that are no TCP of the server's port were skipped"),
+        text.contains("frames that are no TCP of the server's port: 1\n"),
         "{text}"
     );
 }

@@ -92,7 +92,7 @@ impl Imported {
                 return Err(Failure::operation(what));
             }
             Imported::Capture(report) => {
-                let what = "connections or files differ, are not whole or cannot be read";
+                let what = "unexplained (connections that differ or are not whole, or the file)";
                 (report.unexplained(), what)
             }
         };

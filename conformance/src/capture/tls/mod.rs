@@ -80,6 +80,7 @@ pub fn decrypt(connection: &Connection, key_log: &KeyLog) -> Result<Connection, 
         segments,
         gaps: connection.gaps.clone(),
         is_decrypted: true,
+        undecrypted: None,
         ..*connection
     })
 }
