@@ -189,6 +189,12 @@ impl fmt::Display for ConnectionReport {
             writeln!(f, "{ends}: a client of which no CONNECT was seen")?;
         }
         self.write_missing(f)?;
+        if profile.is_none() {
+            return writeln!(
+                f,
+                "  {bytes} bytes of the device were not compared: the engine begins with a CONNECT"
+            );
+        }
         if *by_codec > 0 {
             writeln!(
                 f,

@@ -211,6 +211,10 @@ fn a_capture_that_begins_late_is_told_of() {
         "{text}"
     );
     assert!(!text.contains("password"), "{text}");
+    assert!(
+        text.contains("bytes of the device were not compared"),
+        "{text}"
+    );
 }
 
 #[test]
