@@ -10,6 +10,8 @@ use shadow_core::{
     Config, Engine, Event, Instant, Publication, RequestId, Session, Transmit, WallTime,
 };
 
+use super::tolerance::Tolerance;
+
 /// Requests that may stay unanswered before the oldest is given up.
 const MAXIMUM_OPEN: usize = 256;
 /// Largest payload that a replay makes up or passes in, in bytes.
@@ -51,7 +53,12 @@ pub(super) struct Device {
 }
 
 /// The SDK's settings, without deadlines of the engine's own: the log says how long things took.
-pub(super) fn profile(name: &ShadowName, client_id: &str, keep_alive: u16) -> Config {
+pub(super) fn profile(
+    name: &ShadowName,
+    client_id: &str,
+    keep_alive: u16,
+    tolerance: Tolerance,
+) -> Config {
     // The secret of a log's device is not known, and its password is not printed.
     let device = DeviceInfo::with_key(name.product_id(), name.device_name(), "AAAA");
     let mut config = match device {
@@ -80,8 +87,7 @@ pub(super) fn profile(name: &ShadowName, client_id: &str, keep_alive: u16) -> Co
         payload_size: MAXIMUM_PAYLOAD as u32,
         ..Limits::NONE
     };
-    // The log shows when it connected again.
-    config.backoff.contested_after = 0;
+    tolerance.apply(&mut config);
     config.maximum_packet_size = 2 * MAXIMUM_PAYLOAD;
     config.maximum_queued_bytes = 4 * MAXIMUM_PAYLOAD;
     config

@@ -18,6 +18,7 @@ use super::seams::stretch_lines;
 use super::shadows::Attached;
 use super::start::{Beginning, Start};
 use super::tokens::PrintedReply;
+use super::tolerance::Tolerance;
 use crate::log::{Role, Statement, Thread};
 
 /// How far a thread's times may run back, in milliseconds: an application may call the SDK from
@@ -78,8 +79,9 @@ pub(super) struct Driver<'a> {
     pub(super) shadows: BTreeMap<ShadowName, Attached>,
     /// The number of the next packet of the application.
     pub(super) next_number: u16,
-    /// Numbers taken while there was no link, which the engine has yet to skip.
+    /// Numbers taken while a login was under way, which the engine has yet to skip.
     pub(super) owed_numbers: usize,
+    pub(super) tolerance: Tolerance,
     pub(super) pending_subacks: VecDeque<(u16, u8)>,
     /// The next `on_subscribe` line that belongs to no SUBACK yet.
     pub(super) next_on_subscribe: usize,
@@ -148,12 +150,13 @@ impl<'a> Driver<'a> {
         identity: &'a Identity,
         replies: &'a [PrintedReply],
         start: &Start,
+        tolerance: Tolerance,
         records: bool,
     ) -> Driver<'a> {
         let known = keep_alive(outline);
         // Where it is not printed, a ping is due after any silence.
         let keep_alive = known.unwrap_or(1);
-        let config = profile(&identity.name, &identity.client_id, keep_alive);
+        let config = profile(&identity.name, &identity.client_id, keep_alive, tolerance);
         let before = start.packets_before();
         let first = start
             .subscribed_as
@@ -179,6 +182,7 @@ impl<'a> Driver<'a> {
             shadows: BTreeMap::new(),
             next_number: first,
             owed_numbers: 0,
+            tolerance,
             pending_subacks: VecDeque::new(),
             next_on_subscribe: 0,
             unacknowledged: BTreeMap::new(),

@@ -14,8 +14,9 @@ const AT_ONCE: u64 = 500_000;
 /// A behaviour of a recorded client that the engine would not show by itself. An import switches
 /// on those that the session needs, and its report lists them.
 ///
-/// Where the engine has to act so, the option is a field of
-/// [`Behaviour`](shadow_core::config::Behaviour); where the importer takes care of it, it says so.
+/// Where the engine acts so, the option is a field of
+/// [`Behaviour`](shadow_core::config::Behaviour) or [`Config`](shadow_core::Config); the faults of
+/// which an import can also be told not to put up with them are in [`Tolerance`](super::Tolerance).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -40,25 +41,27 @@ pub enum Fault {
     /// The application's own document is published whatever it is. `Behaviour::guard_shadow_topics`
     /// is off; the engine knows of no request then.
     PublishesAnyDocument,
-    /// It connects again sooner than a careful back-off would. The importer calls `reconnect`.
+    /// It connects again sooner than a careful back-off would, as with
+    /// `Backoff::python_sdk`. [`Tolerance::reconnects_too_soon`](super::Tolerance::reconnects_too_soon).
     ReconnectsTooSoon,
-    /// It looks at its keep alive from time to time, and pings late. The importer allows for it in
-    /// logs, and follows it in captures.
+    /// It looks at its keep alive from time to time, and pings late, as with
+    /// `Behaviour::keep_alive_check`. [`Tolerance::pings_late`](super::Tolerance::pings_late).
     PingsLate,
-    /// What is published without a link is dropped, and its number and token are used up. The
-    /// importer skips them.
+    /// What is published without a link is dropped, and its number and token are used up.
+    /// `Behaviour::drop_without_link` is on.
+    /// [`Tolerance::drops_messages_offline`](super::Tolerance::drops_messages_offline).
     DropsMessagesOffline,
     /// A message gets its packet identifier when it is asked for, not when it leaves, so that
-    /// identifiers of messages that waited go back behind later ones. The importer writes such a
-    /// packet with the codec, with the identifier that it had.
+    /// identifiers of messages that waited go back behind later ones.
+    /// [`Tolerance::numbers_messages_that_wait`](super::Tolerance::numbers_messages_that_wait).
     NumbersMessagesThatWait,
     /// The log has message number and QoS of `on_subscribe` in each other's place. It is not on the
-    /// wire; the log's reader puts them right.
+    /// wire. [`Tolerance::swaps_subscribe_arguments`](super::Tolerance::swaps_subscribe_arguments).
     SwapsSubscribeArguments,
 }
 
 impl Fault {
-    /// Where it is switched on: the engine's option, or the importer.
+    /// The option that switches it on: the engine's, or the import's where the engine has none.
     #[must_use]
     pub fn option(self) -> &'static str {
         match self {
@@ -69,11 +72,11 @@ impl Fault {
             Fault::MarksNewMessagesAsDuplicates => "Behaviour::duplicate_without_session",
             Fault::BeginsTokensAgain => "TokenStyle::ProductCounter",
             Fault::PublishesAnyDocument => "Behaviour::guard_shadow_topics",
-            Fault::ReconnectsTooSoon
-            | Fault::PingsLate
-            | Fault::DropsMessagesOffline
-            | Fault::NumbersMessagesThatWait => "the importer",
-            Fault::SwapsSubscribeArguments => "the log's reader",
+            Fault::ReconnectsTooSoon => "Tolerance::reconnects_too_soon",
+            Fault::PingsLate => "Tolerance::pings_late",
+            Fault::DropsMessagesOffline => "Behaviour::drop_without_link",
+            Fault::NumbersMessagesThatWait => "Tolerance::numbers_messages_that_wait",
+            Fault::SwapsSubscribeArguments => "Tolerance::swaps_subscribe_arguments",
         }
     }
 }

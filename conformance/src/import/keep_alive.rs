@@ -13,6 +13,8 @@ use crate::log::{Statement, Thread};
 
 /// How late the SDK may look at its keep alive: its loop waits 5 s, and a bit for the rest.
 const KEEP_ALIVE_SLACK: Duration = Duration::from_secs(6);
+/// How late a client pings at most that pings in time.
+pub(super) const PUNCTUAL: Duration = Duration::from_millis(100);
 /// The log's times are cut to milliseconds.
 pub(super) const ROUNDING: Duration = Duration::from_millis(20);
 
@@ -57,10 +59,10 @@ impl Driver<'_> {
         };
         let certain = self.activity.is_known();
         let slack = match deadline.timer {
-            Timer::KeepAlive => KEEP_ALIVE_SLACK,
+            Timer::KeepAlive => self.keep_alive_slack(),
             // paho gives a PINGREQ as long as any other silence, the engine half as long.
             Timer::PingResponse => {
-                KEEP_ALIVE_SLACK + Duration::from_secs(self.keep_alive.into()) / 2
+                self.keep_alive_slack() + Duration::from_secs(self.keep_alive.into()) / 2
             }
             _ => return,
         };
@@ -116,13 +118,13 @@ impl Driver<'_> {
             ));
         }
         let late = now.saturating_since(deadline.at);
-        if certain && late > KEEP_ALIVE_SLACK {
+        if certain && late > self.keep_alive_slack() {
             return Verdict::unexplained(format!(
                 "expected PINGREQ {:.1} s before, as the keep alive time was over",
                 late.as_secs_f32()
             ));
         }
-        if certain && late > Duration::from_millis(100) {
+        if certain && late > PUNCTUAL {
             self.faults.insert(Fault::PingsLate);
             self.findings.push(format!(
                 "{}: PINGREQ comes {:.1} s after the keep alive time: the SDK looks at it every 5 s",
@@ -156,6 +158,13 @@ impl Driver<'_> {
             return Verdict::inferred("its PINGREQ is before the excerpt");
         }
         Verdict::unexplained("expected PINGREQ before it, which the log does not print")
+    }
+
+    fn keep_alive_slack(&self) -> Duration {
+        match self.tolerance.pings_late {
+            true => KEEP_ALIVE_SLACK,
+            false => PUNCTUAL,
+        }
     }
 
     pub(super) fn heard(&mut self) {

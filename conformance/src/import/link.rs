@@ -125,6 +125,9 @@ impl Driver<'_> {
             && deadline.timer == Timer::Reconnect
             && deadline.at > self.device.now
         {
+            if !self.tolerance.reconnects_too_soon {
+                return;
+            }
             self.faults.insert(Fault::ReconnectsTooSoon);
             self.findings.push(format!(
                 "{}: the SDK connects again {:.1} s sooner than the engine's back-off would",

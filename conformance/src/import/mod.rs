@@ -59,6 +59,7 @@ mod server;
 mod shadows;
 mod start;
 mod tokens;
+mod tolerance;
 mod window;
 mod wire;
 mod words;
@@ -69,7 +70,8 @@ pub use fault::Fault;
 pub use missing::Missing;
 pub use profile::{CaptureProfile, Tokens};
 pub use report::{Counts, LineReport, Profile, Report, Unprinted, Verdict};
-pub use wire::{import_capture, record_capture};
+pub use tolerance::Tolerance;
+pub use wire::{import_capture, import_capture_with, record_capture};
 
 use crate::diagnose;
 use crate::log::{Log, Session, SessionError};
@@ -103,7 +105,15 @@ pub struct Recorded {
 /// assert_eq!(report.counts.inferred, 2);
 /// ```
 pub fn import_logs(logs: Vec<Log>) -> Result<Report, SessionError> {
-    import(logs, false).map(|(report, _)| report)
+    import_logs_with(logs, Tolerance::default())
+}
+
+/// As [`import_logs`], with the faults that are put up with chosen one by one.
+///
+/// # Errors
+/// Those of [`import_logs`].
+pub fn import_logs_with(logs: Vec<Log>, tolerance: Tolerance) -> Result<Report, SessionError> {
+    import(logs, tolerance, false).map(|(report, _)| report)
 }
 
 /// As [`import_logs`], with a recording of each engine that was driven, in order: a new one begins
@@ -112,16 +122,20 @@ pub fn import_logs(logs: Vec<Log>) -> Result<Report, SessionError> {
 /// # Errors
 /// Those of [`import_logs`].
 pub fn record_logs(logs: Vec<Log>) -> Result<(Report, Vec<Recorded>), SessionError> {
-    import(logs, true)
+    import(logs, Tolerance::default(), true)
 }
 
-fn import(logs: Vec<Log>, records: bool) -> Result<(Report, Vec<Recorded>), SessionError> {
+fn import(
+    logs: Vec<Log>,
+    tolerance: Tolerance,
+    records: bool,
+) -> Result<(Report, Vec<Recorded>), SessionError> {
     let session = Session::from_logs(logs)?;
     let identity = Identity::find(&session);
     let outline = Outline::new(&session, &identity);
     let replies = tokens::printed_replies(&outline);
     let start = Start::find(&outline, &identity, &replies);
-    let outcome = Driver::new(&outline, &identity, &replies, &start, records).run();
+    let outcome = Driver::new(&outline, &identity, &replies, &start, tolerance, records).run();
     let mut lines: Vec<LineReport> = session
         .order
         .iter()
@@ -182,12 +196,20 @@ fn import(logs: Vec<Log>, records: bool) -> Result<(Report, Vec<Recorded>), Sess
             });
         }
     }
+    let is_swapped = |entry: &crate::log::Entry| {
+        matches!(entry.statement, crate::log::Statement::OnSubscribe { message_number, .. }
+            if !entry.line.message.contains(&format!("on_subscribe:mid:{message_number},")))
+    };
+    for ((_, entry), line) in session.entries().zip(&mut lines) {
+        if !tolerance.swaps_subscribe_arguments && is_swapped(entry) {
+            line.verdict = Verdict::unexplained(
+                "expected the message number as `mid`, found the QoS in its place",
+            );
+        }
+    }
     let swapped = session
         .entries()
-        .find(|(_, entry)| {
-            matches!(entry.statement, crate::log::Statement::OnSubscribe { message_number, .. }
-                if !entry.line.message.contains(&format!("on_subscribe:mid:{message_number},")))
-        })
+        .find(|(_, entry)| is_swapped(entry))
         .map(|(_, entry)| {
             format!(
                 "line {}: on_subscribe is printed with message number and QoS in each other's place",

@@ -19,9 +19,11 @@ use shadow_core::{
 use super::again::{Unacknowledged, is_sent_again, note};
 use super::fault::Fault;
 use super::identity::token_of;
+use super::keep_alive::PUNCTUAL;
 use super::numbers::{after, distance};
 use super::own::is_of_the_engines_form;
 use super::profile::{Found, number_of};
+use super::tolerance::Tolerance;
 use super::wire::{Sent, packet_length};
 use crate::capture::{Close, Connection, Direction};
 
@@ -50,9 +52,12 @@ pub(super) struct Player {
     signed_at: Option<WallTime>,
     login_at: u64,
     link: Link,
+    /// When the last link was lost.
+    lost_at: Instant,
     version: ProtocolVersion,
     pub(super) style: JsonStyle,
     pub(super) token_style: TokenStyle,
+    tolerance: Tolerance,
     /// QoS of the shadows' messages; none if the engine cannot have them.
     shadow_qos: Option<QoS>,
     shadows: Vec<(ShadowName, ShadowId)>,
@@ -86,6 +91,7 @@ impl Player {
         session: Session,
         (next_number, first_number): (u16, u16),
         login_at: u64,
+        tolerance: Tolerance,
         records: bool,
     ) -> Player {
         let Found {
@@ -111,9 +117,11 @@ impl Player {
             signed_at,
             login_at,
             link: Link::None,
+            lost_at: Instant::ZERO,
             version,
             style,
             token_style,
+            tolerance,
             shadow_qos,
             shadows: Vec::new(),
             open: Vec::new(),
@@ -163,11 +171,13 @@ impl Player {
             self.engine.handle_wall_time(self.now, self.wall());
             self.engine.handle_tick(self.now);
         } else {
+            // Of what the capture does not show the end it is not known how long the client waited.
+            let waited = (self.link == Link::None).then_some(self.lost_at);
             self.disconnect(match self.link {
                 Link::None | Link::Asked => TransportFailure::ConnectFailed(IN_VAIN.to_owned()),
                 Link::Open => TransportFailure::ClosedByPeer,
             });
-            self.engine.reconnect(self.now);
+            self.connect_again(waited);
         }
         self.drain();
     }
@@ -201,6 +211,7 @@ impl Player {
     fn disconnect(&mut self, failure: TransportFailure) {
         if std::mem::replace(&mut self.link, Link::None) != Link::None {
             self.engine.handle_disconnected(self.now, failure);
+            self.lost_at = self.now;
             self.drain();
         }
         for request in std::mem::take(&mut self.open) {
@@ -443,6 +454,9 @@ impl Player {
     }
 
     fn ping(&mut self) {
+        if !self.is_punctual() {
+            return;
+        }
         let before = self.out.len();
         // A client that pings twice before it is answered does not give up its link yet.
         let deadline = self.engine.poll_deadline();
@@ -457,10 +471,40 @@ impl Player {
         }
     }
 
+    /// Whether a PINGREQ is in time now, or may be late.
+    fn is_punctual(&self) -> bool {
+        let due = self.engine.poll_deadline();
+        let due = due.filter(|due| due.timer == Timer::KeepAlive);
+        self.tolerance.pings_late || due.is_none_or(|due| self.now <= due.at + PUNCTUAL)
+    }
+
+    /// Has the engine connect, if it is waiting until it may: what it waits for is over, or does
+    /// not matter to the client.
+    fn connect_again(&mut self, lost_at: Option<Instant>) {
+        let due = self.engine.poll_deadline();
+        if let Some(due) = due.filter(|due| due.timer == Timer::Reconnect) {
+            // A wait is a random one between half of it and all of it, as the engine's is.
+            let is_too_soon = lost_at.is_some_and(|lost_at| {
+                let waited = self.now.saturating_since(lost_at);
+                waited + waited < due.at.saturating_since(lost_at)
+            });
+            if due.at <= self.now {
+                self.engine.handle_tick(self.now);
+            } else if !is_too_soon {
+                self.engine.reconnect(self.now);
+            } else if self.tolerance.reconnects_too_soon {
+                self.faults.insert(Fault::ReconnectsTooSoon);
+                self.engine.reconnect(self.now);
+            }
+            self.drain();
+        }
+    }
+
     fn publish(&mut self, publish: &Publish<'_>) {
         if publish
             .packet_id
             .is_some_and(|id| id.get() != self.next_number)
+            && self.tolerance.numbers_messages_that_wait
         {
             return self.send_late(publish);
         }

@@ -13,6 +13,7 @@ use shadow_core::tencent::{Secret, ShadowName, SignatureMethod, credentials};
 
 use super::identity::token_of;
 use super::tokens::{numbered, token_number};
+use super::tolerance::Tolerance;
 use super::wire::Sent;
 
 /// How the spelling is called where there is no request.
@@ -97,7 +98,12 @@ pub(super) struct Found {
 impl Found {
     /// Looks at all packets of a connection; of another one of the same client, if this one has no
     /// requests.
-    pub(super) fn look(connect: &Connect<'_>, sent: &[Sent<'_>], secret: Option<&Secret>) -> Found {
+    pub(super) fn look(
+        connect: &Connect<'_>,
+        sent: &[Sent<'_>],
+        secret: Option<&Secret>,
+        tolerance: Tolerance,
+    ) -> Found {
         let version = connect.version;
         let (style, json) = style(sent, version);
         let shadow_qos = shadow_qos(sent, version);
@@ -128,7 +134,7 @@ impl Found {
             duplicate_without_session: tokens != Tokens::Nonce,
             ..Behaviour::python_sdk()
         };
-        config.backoff.contested_after = 0;
+        tolerance.apply(&mut config);
         Found {
             profile: CaptureProfile {
                 mqtt_version: name_of(version),

@@ -15,6 +15,7 @@ use super::missing::Missing;
 use super::numbers::distance;
 use super::player::{MAXIMUM_SKIPPED, Player};
 use super::profile::{self, Found, UNKNOWN, packets};
+use super::tolerance::Tolerance;
 use crate::capture::{Capture, Connection, Direction, Segment, tls};
 use crate::diagnose;
 
@@ -29,7 +30,17 @@ use crate::diagnose;
 /// capture.
 #[must_use]
 pub fn import_capture(capture: &Capture, secret: Option<&Secret>) -> CaptureReport {
-    Importer::new(secret, false).import(capture).0
+    import_capture_with(capture, secret, Tolerance::default())
+}
+
+/// As [`import_capture`], with the faults that are put up with chosen one by one.
+#[must_use]
+pub fn import_capture_with(
+    capture: &Capture,
+    secret: Option<&Secret>,
+    tolerance: Tolerance,
+) -> CaptureReport {
+    Importer::new(secret, tolerance, false).import(capture).0
 }
 
 /// As [`import_capture`], with a recording of each engine that was driven, which replays. It has
@@ -39,7 +50,7 @@ pub fn record_capture(
     capture: &Capture,
     secret: Option<&Secret>,
 ) -> (CaptureReport, Vec<Recorded>) {
-    Importer::new(secret, true).import(capture)
+    Importer::new(secret, Tolerance::default(), true).import(capture)
 }
 
 /// A packet of the device, and where it is in the stream.
@@ -65,6 +76,7 @@ struct Attempt {
 
 struct Importer<'a> {
     secret: Option<&'a Secret>,
+    tolerance: Tolerance,
     records: bool,
     clients: BTreeMap<String, Client>,
     recorded: Vec<Recorded>,
@@ -76,9 +88,10 @@ struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    fn new(secret: Option<&'a Secret>, records: bool) -> Importer<'a> {
+    fn new(secret: Option<&'a Secret>, tolerance: Tolerance, records: bool) -> Importer<'a> {
         Importer {
             secret,
+            tolerance,
             records,
             clients: BTreeMap::new(),
             recorded: Vec::new(),
@@ -213,7 +226,7 @@ impl<'a> Importer<'a> {
             true => &sent,
             false => &other,
         };
-        let found = Found::look(&connect, shown, self.secret);
+        let found = Found::look(&connect, shown, self.secret, self.tolerance);
         report.password = found.password;
         report.profile = Some(found.profile.clone());
         let version = found.version;
@@ -292,7 +305,14 @@ impl<'a> Importer<'a> {
         let first_at = connection.segments.first().map(|segment| segment.at_micros);
         let login_at = opened_at.or(first_at).unwrap_or_default();
         let numbers = (next, first);
-        let mut player = Player::new(found, session, numbers, login_at, self.records);
+        let mut player = Player::new(
+            found,
+            session,
+            numbers,
+            login_at,
+            self.tolerance,
+            self.records,
+        );
         if is_resumed {
             player.resume(known);
         }

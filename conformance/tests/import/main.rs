@@ -22,3 +22,5 @@ mod robustness;
 mod round_trip;
 #[cfg(test)]
 mod synthetic;
+#[cfg(test)]
+mod tolerances;

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Header, Input, Mask, Mismatch, Recorder, Replay};
+use super::{Header, Input, Mask, Mismatch, Recorder, Replay, configuration};
 use crate::config::{Config, Expiry, Login, Will};
 use crate::event::{Delta, DeltaOrigin};
 use crate::json::{Json, JsonStyle};
@@ -488,4 +488,21 @@ fn every_kind_and_key_is_documented() {
         }
     }
     assert!(words > 100, "only {words} were looked for");
+}
+
+/// Recordings of before these options were have none of them on, and stay text for text.
+#[test]
+fn options_that_are_newer_than_the_format_are_off_where_they_are_not_named() {
+    let newer = r#","drop_without_link":true,"keep_alive_check":5"#;
+    let device = DeviceInfo::with_key("PRODUCT001", "lamp", SECRET).unwrap();
+    let text = configuration::to_json(&Config::python_sdk(&device));
+    let read = configuration::from_json(&text).unwrap();
+    assert_eq!(read.behaviour, Config::python_sdk(&device).behaviour);
+    assert!(text.contains(newer), "{text}");
+
+    let older = text.replace(newer, "");
+    let read = configuration::from_json(&older).unwrap();
+    assert!(!read.behaviour.drop_without_link);
+    assert_eq!(read.behaviour.keep_alive_check, 0);
+    assert_eq!(configuration::to_json(&read), older);
 }

@@ -1,18 +1,29 @@
 //! The compatibility profile: the bytes of the vendor's Python SDK, as recorded (made-up device).
 
+use core::time::Duration;
+
 use shadow_core::event::UnmatchedReason;
 use shadow_core::mqtt::{ProtocolVersion, QoS};
 use shadow_core::tencent::{DeviceInfo, Update};
 use shadow_core::{
-    Config, Engine, Event, Instant, Publication, Session, Timer, TransportFailure, WallTime,
+    Config, Engine, Event, Instant, Outcome, Publication, Session, Timer, TransportFailure,
+    WallTime,
 };
 
 use crate::device::{Device, Out};
 
-fn recorded_device() -> Device {
+fn recorded_config() -> Config {
     let info = DeviceInfo::with_key("PYSDKCAP01", "test01", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
+    Config::python_sdk(&info)
+}
+
+fn recorded_device() -> Device {
+    device_with(recorded_config())
+}
+
+fn device_with(config: Config) -> Device {
     let now = Instant::ZERO;
-    let mut engine = Engine::new(Config::python_sdk(&info), Session::new(), 1, now);
+    let mut engine = Engine::new(config, Session::new(), 1, now);
     engine.handle_wall_time(now, WallTime::from_unix_millis(1_795_373_234_216));
     let mut device = Device {
         engine,
@@ -239,4 +250,174 @@ fn a_nonce_can_be_set_for_a_replay() {
     // Numbers cannot be set there.
     drawn.engine.set_next_token(one, 3).unwrap();
     assert!(ask(&mut drawn, one).ends_with("-9"));
+}
+
+/// Sends a message of QoS 1 and gives its packet identifier.
+fn number_of_the_next(device: &mut Device) -> u8 {
+    let publication = Publication::new("a/b", b"").qos(QoS::AtLeastOnce);
+    device.engine.publish(device.now, &publication).unwrap();
+    let packet = device.packet();
+    assert_eq!(packet[..7], *b"\x32\x07\x00\x03a/b", "{packet:02x?}");
+    packet[8]
+}
+
+/// paho numbers a message before it looks for a socket, a subscription after: of four things that
+/// are asked for, three take a number, and the two requests a token each.
+#[test]
+fn what_is_asked_without_a_connection_is_dropped() {
+    let name = shadow_core::tencent::ShadowName::new("PYSDKCAP01", "test01").unwrap();
+    for drops in [true, false] {
+        let mut config = recorded_config();
+        assert!(config.behaviour.drop_without_link);
+        config.behaviour.drop_without_link = drops;
+        let mut device = device_with(config);
+        let shadow = device.engine.attach(device.now, &name).unwrap();
+        device.packet();
+        device
+            .engine
+            .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+        device.events();
+
+        let now = device.now;
+        let reported = Update::new().reported([("a", 1)].into_iter().collect::<Reported>());
+        let message = Publication::new("c/d", b"");
+        let asked = [
+            device.engine.get(now, shadow).unwrap(),
+            device.engine.update(now, shadow, &reported).unwrap(),
+            device.engine.publish(now, &message).unwrap(),
+            device
+                .engine
+                .subscribe(now, "c/d", QoS::AtMostOnce)
+                .unwrap(),
+        ];
+        let ended = device.events();
+        if drops {
+            let outcome = || Outcome::Disconnected {
+                maybe_applied: false,
+            };
+            let expected = asked.map(|request| Event::Ended {
+                request,
+                outcome: outcome(),
+            });
+            assert_eq!(ended, expected);
+        } else {
+            assert_eq!(ended, []);
+        }
+
+        // A message of QoS 1 waits there as here.
+        let kept = Publication::new("a/b", b"").qos(QoS::AtLeastOnce);
+        device.engine.publish(device.now, &kept).unwrap();
+        assert_eq!(device.events(), []);
+        device.tick_until(Timer::Reconnect);
+        assert_eq!(device.poll(), [Out::Connect]);
+        device.engine.handle_connected(device.now);
+        device.packet();
+        device.bytes(&[0x20, 2, 0, 0]);
+        if drops {
+            // SUBSCRIBE was 1, what was dropped 2 to 4.
+            assert_eq!(device.packet(), b"\x32\x07\x00\x03a/b\x00\x05");
+            device.events();
+            device.engine.get(device.now, shadow).unwrap();
+            let get = device.published();
+            assert!(get.ends_with("\"PYSDKCAP01-2\"}"), "{get}");
+            assert_eq!(number_of_the_next(&mut device), 7);
+        } else {
+            assert_eq!(device.poll().len(), 5, "all of it leaves");
+        }
+    }
+}
+
+type Reported = std::collections::BTreeMap<&'static str, u8>;
+
+/// Once the connection is there nothing is dropped, before CONNACK neither.
+#[test]
+fn what_is_asked_during_the_login_waits() {
+    let info = DeviceInfo::with_key("PYSDKCAP01", "test01", "MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
+    let mut device = Device::new(Config::python_sdk(&info));
+    assert_eq!(device.poll(), [Out::Connect]);
+    device.engine.handle_connected(device.now);
+    device.packet();
+    let message = Publication::new("c/d", b"");
+    device.engine.publish(device.now, &message).unwrap();
+    assert_eq!(device.events(), []);
+    device.bytes(&[0x20, 2, 0, 0]);
+    assert_eq!(device.packet(), b"\x30\x05\x00\x03c/d");
+}
+
+/// The SDK's `reconnect_wait`: 1 s after a link that was online, 1 s after each connection that
+/// failed, 1 s and then ever more after refused logins. The engine's waits are at least half of that.
+#[test]
+fn it_connects_again_as_soon_as_the_sdk() {
+    let wait = |device: &Device| {
+        let deadline = device.engine.poll_deadline().unwrap();
+        assert_eq!(deadline.timer, Timer::Reconnect);
+        deadline.at.saturating_since(device.now)
+    };
+    let (half, second) = (Duration::from_millis(500), Duration::from_secs(1));
+    let mut device = recorded_device();
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+    for _ in 0..10 {
+        assert!((half..=second).contains(&wait(&device)));
+        device.tick_until(Timer::Reconnect);
+        assert_eq!(device.poll(), [Out::Connect]);
+        let refused = TransportFailure::ConnectFailed("refused".into());
+        device.engine.handle_disconnected(device.now, refused);
+    }
+    // By the source: 1 s, 2 s and 1 or 2, twice the last and as much again at most.
+    for most in [1, 4, 16, 60] {
+        device.tick_until(Timer::Reconnect);
+        assert_eq!(device.poll(), [Out::Connect]);
+        device.engine.handle_connected(device.now);
+        device.packet();
+        device.bytes(&[0x20, 2, 0, 5]);
+        device.events();
+        device.poll();
+        assert!(wait(&device) <= Duration::from_secs(most), "{most}");
+    }
+    assert!(wait(&device) >= 4 * second);
+    device.tick_until(Timer::Reconnect);
+    assert_eq!(device.poll(), [Out::Connect]);
+    device.engine.handle_connected(device.now);
+    device.packet();
+    device.bytes(&[0x20, 2, 0, 0]);
+    device
+        .engine
+        .handle_disconnected(device.now, TransportFailure::ClosedByPeer);
+    assert!(wait(&device) <= second, "an accepted login forgets it all");
+}
+
+/// paho waits 5 s at a time from the last packet on: of a silence of 60 s in one direction that the
+/// other broke 3 s after its beginning it hears at the end of the 12th wait.
+#[test]
+fn it_looks_at_its_keep_alive_from_time_to_time() {
+    let seconds = Duration::from_secs;
+    for (check, sent_after, due) in [
+        (5, 3, 3 + 60),
+        (5, 0, 60),
+        (5, 5, 60),
+        (5, 59, 59 + 5),
+        (7, 3, 3 + 63),
+        (0, 3, 60),
+    ] {
+        let mut config = recorded_config();
+        assert_eq!(config.behaviour.keep_alive_check, 5);
+        config.behaviour.keep_alive_check = check;
+        let mut device = device_with(config);
+        let start = device.now;
+        device.wait(seconds(sent_after));
+        let message = Publication::new("c/d", b"");
+        device.engine.publish(device.now, &message).unwrap();
+        device.packet();
+        device.events();
+        let case = (check, sent_after);
+        let deadline = device.engine.poll_deadline().unwrap();
+        assert_eq!(deadline.timer, Timer::KeepAlive, "{case:?}");
+        let after = deadline.at.saturating_since(start);
+        assert_eq!(after, seconds(due), "{case:?}");
+        device.now = deadline.at;
+        device.engine.handle_tick(device.now);
+        assert_eq!(device.packet(), [0xC0, 0], "{case:?}");
+    }
 }
