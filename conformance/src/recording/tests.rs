@@ -146,6 +146,42 @@ fn parts_are_one_recording() {
     );
 }
 
+/// The disk was full when the second part was begun: each prefix of its header.
+#[test]
+fn a_last_part_without_a_whole_header_does_not_count() {
+    let first = recording();
+    let header = first.lines().next().unwrap();
+    let header = header.replace(r#""part":1"#, r#""part":2"#);
+    let read = |texts: &[&str]| {
+        let parts = texts.iter().map(|text| Part::of_text("part", text));
+        let mut reader = Reader::new(parts.collect())?;
+        let mut lines = 0;
+        while reader.next_line()?.is_some() {
+            lines += 1;
+        }
+        assert!(reader.next_line()?.is_none());
+        Ok::<_, ReadError>((lines, reader.torn()))
+    };
+    let (lines, _) = read(&[&first]).unwrap();
+    for length in 0..=header.len() {
+        let torn = Some(length as u64);
+        assert_eq!(read(&[&first, &header[..length]]), Ok((lines, torn)));
+    }
+    // Neither the first part nor one in the middle may be such a one, nor what begins otherwise.
+    let whole = format!("{header}\n");
+    assert_eq!(read(&[&first, &whole]), Ok((lines, None)));
+    for texts in [
+        &[""][..],
+        &[&header[..9]],
+        &[&first, "", &whole],
+        &[&first, &header[..9], &whole],
+        &[&first, "{\"mine\""],
+    ] {
+        let error = read(texts).unwrap_err();
+        assert_eq!(error.what, "this is not the first line of a recording");
+    }
+}
+
 #[test]
 fn what_is_no_recording_says_so() {
     let error = |text: &str| replay(text).unwrap_err().to_string();

@@ -258,3 +258,34 @@ fn a_recording_comes_from_a_pipe() {
     piped(&["--step"]).assert_failed(2, &["/dev/stdin", "--step", "needs a file"]);
     piped(&["--to-test"]).assert_failed(2, &["/dev/stdin", "--to-test", "needs a file"]);
 }
+
+/// Each part is opened when its turn comes.
+#[cfg(unix)]
+#[test]
+fn there_can_be_more_parts_than_open_files() {
+    let directory = TempDir::new().unwrap();
+    let path = changed(directory.path(), "{", "{");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut lines = text.lines();
+    let header = lines.next().unwrap();
+    let first = directory.path().join("lamp.jsonl");
+    for (number, line) in (1..).zip(lines) {
+        let header = header.replace(r#""part":1"#, &format!(r#""part":{number}"#));
+        let name = match number {
+            1 => "lamp.jsonl".to_owned(),
+            number => format!("lamp.{number}.jsonl"),
+        };
+        fs::write(directory.path().join(name), format!("{header}\n{line}\n")).unwrap();
+    }
+    assert!(fs::read_dir(directory.path()).unwrap().count() > 64);
+    let limited = std::process::Command::new("sh")
+        .args(["-c", r#"ulimit -n 32; exec "$@""#, "sh"])
+        .arg(env!("CARGO_BIN_EXE_shadowctl"))
+        .arg("replay")
+        .arg(&first)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(limited.stdout).unwrap();
+    assert!(limited.status.success(), "{told}");
+    assert!(told.contains("replayed 29 inputs, 61 outputs"), "{told}");
+}

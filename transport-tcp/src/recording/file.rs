@@ -20,8 +20,8 @@ pub struct RecordingOptions {
     /// How many parts to keep, the newest; all by default. With all of it a recording can be
     /// replayed; without its first part it can only be looked at.
     pub keep: Option<NonZeroU32>,
-    /// Whether to overwrite an earlier recording, all parts of it. What is no recording is never
-    /// overwritten. Not by default.
+    /// Whether to overwrite an earlier recording, all parts of it. What is no recording, and not
+    /// empty, is never overwritten. Not by default.
     pub overwrite: bool,
 }
 

@@ -183,6 +183,21 @@ fn what_is_there_is_not_overwritten_unless_it_is_wanted_and_a_recording() {
     assert_eq!(place.parts().len(), 5);
 }
 
+/// As a full disk leaves one.
+#[test]
+fn an_empty_part_is_overwritten() {
+    let place = Place::new();
+    place.write(of_size(1), 0..1);
+    fs::write(part_path(&place.path, 2), "").unwrap();
+    let overwrite = RecordingOptions {
+        overwrite: true,
+        ..RecordingOptions::default()
+    };
+    place.write(overwrite, 5..6);
+    let expected = header().to_line() + &line(5);
+    assert_eq!(place.parts(), [("lamp.jsonl".to_owned(), expected)]);
+}
+
 #[test]
 fn an_empty_file_is_taken() {
     let place = Place::new();
