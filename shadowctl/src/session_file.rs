@@ -471,7 +471,7 @@ pub fn write_whole<T, E>(
         let mut whole = tempfile::tempfile().map_err(WriteError::Target)?;
         let result = fill(&mut whole, content)?;
         let copied = whole.rewind().and_then(|()| {
-            let mut target = OpenOptions::new().write(true).create(true).open(target)?;
+            let mut target = File::create(target)?;
             io::copy(&mut whole, &mut target)
         });
         copied.map_err(WriteError::Target)?;
