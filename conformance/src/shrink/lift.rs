@@ -362,7 +362,7 @@ impl Lifter {
                 version = asked.and_then(|asked| self.version(*id, asked));
             }
             Request::Report { shadow: id, .. } | Request::SetNextToken { shadow: id, .. } => {
-                shadow = Some(*id)
+                shadow = Some(*id);
             }
             Request::Cancel(request) | Request::SetTimeout { request, .. } => {
                 about = self.requests.get(&request.as_u64()).copied();
