@@ -23,6 +23,10 @@ use crate::session_file::{self, FileKind, Source};
 /// * [`FailureKind::Operation`](crate::failure::FailureKind::Operation): something is unexplained, bytes differ, or the recording cannot be
 ///   written.
 pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failure> {
+    let read = arguments.files.iter().chain(&arguments.captures.key_log);
+    let read: Vec<PathBuf> = read.cloned().collect();
+    // The others are known once it is known how many there are.
+    session_file::refuse_to_replace(arguments.recording.as_slice(), &read)?;
     let mut sources = Source::look_at_all(&arguments.files)?;
     let mut looked_at = sources.iter();
     if let Some(recording) = looked_at.find(|source| source.kind() == FileKind::Recording) {
@@ -51,8 +55,6 @@ pub fn run(arguments: &ImportArguments, output: &mut Output) -> Result<(), Failu
             .collect(),
         None => Vec::new(),
     };
-    let read = arguments.files.iter().chain(&arguments.captures.key_log);
-    let read: Vec<PathBuf> = read.cloned().collect();
     session_file::refuse_to_replace(&targets, &read)?;
     output.result(&imported)?;
     for (target, recorded) in targets.iter().zip(&recorded) {
