@@ -206,14 +206,12 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
         return Ok(Vec::new());
     };
     let source = Source::look(first)?;
+    let rest = || Source::look_at_all(files.get(1..).unwrap_or_default());
     let recorded = match source.kind {
         FileKind::Recording => {
-            let mut parts = recording_files(files).parts();
-            // Its turn is now, and of a pipe some was read.
-            if let Some(part) = parts.first_mut() {
-                *part = source.part()?;
-            }
-            return Ok(parts);
+            let mut sources = vec![source];
+            sources.extend(rest()?);
+            return parts_of(sources);
         }
         FileKind::Capture => {
             if files.len() > 1 {
@@ -238,7 +236,7 @@ pub fn recording_parts(files: &[PathBuf]) -> Result<Vec<Part<'static>>, Failure>
         }
         FileKind::Log => {
             let mut sources = vec![source];
-            sources.extend(Source::look_at_all(files.get(1..).unwrap_or_default())?);
+            sources.extend(rest()?);
             record_logs(logs_of(sources)?).map_err(no_session)?.1
         }
     };

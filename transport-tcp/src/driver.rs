@@ -123,8 +123,10 @@ impl<C: Connector, K: Clock> Driver<C, K> {
         let Driver {
             mut core,
             mut connector,
-            origin: _,
+            origin,
         } = self;
+        // A copy of the session that only a recording's beginning needs: not to be held for the run.
+        drop(origin);
         let mut outgoing = Outgoing::default();
         core.read_wall_clock();
         loop {
