@@ -53,15 +53,7 @@ const CAPTURES: [&[u8]; 6] = [
 ];
 
 impl FileKind {
-    /// Looks at the first bytes of a file.
-    ///
-    /// # Errors
-    ///
-    /// [`FailureKind::InputFile`]: it cannot be read.
-    pub fn of(path: &Path) -> Result<FileKind, Failure> {
-        Ok(Source::look(path)?.kind)
-    }
-
+    /// What a file is that begins so.
     fn beginning(start: &[u8]) -> FileKind {
         let text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
         if CAPTURES.iter().any(|magic| start.starts_with(magic)) {
@@ -275,15 +267,6 @@ pub fn no_recording(error: &ReadError) -> Failure {
 ///
 /// [`FailureKind::InputFile`], naming the file: the capture or the key log cannot be read, or is none;
 /// the key log has no secret.
-pub fn capture(path: &Path, options: &CaptureOptions) -> Result<Capture, Failure> {
-    capture_of(Source::look(path)?, options)
-}
-
-/// [`capture`] of what was looked into.
-///
-/// # Errors
-///
-/// As [`capture`].
 pub fn capture_of(source: Source, options: &CaptureOptions) -> Result<Capture, Failure> {
     let path = &source.path.clone();
     let ports: &[u16] = match &options.port {
@@ -332,15 +315,6 @@ pub fn remark_on(path: &Path, capture: &Capture, output: &mut Output) {
 /// # Errors
 ///
 /// [`FailureKind::InputFile`], naming the file and, where there is one, the line.
-pub fn logs(files: &[PathBuf]) -> Result<Vec<Log>, Failure> {
-    logs_of(Source::look_at_all(files)?)
-}
-
-/// [`logs`] of what was looked into.
-///
-/// # Errors
-///
-/// As [`logs`].
 pub fn logs_of(sources: Vec<Source>) -> Result<Vec<Log>, Failure> {
     let read = |source: Source| {
         let name = source.path.display().to_string();

@@ -1,11 +1,12 @@
 //! diagnose.
 
-use std::fs;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command::run;
+use crate::command::{run, shadowctl};
 
 fn fixture(name: &str) -> String {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/fixtures/");
@@ -100,4 +101,42 @@ fn later_parts_of_a_recording_are_read() {
     let missing = later["findings"].as_array().unwrap().iter();
     let missing = missing.filter(|finding| finding["finding"] == "bytes-missing");
     assert_eq!(missing.count(), 1, "{later:#}");
+}
+
+/// Every kind of file, read once, is told apart and judged as it is from a path.
+#[cfg(unix)]
+#[test]
+fn sessions_come_from_a_pipe() {
+    for name in [
+        "recorded/python-sdk-delta.pcap",
+        "recorded/python-sdk-delta.log",
+        "recordings/lamp.jsonl",
+    ] {
+        let path = fixture(name);
+        let from_a_file = shadowctl()
+            .args(["diagnose", "/dev/stdin"])
+            .stdin(File::open(&path).unwrap())
+            .output()
+            .unwrap();
+        let mut cat = Command::new("cat")
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let through_a_pipe = shadowctl()
+            .args(["diagnose", "/dev/stdin"])
+            .stdin(cat.stdout.take().unwrap())
+            .output()
+            .unwrap();
+        cat.wait().unwrap();
+        assert_eq!(
+            through_a_pipe.status.code(),
+            Some(0),
+            "{name}: {through_a_pipe:?}"
+        );
+        // Of a recording the parts beside it are no part of what a pipe gives.
+        if !name.starts_with("recordings") {
+            assert_eq!(through_a_pipe.stdout, from_a_file.stdout, "{name}");
+        }
+    }
 }
