@@ -13,13 +13,15 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+mod members;
 mod patch;
 mod reader;
 mod serializer;
 
+pub(crate) use members::DEEPEST;
+pub(crate) use patch::Object;
 #[cfg(test)]
 pub(crate) use patch::same_value;
-pub(crate) use patch::{DEEPEST, Object};
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};
 pub use serializer::SerializeError;
@@ -64,15 +66,6 @@ impl Json {
         Json("null".into())
     }
 
-    /// Takes over text that is known to be one JSON value without white space around it.
-    pub(crate) fn from_valid(text: &str) -> Json {
-        debug_assert!(
-            Json::new(text).is_ok_and(|json| json.as_str() == text),
-            "valid JSON"
-        );
-        Json(text.into())
-    }
-
     /// What `value` serializes to, compact.
     ///
     /// # Errors
@@ -101,7 +94,9 @@ impl Json {
 
 impl From<Object> for Json {
     fn from(object: Object) -> Json {
-        Json::from_valid(object.as_str())
+        let text = object.into_text();
+        debug_assert!(Json::new(&*text).is_ok(), "an object is made of valid JSON");
+        Json(text)
     }
 }
 

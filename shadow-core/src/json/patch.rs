@@ -1,23 +1,17 @@
 //! Objects and merge patches (RFC 7396) as compact text: what a device keeps of its shadow between
 //! two updates.
 //!
-//! An [`Object`] is stored as text and becomes a tree only while it is worked on, so what lies idle
-//! takes its text and nothing else. A *leaf* is any value that is no object; an array is one leaf,
-//! as the cloud replaces it whole. Objects below [`DEEPEST`] levels count as leaves too, so that
-//! the recursion here has a bound.
+//! A *leaf* is any value that is no object; an array is one leaf, as the cloud replaces it whole.
+//! Objects below [`DEEPEST`] levels count as leaves too, so that the recursion here has a bound.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde_json::Value;
 
+use super::members::{Cursor, DEEPEST, Key, Pair, Pairs, Writer};
 use super::{JsonStyle, Reader, restyle, write_string};
-
-/// How deep objects are told apart into members. The vendor's documents have 6 levels at most.
-pub(crate) const DEEPEST: usize = 32;
 
 /// A JSON object as compact text, members sorted by key, no key twice.
 ///
@@ -25,23 +19,24 @@ pub(crate) const DEEPEST: usize = 32;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Object(Box<str>);
 
-type Members<'a> = BTreeMap<Cow<'a, str>, Node<'a>>;
-
-#[derive(Clone, Debug)]
-enum Node<'a> {
-    Leaf(&'a str),
-    Members(Members<'a>),
-}
-
-const NULL: Node<'static> = Node::Leaf("null");
-
 impl Object {
     /// Takes over valid JSON; `None` when it is no object, or nests deeper than a [`Reader`] goes.
     pub(crate) fn new(text: &str) -> Option<Object> {
         let mut reader = Reader::new(text);
-        let node = Node::next(&mut reader, 0);
-        let whole = reader.end().is_ok() && matches!(node, Node::Members(_));
-        whole.then(|| Object::write(&node))
+        if reader.peek() != Some(b'{') {
+            return None;
+        }
+        let is_sorted = is_sorted(&mut reader, 0);
+        reader.end().ok()?;
+        if is_sorted && !reader.has_spaces() {
+            return Some(Object::from_text(text.into()));
+        }
+        let mut sorted = Vec::with_capacity(text.len());
+        Node::next(&mut Reader::new(text), 0).write(&mut sorted);
+        // Everything in it came out of a text.
+        Some(Object::from_text(
+            String::from_utf8(sorted).unwrap_or_default(),
+        ))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -52,14 +47,16 @@ impl Object {
         if self.is_empty() { "{}" } else { &self.0 }
     }
 
+    pub(crate) fn into_text(self) -> Box<str> {
+        if self.is_empty() { "{}".into() } else { self.0 }
+    }
+
     /// This patched by `patch`: its nulls delete, its other leaves replace.
     pub(crate) fn merged(&self, patch: &Object) -> Object {
         if patch.is_empty() {
             return self.clone();
         }
-        let mut node = self.node();
-        merge(&mut node, patch.node());
-        Object::write(&node)
+        self.written_with(patch, merge)
     }
 
     /// The patch that makes `wanted` of this. A null in this stands for a value that nobody knows,
@@ -68,11 +65,7 @@ impl Object {
         if self.is_empty() && wanted.is_empty() {
             return Object::default();
         }
-        let (from, to) = (self.node(), wanted.node());
-        match patch_between(&from, &to) {
-            Some(node) => Object::write(&node),
-            None => Object::default(),
-        }
+        self.written_with(wanted, patch_between)
     }
 
     /// This with every leaf that `patch` would change turned into null: unknown from now on.
@@ -80,9 +73,7 @@ impl Object {
         if patch.is_empty() {
             return self.clone();
         }
-        let mut node = self.node();
-        unsettle(&mut node, patch.node());
-        Object::write(&node)
+        self.written_with(patch, unsettle)
     }
 
     /// Of this, what `first` or `second` has a value for too, whichever: where either has a leaf,
@@ -91,8 +82,8 @@ impl Object {
         if self.is_empty() || (first.is_empty() && second.is_empty()) {
             return Object::default();
         }
-        let node = restrict(&self.node(), Some(&first.node()), Some(&second.node()));
-        Object::write(&node)
+        let either = first.written_with(second, unite);
+        self.written_with(&either, restrict)
     }
 
     /// This without the leaves that `other` has with the same value.
@@ -117,10 +108,7 @@ impl Object {
         if other.is_empty() {
             return self.clone();
         }
-        match filter(&self.node(), Some(&other.node()), kept) {
-            Some(node) => Object::write(&node),
-            None => Object::default(),
-        }
+        self.written_with(other, |own, other, out| filter(own, other, kept, out))
     }
 
     /// This without whatever stands where `named` has a leaf.
@@ -128,23 +116,20 @@ impl Object {
         if self.is_empty() || named.is_empty() {
             return self.clone();
         }
-        let mut node = self.node();
-        remove(&mut node, &named.node());
-        Object::write(&node)
+        self.written_with(named, remove)
     }
 
     /// This without empty objects, and without objects that hold nothing else.
     pub(crate) fn without_empty(&self) -> Object {
-        let mut node = self.node();
-        prune(&mut node);
-        Object::write(&node)
+        self.written(prune)
     }
 
     /// This with null for every leaf: the patch that deletes them.
     pub(crate) fn deletion(&self) -> Object {
-        let mut node = self.node();
-        nullify(&mut node);
-        Object::write(&node)
+        if self.is_empty() {
+            return Object::default();
+        }
+        self.written(nullify)
     }
 
     /// As many members, whole or in part, as make a text of at most `size` bytes, and the rest. A
@@ -153,42 +138,62 @@ impl Object {
         if self.as_str().len() <= size {
             return (self.clone(), Object::default());
         }
-        let Node::Members(members) = self.node() else {
-            return (self.clone(), Object::default());
-        };
-        let (first, rest) = split(members, size, true);
+        let (mut first, mut rest) = (Writer::new(size), Writer::new(self.0.len()));
+        split(&mut self.cursor(), size, true, &mut first, &mut rest);
         (
-            Object::write(&Node::Members(first)),
-            Object::write(&Node::Members(rest)),
+            Object::from_text(first.into_text()),
+            Object::from_text(rest.into_text()),
         )
     }
 
     /// Size of the largest leaf as an object of its own, in bytes of text.
     pub(crate) fn largest_leaf(&self) -> usize {
-        largest(&self.node())
+        largest(&mut self.cursor())
     }
 
     /// The top-level members for which `wanted` holds.
     pub(crate) fn members_where(&self, wanted: impl Fn(&str) -> bool) -> Object {
-        let mut node = self.node();
-        if let Node::Members(members) = &mut node {
-            members.retain(|key, _| wanted(key));
-        }
-        Object::write(&node)
+        self.written(|own, out| {
+            let start = out.open();
+            own.enter();
+            while let Some(key) = own.key() {
+                let member = own.member();
+                if wanted(&key.read()) {
+                    out.member(member);
+                }
+            }
+            out.close_unless_empty(start)
+        })
     }
 
-    fn node(&self) -> Node<'_> {
-        Node::read(self.as_str())
+    fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(self.as_str())
     }
 
-    fn write(node: &Node<'_>) -> Object {
-        if matches!(node, Node::Members(members) if members.is_empty()) {
-            return Object::default();
+    /// What `write` makes of this.
+    fn written<'a, R>(&'a self, write: impl FnOnce(&mut Cursor<'a>, &mut Writer) -> R) -> Object {
+        let mut out = Writer::new(self.as_str().len());
+        write(&mut self.cursor(), &mut out);
+        Object::from_text(out.into_text())
+    }
+
+    /// What `write` makes of this and another.
+    fn written_with<'a, R>(
+        &'a self,
+        other: &'a Object,
+        write: impl FnOnce(&mut Cursor<'a>, &mut Cursor<'a>, &mut Writer) -> R,
+    ) -> Object {
+        let mut out = Writer::new(self.as_str().len() + other.as_str().len());
+        write(&mut self.cursor(), &mut other.cursor(), &mut out);
+        Object::from_text(out.into_text())
+    }
+
+    /// Takes over text that is as it has to be, or none at all.
+    fn from_text(text: String) -> Object {
+        match text.as_str() {
+            "{}" => Object::default(),
+            _ => Object(text.into()),
         }
-        let mut text = Vec::new();
-        node.write(&mut text);
-        // Everything in it came out of a text.
-        Object(String::from_utf8(text).unwrap_or_default().into())
     }
 }
 
@@ -198,12 +203,27 @@ pub(crate) fn same_value(first: &str, second: &str) -> bool {
     if first == second {
         return true;
     }
+    if has_one_spelling(first) && has_one_spelling(second) {
+        return false;
+    }
     match (
         serde_json::from_str::<Value>(first),
         serde_json::from_str::<Value>(second),
     ) {
         (Ok(first), Ok(second)) => same(&first, &second),
         _ => false,
+    }
+}
+
+/// Whether no other text means the same value. Most values can be told apart without reading them.
+fn has_one_spelling(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'"', ..] => !text.contains('\\'),
+        [b'[' | b'{', ..] => false,
+        [b't' | b'f' | b'n', ..] => true,
+        // So many digits fit into 64 bits. Minus zero is zero too.
+        [b'-', b'0', ..] => false,
+        [b'-', digits @ ..] | digits => digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit),
     }
 }
 
@@ -225,28 +245,43 @@ fn same(first: &Value, second: &Value) -> bool {
     }
 }
 
-impl<'a> Node<'a> {
-    fn read(text: &'a str) -> Node<'a> {
-        Node::next(&mut Reader::new(text), 0)
-    }
+/// Whether the object that `reader` is before has its keys sorted, none twice and none with escapes.
+/// Reads it.
+fn is_sorted(reader: &mut Reader<'_>, depth: usize) -> bool {
+    let (mut sorted, mut before) = (true, None);
+    reader.raw_members(|key, is_escaped, reader| {
+        sorted &= !is_escaped && before.is_none_or(|before| before < key);
+        before = Some(key);
+        if depth + 1 < DEEPEST && reader.peek() == Some(b'{') {
+            sorted &= is_sorted(reader, depth + 1);
+        } else {
+            reader.value_span();
+        }
+    });
+    sorted
+}
 
+/// A value that is to be brought into order.
+enum Node<'a> {
+    Leaf(&'a str),
+    Members(Vec<(String, Node<'a>)>),
+}
+
+impl<'a> Node<'a> {
     fn next(reader: &mut Reader<'a>, depth: usize) -> Node<'a> {
         if reader.peek() != Some(b'{') || depth == DEEPEST {
             return Node::Leaf(reader.value());
         }
         let mut members = Vec::new();
         reader.members(|key, reader| {
-            let value = Node::next(reader, depth + 1);
             let key = String::from_utf8_lossy(key).into_owned();
-            members.push((Cow::Owned(key), value));
+            members.push((key, Node::next(reader, depth + 1)));
         });
-        // What was written here is sorted, of which a map is made without a search for each. Of
-        // equal keys the last holds.
-        Node::Members(members.into_iter().collect())
-    }
-
-    fn is_null(&self) -> bool {
-        matches!(self, Node::Leaf("null"))
+        // Of equal keys the last holds.
+        members.reverse();
+        members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        members.dedup_by(|(a, _), (b, _)| a == b);
+        Node::Members(members)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -266,108 +301,160 @@ impl<'a> Node<'a> {
             }
         }
     }
-
-    /// Bytes of its text.
-    fn len(&self) -> usize {
-        let mut out = Vec::new();
-        self.write(&mut out);
-        out.len()
-    }
 }
 
-fn merge<'a>(target: &mut Node<'a>, patch: Node<'a>) {
-    let Node::Members(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !matches!(target, Node::Members(_)) {
-        *target = Node::Members(Members::new());
-    }
-    let Node::Members(members) = target else {
-        return;
-    };
-    for (key, value) in patch {
-        if value.is_null() {
-            members.remove(&key);
-        } else {
-            merge(members.entry(key).or_insert(NULL), value);
-        }
-    }
-}
-
-fn patch_between<'a>(from: &Node<'a>, to: &Node<'a>) -> Option<Node<'a>> {
-    let (Node::Members(from), Node::Members(to)) = (from, to) else {
-        let equal = match (from, to) {
-            (Node::Leaf("null"), _) => false,
-            (Node::Leaf(from), Node::Leaf(to)) => same_value(from, to),
-            _ => false,
-        };
-        return (!equal).then(|| to.clone());
-    };
-    let gone = from.keys().filter(|key| !to.contains_key(*key));
-    let mut patch: Members<'a> = gone.map(|key| (key.clone(), NULL)).collect();
-    for (key, to) in to {
-        let changed = match from.get(key) {
-            Some(from) => patch_between(from, to),
-            None => Some(to.clone()),
-        };
-        if let Some(changed) = changed {
-            patch.insert(key.clone(), changed);
-        }
-    }
-    (!patch.is_empty()).then_some(Node::Members(patch))
-}
-
-fn unsettle<'a>(known: &mut Node<'a>, patch: Node<'a>) {
-    let (Node::Members(known), Node::Members(patch)) = (&mut *known, patch) else {
-        *known = NULL;
-        return;
-    };
-    for (key, value) in patch {
-        match (known.get_mut(&key), value) {
-            (Some(known), value) => unsettle(known, value),
-            (None, Node::Leaf(_)) => {
-                known.insert(key, NULL);
+/// Merges a patch into what is no leaf.
+fn merge<'a>(target: &mut Cursor<'a>, patch: &mut Cursor<'a>, out: &mut Writer) {
+    out.open();
+    let mut pairs = Pairs::new(target, patch);
+    while let Some(pair) = pairs.next_pair() {
+        let (target, patch) = (&mut *pairs.left, &mut *pairs.right);
+        match pair {
+            Pair::Left(_) => out.member(target.member()),
+            Pair::Both(key) if target.is_object() && patch.is_object() => {
+                out.key(key);
+                merge(target, patch, out);
             }
-            (None, mut value) => {
-                nullify(&mut value);
-                known.insert(key, value);
+            Pair::Both(key) => {
+                target.skip();
+                add(key, patch, out);
+            }
+            Pair::Right(key) => add(key, patch, out),
+        }
+    }
+    out.close();
+}
+
+/// Merges a member of a patch into nothing.
+fn add<'a>(key: Key<'a>, patch: &mut Cursor<'a>, out: &mut Writer) {
+    if patch.is_null() {
+        patch.skip();
+    } else if patch.is_object() {
+        out.key(key);
+        out.open();
+        patch.enter();
+        while let Some(key) = patch.key() {
+            add(key, patch, out);
+        }
+        out.close();
+    } else {
+        out.member(patch.member());
+    }
+}
+
+/// Whether there is a difference.
+fn patch_between<'a>(from: &mut Cursor<'a>, to: &mut Cursor<'a>, out: &mut Writer) -> bool {
+    if !(from.is_object() && to.is_object()) {
+        let comparable = !from.is_null() && from.is_object() == to.is_object();
+        let (from, to) = (from.value(), to.value());
+        let equal = comparable && same_value(from, to);
+        if !equal {
+            out.value(to);
+        }
+        return !equal;
+    }
+    let start = out.open();
+    let mut pairs = Pairs::new(from, to);
+    while let Some(pair) = pairs.next_pair() {
+        let (from, to) = (&mut *pairs.left, &mut *pairs.right);
+        match pair {
+            Pair::Left(key) => {
+                from.skip();
+                out.key(key);
+                out.null();
+            }
+            Pair::Right(_) => out.member(to.member()),
+            Pair::Both(key) => out.key_if(key, |out| patch_between(from, to, out)),
+        }
+    }
+    out.close_unless_empty(start)
+}
+
+fn unsettle<'a>(known: &mut Cursor<'a>, patch: &mut Cursor<'a>, out: &mut Writer) {
+    if !(known.is_object() && patch.is_object()) {
+        known.skip();
+        patch.skip();
+        return out.null();
+    }
+    out.open();
+    let mut pairs = Pairs::new(known, patch);
+    while let Some(pair) = pairs.next_pair() {
+        let (known, patch) = (&mut *pairs.left, &mut *pairs.right);
+        match pair {
+            Pair::Left(_) => out.member(known.member()),
+            Pair::Right(key) => {
+                out.key(key);
+                nullify(patch, out);
+            }
+            Pair::Both(key) => {
+                out.key(key);
+                unsettle(known, patch, out);
             }
         }
     }
+    out.close();
 }
 
-fn nullify(node: &mut Node<'_>) {
-    match node {
-        Node::Leaf(_) => *node = NULL,
-        Node::Members(members) if members.is_empty() => *node = NULL,
-        Node::Members(members) => members.values_mut().for_each(nullify),
+fn nullify(from: &mut Cursor<'_>, out: &mut Writer) {
+    if !from.is_object() || from.is_empty_object() {
+        from.skip();
+        return out.null();
     }
+    out.open();
+    from.enter();
+    while let Some(key) = from.key() {
+        out.key(key);
+        nullify(from, out);
+    }
+    out.close();
 }
 
-fn restrict<'a>(node: &Node<'a>, first: Option<&Node<'_>>, second: Option<&Node<'_>>) -> Node<'a> {
-    let leaf = |other: Option<&Node<'_>>| matches!(other, Some(Node::Leaf(_)));
-    let Node::Members(members) = node else {
-        return node.clone();
-    };
-    if leaf(first) || leaf(second) {
-        return node.clone();
-    }
-    let mut kept = Members::new();
-    for (key, value) in members {
-        let (first, second) = (member(first, key), member(second, key));
-        if first.is_some() || second.is_some() {
-            kept.insert(key.clone(), restrict(value, first, second));
+/// What either has; a leaf where either has one.
+fn unite<'a>(first: &mut Cursor<'a>, second: &mut Cursor<'a>, out: &mut Writer) {
+    match (first.is_object(), second.is_object()) {
+        (true, true) => {}
+        (true, false) => {
+            first.skip();
+            return out.value(second.value());
+        }
+        (false, _) => {
+            second.skip();
+            return out.value(first.value());
         }
     }
-    Node::Members(kept)
+    out.open();
+    let mut pairs = Pairs::new(first, second);
+    while let Some(pair) = pairs.next_pair() {
+        match pair {
+            Pair::Left(_) => out.member(pairs.left.member()),
+            Pair::Right(_) => out.member(pairs.right.member()),
+            Pair::Both(key) => {
+                out.key(key);
+                unite(pairs.left, pairs.right, out);
+            }
+        }
+    }
+    out.close();
 }
 
-fn member<'n, 'a>(node: Option<&'n Node<'a>>, key: &str) -> Option<&'n Node<'a>> {
-    match node? {
-        Node::Members(members) => members.get(key),
-        Node::Leaf(_) => None,
+fn restrict<'a>(from: &mut Cursor<'a>, named: &mut Cursor<'a>, out: &mut Writer) {
+    if !(from.is_object() && named.is_object()) {
+        named.skip();
+        return out.value(from.value());
     }
+    out.open();
+    let mut pairs = Pairs::new(from, named);
+    while let Some(pair) = pairs.next_pair() {
+        match pair {
+            Pair::Left(_) => pairs.left.skip(),
+            Pair::Right(_) => pairs.right.skip(),
+            Pair::Both(key) => {
+                out.key(key);
+                restrict(pairs.left, pairs.right, out);
+            }
+        }
+    }
+    out.close();
 }
 
 /// Which leaves are kept.
@@ -381,109 +468,142 @@ enum Filter {
     News,
 }
 
-fn filter<'a>(node: &Node<'a>, other: Option<&Node<'_>>, wanted: Filter) -> Option<Node<'a>> {
-    match (node, other) {
-        (Node::Members(members), other) if !members.is_empty() => {
-            let kept: Members<'a> = members
-                .iter()
-                .filter_map(|(key, value)| {
-                    let kept = filter(value, member(other, key), wanted)?;
-                    Some((key.clone(), kept))
-                })
-                .collect();
-            (!kept.is_empty()).then_some(Node::Members(kept))
+/// Whether anything is kept.
+fn filter<'a>(
+    from: &mut Cursor<'a>,
+    other: &mut Cursor<'a>,
+    kept: Filter,
+    out: &mut Writer,
+) -> bool {
+    let same_kind = from.is_object() == other.is_object();
+    if !from.is_object() || !other.is_object() || from.is_empty_object() {
+        let is_object = from.is_object();
+        let alike = kept == Filter::News || other.is_empty_object();
+        let (value, other) = (from.value(), other.value());
+        let equal = same_kind
+            && (if is_object {
+                alike
+            } else {
+                same_value(value, other)
+            });
+        let wanted = equal == (kept == Filter::Same);
+        if wanted {
+            out.value(value);
         }
-        (node, other) => {
-            let equal = match (node, other) {
-                (Node::Leaf(a), Some(Node::Leaf(b))) => same_value(a, b),
-                (Node::Members(_), Some(Node::Members(other))) => {
-                    other.is_empty() || wanted == Filter::News
-                }
-                _ => false,
-            };
-            (equal == (wanted == Filter::Same)).then(|| node.clone())
+        return wanted;
+    }
+    let start = out.open();
+    let mut pairs = Pairs::new(from, other);
+    while let Some(pair) = pairs.next_pair() {
+        let (from, other) = (&mut *pairs.left, &mut *pairs.right);
+        match pair {
+            Pair::Left(_) if kept == Filter::Same => from.skip(),
+            Pair::Left(_) => out.member(from.member()),
+            Pair::Right(_) => other.skip(),
+            Pair::Both(key) => out.key_if(key, |out| filter(from, other, kept, out)),
         }
     }
+    out.close_unless_empty(start)
 }
 
-fn remove(node: &mut Node<'_>, named: &Node<'_>) {
-    let (Node::Members(members), Node::Members(named)) = (node, named) else {
-        return;
-    };
-    for (key, named) in named {
-        let emptied = match (members.get_mut(key.as_ref()), named) {
-            (Some(value @ Node::Members(_)), Node::Members(names)) if !names.is_empty() => {
-                remove(value, named);
-                matches!(value, Node::Members(left) if left.is_empty())
+/// Whether anything is left.
+fn remove<'a>(from: &mut Cursor<'a>, named: &mut Cursor<'a>, out: &mut Writer) -> bool {
+    let start = out.open();
+    let mut pairs = Pairs::new(from, named);
+    while let Some(pair) = pairs.next_pair() {
+        let (from, named) = (&mut *pairs.left, &mut *pairs.right);
+        match pair {
+            Pair::Left(_) => out.member(from.member()),
+            Pair::Right(_) => named.skip(),
+            Pair::Both(key)
+                if from.is_object() && named.is_object() && !named.is_empty_object() =>
+            {
+                out.key_if(key, |out| remove(from, named, out));
             }
-            _ => true,
-        };
-        if emptied {
-            members.remove(key.as_ref());
+            Pair::Both(_) => {
+                from.skip();
+                named.skip();
+            }
         }
     }
+    out.close_unless_empty(start)
 }
 
-/// Whether nothing is left.
-fn prune(node: &mut Node<'_>) -> bool {
-    match node {
-        Node::Leaf(_) => false,
-        Node::Members(members) => {
-            members.retain(|_, value| !prune(value));
-            members.is_empty()
-        }
+/// Whether anything is left.
+fn prune(from: &mut Cursor<'_>, out: &mut Writer) -> bool {
+    if !from.is_object() {
+        out.value(from.value());
+        return true;
     }
+    let start = out.open();
+    from.enter();
+    while let Some(key) = from.key() {
+        out.key_if(key, |out| prune(from, out));
+    }
+    out.close_unless_empty(start)
 }
 
-/// `must` makes the first part take a leaf even if it is too large.
-fn split<'a>(members: Members<'a>, size: usize, must: bool) -> (Members<'a>, Members<'a>) {
-    let (mut first, mut rest) = (Members::new(), Members::new());
+/// Whether each part has anything. `must` makes the first take a leaf even if it is too large.
+fn split(
+    from: &mut Cursor<'_>,
+    size: usize,
+    must: bool,
+    first: &mut Writer,
+    rest: &mut Writer,
+) -> (bool, bool) {
+    let starts = (first.open(), rest.open());
     let mut used = 2; // The braces.
-    for (key, value) in members {
-        let mut name = Vec::new();
-        write_string(&key, JsonStyle::Compact, &mut name);
-        let around = name.len() + 1 + usize::from(!first.is_empty());
-        if rest.is_empty() && used + around + value.len() <= size {
-            used += around + value.len();
-            first.insert(key, value);
-            continue;
-        }
-        let must = must && first.is_empty();
-        match value {
-            Node::Members(inner) if rest.is_empty() => {
-                let (a, b) = split(inner, size.saturating_sub(used + around), must);
-                if !a.is_empty() {
-                    used = size;
-                    first.insert(key.clone(), Node::Members(a));
-                }
-                if !b.is_empty() {
-                    rest.insert(key, Node::Members(b));
-                }
-            }
-            value if must && rest.is_empty() => {
+    from.enter();
+    while let Some(key) = from.key() {
+        let is_first = !first.has_member();
+        let around = key.text.len() + usize::from(!is_first);
+        let parts = (from.is_object() && !from.is_empty_object()).then(|| from.clone());
+        let member = from.member();
+        let needed = around + member.len() - key.text.len();
+        let must = must && is_first;
+        if rest.has_member() {
+            rest.member(member);
+        } else if used + needed <= size {
+            used += needed;
+            first.member(member);
+        } else if let Some(mut parts) = parts {
+            let size_left = size.saturating_sub(used + around);
+            let marks = (first.len(), rest.len());
+            first.key(key);
+            rest.key(key);
+            let (some, more) = split(&mut parts, size_left, must, first, rest);
+            if some {
                 used = size;
-                first.insert(key, value);
+            } else {
+                first.take_back(marks.0);
             }
-            value => {
-                rest.insert(key, value);
+            if !more {
+                rest.take_back(marks.1);
             }
+        } else if must {
+            used = size;
+            first.member(member);
+        } else {
+            rest.member(member);
         }
     }
-    (first, rest)
+    (
+        first.close_unless_empty(starts.0),
+        rest.close_unless_empty(starts.1),
+    )
 }
 
-fn largest(node: &Node<'_>) -> usize {
-    match node {
-        Node::Members(members) if !members.is_empty() => {
-            let of_member = |(key, value): (&Cow<'_, str>, &Node<'_>)| {
-                let mut name = Vec::new();
-                write_string(key, JsonStyle::Compact, &mut name);
-                name.len() + 3 + largest(value)
-            };
-            members.iter().map(of_member).max().unwrap_or(0)
-        }
-        leaf => leaf.len(),
+fn largest(from: &mut Cursor<'_>) -> usize {
+    if !from.is_object() || from.is_empty_object() {
+        return from.value().len();
     }
+    let mut found = 0;
+    from.enter();
+    while let Some(key) = from.key() {
+        let braces = 2;
+        found = found.max(key.text.len() + braces + largest(from));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub(crate) struct Reader<'a> {
     text: &'a str,
     position: usize,
     fault: Option<Malformed>,
+    has_spaces: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -60,7 +61,13 @@ impl<'a> Reader<'a> {
             text,
             position: 0,
             fault: None,
+            has_spaces: false,
         }
+    }
+
+    /// Whether white space stood anywhere between what was read.
+    pub(super) fn has_spaces(&self) -> bool {
+        self.has_spaces
     }
 
     /// Where the cursor is.
@@ -73,7 +80,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.position += 1,
+                Some(b' ' | b'\t' | b'\n' | b'\r') => {
+                    self.position += 1;
+                    self.has_spaces = true;
+                }
                 byte => return byte,
             }
         }
@@ -83,6 +93,20 @@ impl<'a> Reader<'a> {
     /// the cursor before its value. `visit` has to read that value.
     #[inline]
     pub(crate) fn members(&mut self, mut visit: impl FnMut(&[u8], &mut Reader<'a>)) {
+        self.raw_members(|raw, is_escaped, reader| {
+            if is_escaped {
+                let key = unescape(raw);
+                visit(key.as_ref().map_or(raw, |key| key.as_bytes()), reader);
+            } else {
+                visit(raw, reader);
+            }
+        });
+    }
+
+    /// As [`Reader::members`], with each key as it stands between its quotes, and whether it has
+    /// escapes.
+    #[inline]
+    pub(super) fn raw_members(&mut self, mut visit: impl FnMut(&'a [u8], bool, &mut Reader<'a>)) {
         self.expect(b'{');
         if self.accept(b'}') {
             return;
@@ -94,12 +118,7 @@ impl<'a> Reader<'a> {
             let end = self.position.saturating_sub(1);
             self.expect(b':');
             let raw = self.text.as_bytes().get(start..end).unwrap_or_default();
-            if is_escaped {
-                let key = unescape(raw);
-                visit(key.as_ref().map_or(raw, |key| key.as_bytes()), self);
-            } else {
-                visit(raw, self);
-            }
+            visit(raw, is_escaped, self);
             if !self.accept(b',') {
                 return self.expect(b'}');
             }
@@ -370,7 +389,7 @@ pub(crate) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
 /// The text of a JSON string from between its quotes. A key that escapes half a surrogate pair has
 /// none, and is nobody's key.
 #[cold]
-fn unescape(inner: &[u8]) -> Option<String> {
+pub(super) fn unescape(inner: &[u8]) -> Option<String> {
     let mut quoted = Vec::with_capacity(inner.len() + 2);
     quoted.push(b'"');
     quoted.extend_from_slice(inner);

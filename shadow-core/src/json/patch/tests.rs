@@ -1,4 +1,8 @@
+use alloc::format;
+
 use super::*;
+
+mod trees;
 
 fn object(text: &str) -> Object {
     Object::new(text).unwrap_or_else(|| panic!("no object: {text}"))
