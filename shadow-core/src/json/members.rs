@@ -25,11 +25,11 @@ pub(super) struct Cursor<'a> {
     key_start: usize,
 }
 
-/// A key, as it stands in the text.
+/// A key.
 #[derive(Clone, Copy)]
 pub(super) struct Key<'a> {
-    /// With its quotes and the colon.
-    pub(super) text: &'a str,
+    /// As it stands between its quotes.
+    raw: &'a str,
     is_escaped: bool,
 }
 
@@ -78,9 +78,10 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let is_escaped = self.string();
+        let raw = self.key_start + 1..self.position.saturating_sub(1);
         self.position += 1;
         Some(Key {
-            text: self.since(self.key_start),
+            raw: self.text.get(raw).unwrap_or_default(),
             is_escaped,
         })
     }
@@ -96,6 +97,29 @@ impl<'a> Cursor<'a> {
     pub(super) fn member(&mut self) -> &'a str {
         self.skip();
         self.since(self.key_start)
+    }
+
+    /// Passes the member whose key was just read and all that follow with keys below `bound`; gives
+    /// their text, and reads the key behind.
+    fn run(&mut self, key: &mut Option<Key<'a>>, bound: Option<&Key<'a>>) -> &'a str {
+        let start = self.key_start;
+        loop {
+            if bound.is_none() && self.depth == 1 {
+                self.position = self.text.len().saturating_sub(1);
+            } else {
+                self.skip();
+            }
+            let end = self.position;
+            *key = self.key();
+            let goes_on = match (&*key, bound) {
+                (None, _) => false,
+                (Some(_), None) => true,
+                (Some(key), Some(bound)) => key.order(bound) == Ordering::Less,
+            };
+            if !goes_on {
+                return self.text.get(start..end).unwrap_or_default();
+            }
+        }
     }
 
     /// Passes the value that is next.
@@ -152,41 +176,44 @@ impl<'a> Cursor<'a> {
 }
 
 impl Key<'_> {
-    /// Between the quotes.
-    fn raw(&self) -> &[u8] {
-        let end = self.text.len().saturating_sub(2);
-        self.text.as_bytes().get(1..end).unwrap_or_default()
-    }
-
     /// What it says, its escapes resolved.
     pub(super) fn read(&self) -> String {
-        let raw = self.raw();
-        unescape(raw).unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned())
+        unescape(self.raw.as_bytes()).unwrap_or_else(|| self.raw.into())
+    }
+
+    /// Bytes of its text, with the quotes and the colon.
+    pub(super) const fn len(&self) -> usize {
+        self.raw.len() + 3
     }
 
     /// By their characters, not by how these are spelt.
     fn order(&self, other: &Key<'_>) -> Ordering {
         match self.is_escaped || other.is_escaped {
             true => self.read().cmp(&other.read()),
-            false => self.raw().cmp(other.raw()),
+            false => self.raw.cmp(other.raw),
         }
     }
 }
 
-/// Two objects side by side, key by key.
+/// Two objects side by side.
 pub(super) struct Pairs<'c, 'a> {
     pub(super) left: &'c mut Cursor<'a>,
     pub(super) right: &'c mut Cursor<'a>,
+    /// The keys that were read last; `None` behind an object's end.
     left_key: Option<Key<'a>>,
     right_key: Option<Key<'a>>,
-    given: Option<Pair<'a>>,
+    /// Whether the values of both are read by now.
+    both: bool,
+    depth: usize,
 }
 
-/// A key, and which of two objects has it.
-#[derive(Clone, Copy)]
+/// What comes next in the order of the keys of two objects.
 pub(super) enum Pair<'a> {
-    Left(Key<'a>),
-    Right(Key<'a>),
+    /// Members, one or more, that only the left one has; for [`Pairs::members`].
+    Left(&'a str),
+    /// Members that only the right one has.
+    Right(&'a str),
+    /// A key that both have. Both values have to be read before what follows is asked for.
     Both(Key<'a>),
 }
 
@@ -196,34 +223,45 @@ impl<'c, 'a> Pairs<'c, 'a> {
         left.enter();
         right.enter();
         Pairs {
+            depth: left.depth,
             left_key: left.key(),
             right_key: right.key(),
             left,
             right,
-            given: None,
+            both: false,
         }
     }
 
-    /// The next key, in the order of both. Its value has to be read, in each that has it, before
-    /// this is called again. After the last both cursors are behind their objects.
+    /// What comes next; at the end of both, behind which the cursors then are, `None`.
     pub(super) fn next_pair(&mut self) -> Option<Pair<'a>> {
-        if let Some(Pair::Left(_) | Pair::Both(_)) = self.given {
+        if self.both {
             self.left_key = self.left.key();
-        }
-        if let Some(Pair::Right(_) | Pair::Both(_)) = self.given {
             self.right_key = self.right.key();
         }
-        self.given = match (self.left_key, self.right_key) {
-            (None, None) => None,
-            (Some(left), None) => Some(Pair::Left(left)),
-            (None, Some(right)) => Some(Pair::Right(right)),
-            (Some(left), Some(right)) => Some(match left.order(&right) {
-                Ordering::Less => Pair::Left(left),
-                Ordering::Equal => Pair::Both(left),
-                Ordering::Greater => Pair::Right(right),
-            }),
+        let order = match (&self.left_key, &self.right_key) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => left.order(right),
         };
-        self.given
+        self.both = order == Ordering::Equal;
+        Some(match order {
+            Ordering::Less => {
+                Pair::Left(self.left.run(&mut self.left_key, self.right_key.as_ref()))
+            }
+            Ordering::Greater => {
+                Pair::Right(self.right.run(&mut self.right_key, self.left_key.as_ref()))
+            }
+            Ordering::Equal => Pair::Both(self.left_key?),
+        })
+    }
+
+    /// The members that only one of the two has, one by one.
+    pub(super) const fn members(&self, text: &'a str) -> Cursor<'a> {
+        Cursor {
+            depth: self.depth,
+            ..Cursor::new(text)
+        }
     }
 }
 
@@ -265,7 +303,9 @@ impl Writer {
 
     /// A key; its value has to follow.
     pub(super) fn key(&mut self, key: Key<'_>) {
-        self.member(key.text);
+        self.members("\"");
+        self.0.push_str(key.raw);
+        self.0.push_str("\":");
     }
 
     /// A key with what `value` writes, or nothing if it says that it wrote nothing.
@@ -277,8 +317,8 @@ impl Writer {
         }
     }
 
-    /// A whole member.
-    pub(super) fn member(&mut self, text: &str) {
+    /// Whole members, one or more.
+    pub(super) fn members(&mut self, text: &str) {
         if self.has_member() {
             self.0.push(',');
         }

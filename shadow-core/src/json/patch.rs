@@ -159,7 +159,7 @@ impl Object {
             while let Some(key) = own.key() {
                 let member = own.member();
                 if wanted(&key.read()) {
-                    out.member(member);
+                    out.members(member);
                 }
             }
             out.close_unless_empty(start)
@@ -308,37 +308,43 @@ fn merge<'a>(target: &mut Cursor<'a>, patch: &mut Cursor<'a>, out: &mut Writer) 
     out.open();
     let mut pairs = Pairs::new(target, patch);
     while let Some(pair) = pairs.next_pair() {
-        let (target, patch) = (&mut *pairs.left, &mut *pairs.right);
         match pair {
-            Pair::Left(_) => out.member(target.member()),
-            Pair::Both(key) if target.is_object() && patch.is_object() => {
-                out.key(key);
-                merge(target, patch, out);
-            }
+            Pair::Left(members) => out.members(members),
+            Pair::Right(members) => add(&mut pairs.members(members), out),
             Pair::Both(key) => {
-                target.skip();
-                add(key, patch, out);
+                let (target, patch) = (&mut *pairs.left, &mut *pairs.right);
+                if target.is_object() && patch.is_object() {
+                    out.key(key);
+                    merge(target, patch, out);
+                } else {
+                    target.skip();
+                    add_value(key, patch, out);
+                }
             }
-            Pair::Right(key) => add(key, patch, out),
         }
     }
     out.close();
 }
 
-/// Merges a member of a patch into nothing.
-fn add<'a>(key: Key<'a>, patch: &mut Cursor<'a>, out: &mut Writer) {
+/// Merges the members of a patch into nothing.
+fn add(patch: &mut Cursor<'_>, out: &mut Writer) {
+    while let Some(key) = patch.key() {
+        add_value(key, patch, out);
+    }
+}
+
+fn add_value(key: Key<'_>, patch: &mut Cursor<'_>, out: &mut Writer) {
     if patch.is_null() {
-        patch.skip();
-    } else if patch.is_object() {
-        out.key(key);
+        return patch.skip();
+    }
+    out.key(key);
+    if patch.is_object() {
         out.open();
         patch.enter();
-        while let Some(key) = patch.key() {
-            add(key, patch, out);
-        }
+        add(patch, out);
         out.close();
     } else {
-        out.member(patch.member());
+        out.value(patch.value());
     }
 }
 
@@ -356,15 +362,17 @@ fn patch_between<'a>(from: &mut Cursor<'a>, to: &mut Cursor<'a>, out: &mut Write
     let start = out.open();
     let mut pairs = Pairs::new(from, to);
     while let Some(pair) = pairs.next_pair() {
-        let (from, to) = (&mut *pairs.left, &mut *pairs.right);
         match pair {
-            Pair::Left(key) => {
-                from.skip();
-                out.key(key);
-                out.null();
+            Pair::Left(members) => {
+                let mut gone = pairs.members(members);
+                while let Some(key) = gone.key() {
+                    gone.skip();
+                    out.key(key);
+                    out.null();
+                }
             }
-            Pair::Right(_) => out.member(to.member()),
-            Pair::Both(key) => out.key_if(key, |out| patch_between(from, to, out)),
+            Pair::Right(members) => out.members(members),
+            Pair::Both(key) => out.key_if(key, |out| patch_between(pairs.left, pairs.right, out)),
         }
     }
     out.close_unless_empty(start)
@@ -379,16 +387,12 @@ fn unsettle<'a>(known: &mut Cursor<'a>, patch: &mut Cursor<'a>, out: &mut Writer
     out.open();
     let mut pairs = Pairs::new(known, patch);
     while let Some(pair) = pairs.next_pair() {
-        let (known, patch) = (&mut *pairs.left, &mut *pairs.right);
         match pair {
-            Pair::Left(_) => out.member(known.member()),
-            Pair::Right(key) => {
-                out.key(key);
-                nullify(patch, out);
-            }
+            Pair::Left(members) => out.members(members),
+            Pair::Right(members) => nullify_members(&mut pairs.members(members), out),
             Pair::Both(key) => {
                 out.key(key);
-                unsettle(known, patch, out);
+                unsettle(pairs.left, pairs.right, out);
             }
         }
     }
@@ -402,11 +406,15 @@ fn nullify(from: &mut Cursor<'_>, out: &mut Writer) {
     }
     out.open();
     from.enter();
+    nullify_members(from, out);
+    out.close();
+}
+
+fn nullify_members(from: &mut Cursor<'_>, out: &mut Writer) {
     while let Some(key) = from.key() {
         out.key(key);
         nullify(from, out);
     }
-    out.close();
 }
 
 /// What either has; a leaf where either has one.
@@ -426,8 +434,7 @@ fn unite<'a>(first: &mut Cursor<'a>, second: &mut Cursor<'a>, out: &mut Writer) 
     let mut pairs = Pairs::new(first, second);
     while let Some(pair) = pairs.next_pair() {
         match pair {
-            Pair::Left(_) => out.member(pairs.left.member()),
-            Pair::Right(_) => out.member(pairs.right.member()),
+            Pair::Left(members) | Pair::Right(members) => out.members(members),
             Pair::Both(key) => {
                 out.key(key);
                 unite(pairs.left, pairs.right, out);
@@ -446,8 +453,7 @@ fn restrict<'a>(from: &mut Cursor<'a>, named: &mut Cursor<'a>, out: &mut Writer)
     let mut pairs = Pairs::new(from, named);
     while let Some(pair) = pairs.next_pair() {
         match pair {
-            Pair::Left(_) => pairs.left.skip(),
-            Pair::Right(_) => pairs.right.skip(),
+            Pair::Left(_) | Pair::Right(_) => {}
             Pair::Both(key) => {
                 out.key(key);
                 restrict(pairs.left, pairs.right, out);
@@ -495,12 +501,10 @@ fn filter<'a>(
     let start = out.open();
     let mut pairs = Pairs::new(from, other);
     while let Some(pair) = pairs.next_pair() {
-        let (from, other) = (&mut *pairs.left, &mut *pairs.right);
         match pair {
-            Pair::Left(_) if kept == Filter::Same => from.skip(),
-            Pair::Left(_) => out.member(from.member()),
-            Pair::Right(_) => other.skip(),
-            Pair::Both(key) => out.key_if(key, |out| filter(from, other, kept, out)),
+            Pair::Left(members) if kept != Filter::Same => out.members(members),
+            Pair::Left(_) | Pair::Right(_) => {}
+            Pair::Both(key) => out.key_if(key, |out| filter(pairs.left, pairs.right, kept, out)),
         }
     }
     out.close_unless_empty(start)
@@ -511,18 +515,17 @@ fn remove<'a>(from: &mut Cursor<'a>, named: &mut Cursor<'a>, out: &mut Writer) -
     let start = out.open();
     let mut pairs = Pairs::new(from, named);
     while let Some(pair) = pairs.next_pair() {
-        let (from, named) = (&mut *pairs.left, &mut *pairs.right);
         match pair {
-            Pair::Left(_) => out.member(from.member()),
-            Pair::Right(_) => named.skip(),
-            Pair::Both(key)
-                if from.is_object() && named.is_object() && !named.is_empty_object() =>
-            {
-                out.key_if(key, |out| remove(from, named, out));
-            }
-            Pair::Both(_) => {
-                from.skip();
-                named.skip();
+            Pair::Left(members) => out.members(members),
+            Pair::Right(_) => {}
+            Pair::Both(key) => {
+                let (from, named) = (&mut *pairs.left, &mut *pairs.right);
+                if from.is_object() && named.is_object() && !named.is_empty_object() {
+                    out.key_if(key, |out| remove(from, named, out));
+                } else {
+                    from.skip();
+                    named.skip();
+                }
             }
         }
     }
@@ -556,16 +559,16 @@ fn split(
     from.enter();
     while let Some(key) = from.key() {
         let is_first = !first.has_member();
-        let around = key.text.len() + usize::from(!is_first);
+        let around = key.len() + usize::from(!is_first);
         let parts = (from.is_object() && !from.is_empty_object()).then(|| from.clone());
         let member = from.member();
-        let needed = around + member.len() - key.text.len();
+        let needed = around + member.len() - key.len();
         let must = must && is_first;
         if rest.has_member() {
-            rest.member(member);
+            rest.members(member);
         } else if used + needed <= size {
             used += needed;
-            first.member(member);
+            first.members(member);
         } else if let Some(mut parts) = parts {
             let size_left = size.saturating_sub(used + around);
             let marks = (first.len(), rest.len());
@@ -582,9 +585,9 @@ fn split(
             }
         } else if must {
             used = size;
-            first.member(member);
+            first.members(member);
         } else {
-            rest.member(member);
+            rest.members(member);
         }
     }
     (
@@ -601,7 +604,7 @@ fn largest(from: &mut Cursor<'_>) -> usize {
     from.enter();
     while let Some(key) = from.key() {
         let braces = 2;
-        found = found.max(key.text.len() + braces + largest(from));
+        found = found.max(key.len() + braces + largest(from));
     }
     found
 }
