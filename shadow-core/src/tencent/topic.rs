@@ -90,6 +90,12 @@ impl ShadowName {
         host
     }
 
+    /// Whether `topic` is this shadow's operation topic. Takes no memory.
+    #[must_use]
+    pub fn is_operation_topic(&self, topic: &str) -> bool {
+        split(topic, OPERATION) == Some(self.parts())
+    }
+
     /// Whether `topic` is this shadow's result topic. Takes no memory.
     #[must_use]
     pub fn is_result_topic(&self, topic: &str) -> bool {
@@ -253,6 +259,9 @@ mod tests {
         assert_eq!(name.client_id(), "PYSDKCAP01test01");
         assert_eq!(name.product_id(), "PYSDKCAP01");
         assert_eq!(name.device_name(), "test01");
+        assert!(name.is_operation_topic("$shadow/operation/PYSDKCAP01/test01"));
+        assert!(!name.is_operation_topic("$shadow/operation/PYSDKCAP01/test02"));
+        assert!(!name.is_operation_topic("$shadow/operation/result/PYSDKCAP01/test01"));
         assert!(name.is_result_topic("$shadow/operation/result/PYSDKCAP01/test01"));
         assert!(!name.is_result_topic("$shadow/operation/result/PYSDKCAP01/test02"));
         assert!(!name.is_result_topic("$shadow/operation/PYSDKCAP01/test01"));
