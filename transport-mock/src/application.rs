@@ -49,6 +49,12 @@ pub fn result_topic(name: &ShadowName) -> String {
     format!("{RESULT}{name}")
 }
 
+/// Whether `topic` is the [`request_topic`] of `name`. Takes no memory.
+pub(crate) fn is_request_topic(name: &ShadowName, topic: &str) -> bool {
+    let rest = topic.strip_prefix(REQUEST);
+    rest.and_then(|rest| rest.split_once('/')) == Some((name.product_id(), name.device_name()))
+}
+
 /// The shadow whose [`request_topic`] this is; `None` for every other topic.
 #[must_use]
 pub fn from_request_topic(topic: &str) -> Option<ShadowName> {

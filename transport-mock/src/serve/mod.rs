@@ -3,7 +3,7 @@
 mod carrier;
 mod ready;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -127,6 +127,7 @@ pub async fn serve<I, F, S, K>(
         listening: true,
         handshakes: Vec::new(),
         connections: BTreeMap::new(),
+        closing: BTreeSet::new(),
         ready: Arc::default(),
         alarm: None,
     };
@@ -147,6 +148,8 @@ struct Serving<F, S, K, E> {
     listening: bool,
     handshakes: Vec<Pin<Box<F>>>,
     connections: BTreeMap<ConnectionId, Carrier<S>>,
+    /// Until when those that are closing have to be carried, as a look at each would take long.
+    closing: BTreeSet<(Instant, ConnectionId)>,
     ready: Arc<Ready>,
     /// The sleep until the next deadline.
     alarm: Option<Alarm>,
@@ -240,10 +243,21 @@ where
             let Some(connection) = self.connections.get_mut(&id) else {
                 continue;
             };
-            match connection.carry(now, &self.cloud) {
+            let close_by = connection.close_by();
+            let carried = connection.carry(now, &self.cloud);
+            if close_by.is_none() {
+                let closing = connection.close_by().map(|at| (at, id));
+                self.closing.extend(closing);
+            }
+            match carried {
                 Carried::Idle => continue,
                 Carried::Busy => self.ready.mark(id),
-                Carried::Over => drop(self.connections.remove(&id)),
+                Carried::Over => {
+                    let over = self.connections.remove(&id);
+                    if let Some(at) = over.and_then(|connection| connection.close_by()) {
+                        self.closing.remove(&(at, id));
+                    }
+                }
             }
             busy = true;
         }
@@ -253,7 +267,7 @@ where
     /// Ticks if a deadline is due, and sees to being woken at the next one.
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
         let next = self.cloud.lock().cloud.poll_deadline();
-        let closing = self.connections.values().filter_map(Carrier::close_by);
+        let closing = self.closing.first().map(|(at, _)| *at);
         let Some(at) = next.into_iter().chain(closing).min() else {
             self.alarm = None;
             return false;
@@ -272,11 +286,8 @@ where
             self.alarm = None;
             let now = self.clock.now();
             self.cloud.lock().cloud.handle_tick(now);
-            let late = |at: Instant| at <= now;
-            for (id, connection) in &self.connections {
-                if connection.close_by().is_some_and(late) {
-                    self.ready.mark(*id);
-                }
+            for (_, id) in self.closing.iter().take_while(|(at, _)| *at <= now) {
+                self.ready.mark(*id);
             }
         }
         due

@@ -3,58 +3,128 @@
 use shadow_core::WallTime;
 use shadow_core::mqtt::Connect;
 use shadow_core::tencent::credentials::{Login, LoginError, UserName, verify};
+use shadow_core::tencent::limits::{DEVICE_NAME_LENGTH, PRODUCT_ID_LENGTH};
 use shadow_core::tencent::{Authentication, Secret, ShadowName};
 
-use super::config::{Credentials, KnownDevice, ServerConfig};
+use super::config::{Credentials, KnownDevice};
 use super::event::Refusal;
 use crate::application;
 
-/// What a client is let in as.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a client is let in as. Its names are those of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Nothing was checked, everything is allowed.
     Anyone,
-    /// A device, with its sub-devices.
-    Device(Vec<ShadowName>),
-    /// An application of a device.
-    Application(ShadowName),
+    /// The device with this place in the configuration, with its sub-devices.
+    Device(usize),
+    /// An application of that device.
+    Application(usize),
 }
 
-/// Checks a login.
-pub(super) fn authorize(
-    config: &ServerConfig,
-    wall: WallTime,
-    connect: &Connect<'_>,
-) -> Result<Role, Refusal> {
-    let Credentials::Devices(devices) = &config.credentials else {
-        return Ok(Role::Anyone);
-    };
-    // Two names can give one client id ("a" + "bc", "ab" + "c"): whose secret fits decides.
-    let mut refusal = Refusal::UnknownClientId;
-    for known in devices {
-        if let Some(role) = role(known, connect.client_id) {
+/// Finds the devices of [`Credentials::Devices`] by client id.
+#[derive(Debug)]
+pub(super) struct KnownDevices {
+    /// Their places in the configuration, sorted by client id, then place.
+    by_client_id: Vec<usize>,
+}
+
+impl KnownDevices {
+    pub(super) fn new(credentials: &Credentials) -> KnownDevices {
+        let devices = devices(credentials);
+        let mut by_client_id: Vec<usize> = (0..devices.len()).collect();
+        by_client_id.sort_by_key(|place| client_id(devices, *place));
+        KnownDevices { by_client_id }
+    }
+
+    /// Checks a login.
+    pub(super) fn authorize(
+        &self,
+        credentials: &Credentials,
+        wall: WallTime,
+        connect: &Connect<'_>,
+    ) -> Result<Role, Refusal> {
+        if let Credentials::Anyone = credentials {
+            return Ok(Role::Anyone);
+        }
+        let devices = devices(credentials);
+        // Two names can give one client id ("a" + "bc", "ab" + "c"): whose secret fits decides.
+        let mut refusal = Refusal::UnknownClientId;
+        for role in self.roles(devices, connect.client_id) {
+            let Some(known) = role.device(devices) else {
+                continue;
+            };
             match check(wall, connect, &known.device.authentication) {
                 Ok(()) => return Ok(role),
                 Err(why) => refusal = why,
             }
         }
+        Err(refusal)
     }
-    Err(refusal)
+
+    /// What `given` would be with the secret of one device or another, in the order of the
+    /// configuration.
+    fn roles(&self, devices: &[KnownDevice], given: &str) -> Vec<Role> {
+        let mut roles: Vec<(usize, Role)> = Vec::new();
+        for place in self.named(devices, given) {
+            roles.push((place, Role::Device(place)));
+        }
+        // No device's client id is longer, so an application's has its '@' there at the latest.
+        for (at, _) in given
+            .match_indices('@')
+            .take_while(|(at, _)| *at <= CLIENT_ID_LENGTH)
+        {
+            let (device, label) = given.split_at(at);
+            if label.len() > 1 {
+                for place in self.named(devices, device) {
+                    roles.push((place, Role::Application(place)));
+                }
+            }
+        }
+        roles.sort_by_key(|(place, _)| *place);
+        // A certificate proves the device to TLS and leaves an application nothing to sign with.
+        let is_possible = |role: &Role| match role {
+            Role::Application(_) => role.device(devices).is_some_and(has_key),
+            Role::Device(_) | Role::Anyone => true,
+        };
+        roles
+            .into_iter()
+            .map(|(_, role)| role)
+            .filter(is_possible)
+            .collect()
+    }
+
+    /// The places of the devices with a client id.
+    fn named<'a>(
+        &'a self,
+        devices: &'a [KnownDevice],
+        wanted: &'a str,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let first = self
+            .by_client_id
+            .partition_point(|place| client_id(devices, *place) < wanted);
+        let from = self.by_client_id.get(first..).unwrap_or_default();
+        let same = move |place: &usize| client_id(devices, *place) == wanted;
+        from.iter().copied().take_while(same)
+    }
 }
 
-/// What `client_id` would be with `known`'s secret.
-fn role(known: &KnownDevice, client_id: &str) -> Option<Role> {
-    let name = &known.device.name;
-    let rest = client_id.strip_prefix(name.client_id())?;
-    if rest.is_empty() {
-        let mut names = vec![name.clone()];
-        names.extend_from_slice(&known.sub_devices);
-        return Some(Role::Device(names));
+/// The longest client id of a device: product id and device name.
+const CLIENT_ID_LENGTH: usize = PRODUCT_ID_LENGTH + DEVICE_NAME_LENGTH;
+
+fn devices(credentials: &Credentials) -> &[KnownDevice] {
+    match credentials {
+        Credentials::Anyone => &[],
+        Credentials::Devices(devices) => devices,
     }
-    // A certificate proves the device to TLS and leaves an application nothing to sign with.
-    let has_key = matches!(known.device.authentication, Authentication::Key { .. });
-    let label = rest.strip_prefix('@').filter(|_| has_key)?;
-    (!label.is_empty()).then(|| Role::Application(name.clone()))
+}
+
+fn client_id(devices: &[KnownDevice], place: usize) -> &str {
+    let known = devices.get(place);
+    known.map_or("", |known| known.device.name.client_id())
+}
+
+fn has_key(known: &KnownDevice) -> bool {
+    matches!(known.device.authentication, Authentication::Key { .. })
 }
 
 fn check(
@@ -85,30 +155,51 @@ fn check(
 }
 
 impl Role {
-    pub(super) fn may_publish(&self, topic: &str) -> bool {
-        match self {
-            Role::Anyone => true,
-            Role::Device(names) => names
-                .iter()
-                .any(|name| topic == name.operation_topic() || is_custom(name, topic)),
-            Role::Application(name) => {
-                topic == application::request_topic(name) || is_custom(name, topic)
+    pub(super) fn may_publish(self, credentials: &Credentials, topic: &str) -> bool {
+        let device = self.device(devices(credentials));
+        match (self, device) {
+            (Role::Anyone, _) => true,
+            (Role::Device(_), Some(known)) => known
+                .names()
+                .any(|name| name.is_operation_topic(topic) || is_custom(name, topic)),
+            (Role::Application(_), Some(known)) => {
+                let name = &known.device.name;
+                application::is_request_topic(name, topic) || is_custom(name, topic)
             }
+            (_, None) => false,
         }
     }
 
-    pub(super) fn may_subscribe(&self, filter: &str) -> bool {
-        match self {
-            Role::Anyone => true,
-            Role::Device(names) => names
-                .iter()
+    pub(super) fn may_subscribe(self, credentials: &Credentials, filter: &str) -> bool {
+        let device = self.device(devices(credentials));
+        match (self, device) {
+            (Role::Anyone, _) => true,
+            (Role::Device(_), Some(known)) => known
+                .names()
                 .any(|name| name.is_result_topic(filter) || is_custom(name, filter)),
-            Role::Application(name) => {
+            (Role::Application(_), Some(known)) => {
+                let name = &known.device.name;
                 filter == application::result_topic(name)
                     || name.is_result_topic(filter)
                     || is_custom(name, filter)
             }
+            (_, None) => false,
         }
+    }
+
+    /// Whose role it is.
+    fn device(self, devices: &[KnownDevice]) -> Option<&KnownDevice> {
+        match self {
+            Role::Anyone => None,
+            Role::Device(place) | Role::Application(place) => devices.get(place),
+        }
+    }
+}
+
+impl KnownDevice {
+    /// The device's name and those of its sub-devices.
+    fn names(&self) -> impl Iterator<Item = &ShadowName> {
+        std::iter::once(&self.device.name).chain(&self.sub_devices)
     }
 }
 

@@ -1,21 +1,21 @@
 //! One network connection of a client.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shadow_core::Instant;
-use shadow_core::mqtt::{EncodeError, PacketKind, ProtocolVersion, StreamDecoder};
+use shadow_core::mqtt::{Oversized, ProtocolVersion, StreamDecoder};
 
-use super::ServerTransmit;
 use super::authorization::Role;
+use super::outbox::Outbox;
 
-/// What dies with the connection.
+/// What dies with the connection. What waits to leave on it lies beside it, in
+/// [`Connections`](super::connections::Connections).
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// `None` while a packet of it is being handled, and once nothing more is read.
-    pub(super) decoder: Option<StreamDecoder>,
     pub(super) phase: Phase,
-    pub(super) outbox: Outbox,
+    /// The beginning of a packet; `None` while there is none.
+    partial: Option<Box<StreamDecoder>>,
 }
 
 #[derive(Debug)]
@@ -30,30 +30,33 @@ pub(super) enum Phase {
 
 #[derive(Clone, Debug)]
 pub(super) struct Online {
-    pub(super) client_id: String,
+    pub(super) client_id: Arc<str>,
     pub(super) role: Role,
     pub(super) version: ProtocolVersion,
     pub(super) clean_session: bool,
-    /// One and a half times what the client asked for; `None` if it asked for 0.
-    pub(super) silence: Option<Duration>,
+    /// What the client asked for, in seconds; 0 for none.
+    pub(super) keep_alive: u16,
     /// When its last packet came.
     pub(super) heard: Instant,
 }
 
 impl Connection {
-    pub(super) fn new(decoder: StreamDecoder, deadline: Instant) -> Connection {
+    pub(super) fn new(deadline: Instant) -> Connection {
         Connection {
-            decoder: Some(decoder),
             phase: Phase::Opening { deadline },
-            outbox: Outbox::default(),
+            partial: None,
         }
     }
 
-    /// When the server closes the connection if nothing comes.
+    /// When the server closes the connection if nothing comes: for one that is online, one and a
+    /// half times its keep alive after its last packet.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Opening { deadline } => Some(*deadline),
-            Phase::Online(online) => online.silence.map(|silence| online.heard + silence),
+            Phase::Online(online) => {
+                let keep_alive = Duration::from_secs(online.keep_alive.into());
+                (!keep_alive.is_zero()).then(|| online.heard + keep_alive * 3 / 2)
+            }
             Phase::Closing => None,
         }
     }
@@ -65,146 +68,33 @@ impl Connection {
         }
     }
 
-    /// Ends the connection once all that is queued has left.
-    pub(super) fn close(&mut self) {
-        self.decoder = None;
-        self.phase = Phase::Closing;
-        self.outbox.queue.push_back(Queued::Close);
-    }
-}
-
-/// What waits to leave on a connection.
-///
-/// The bytes lie in one piece: a client that takes nothing can make a server queue some hundred
-/// thousand answers of two bytes each, and an allocation for each would be many times their size.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    queue: VecDeque<Queued>,
-    /// The packets of the queue, behind those that have left.
-    bytes: Vec<u8>,
-    /// How many of `bytes` have left.
-    left: usize,
-}
-
-#[derive(Debug)]
-enum Queued {
-    Packet { kind: PacketKind, len: u32 },
-    Close,
-}
-
-/// An empty queue keeps at most room for so many packets of so many bytes in all.
-const KEPT_PACKETS: usize = 16;
-const KEPT_BYTES: usize = 1024;
-
-impl Outbox {
-    /// How many bytes wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.len() - self.left
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    pub(super) fn push(
-        &mut self,
-        kind: PacketKind,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
-    ) -> Result<(), EncodeError> {
-        let before = self.bytes.len();
-        if let Err(error) = write(&mut self.bytes) {
-            self.bytes.truncate(before);
-            return Err(error);
-        }
-        let len = u32::try_from(self.bytes.len() - before);
-        let len = len.expect("no MQTT packet is longer than 256 MB");
-        self.queue.push_back(Queued::Packet { kind, len });
-        Ok(())
-    }
-
-    pub(super) fn pop(&mut self, buffer: &mut Vec<u8>) -> Option<ServerTransmit> {
-        Some(match self.queue.pop_front()? {
-            Queued::Packet { kind, len } => {
-                let len = usize::try_from(len).unwrap_or(usize::MAX);
-                let packet = self.bytes.iter().skip(self.left).take(len);
-                buffer.extend(packet);
-                self.left += len;
-                self.reclaim();
-                ServerTransmit::Packet { kind, len }
-            }
-            Queued::Close => ServerTransmit::Close,
+    /// The decoder, to take the next packet with and to be handed back to
+    /// [`put_decoder`](Self::put_decoder); `None` once nothing more is read.
+    ///
+    /// Between two packets there is none to keep: a decoder that holds no bytes is as good as a
+    /// new one.
+    pub(super) fn take_decoder(&mut self, maximum_packet_size: usize) -> Option<StreamDecoder> {
+        let version = match &self.phase {
+            Phase::Closing => return None,
+            Phase::Opening { .. } => ProtocolVersion::V311,
+            Phase::Online(online) => online.version,
+        };
+        Some(match self.partial.take() {
+            Some(decoder) => *decoder,
+            None => StreamDecoder::new(version, maximum_packet_size, Oversized::Refuse),
         })
     }
 
-    /// Gives back the room of what has left, once it is at least half.
-    fn reclaim(&mut self) {
-        if self.left >= self.bytes.len() / 2 {
-            self.bytes.drain(..self.left);
-            self.left = 0;
-        }
-        if self.queue.is_empty() {
-            self.queue.shrink_to(KEPT_PACKETS);
-            self.bytes.shrink_to(KEPT_BYTES);
+    pub(super) fn put_decoder(&mut self, decoder: StreamDecoder) {
+        if decoder.buffered() > 0 && !matches!(self.phase, Phase::Closing) {
+            self.partial = Some(Box::new(decoder));
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_leave_whole_and_in_order() {
-        let mut outbox = Outbox::default();
-        let push = |outbox: &mut Outbox, packet: &[u8]| {
-            let kind = PacketKind::Publish;
-            outbox.push(kind, |out| {
-                out.extend_from_slice(packet);
-                Ok(packet.len())
-            })
-        };
-        let packets: Vec<Vec<u8>> = (0..=255).map(|n| vec![n; usize::from(n) + 1]).collect();
-        let mut popped = Vec::new();
-        let mut waiting = 0;
-        for packet in &packets {
-            push(&mut outbox, packet).unwrap();
-            waiting += packet.len();
-            // Two out of three leave at once.
-            if packet.len() % 3 > 0 {
-                let mut buffer = vec![b'!'];
-                outbox.pop(&mut buffer).unwrap();
-                waiting -= buffer.len() - 1;
-                popped.push(buffer.split_off(1));
-            }
-            assert_eq!(outbox.bytes(), waiting);
-        }
-        // What cannot be encoded leaves no trace.
-        let failed = outbox.push(PacketKind::Publish, |out| {
-            out.push(b'?');
-            Err(EncodeError::PacketIdMissing)
-        });
-        assert!(failed.is_err());
-        assert_eq!(outbox.bytes(), waiting);
-        while !outbox.is_empty() {
-            let mut buffer = Vec::new();
-            outbox.pop(&mut buffer).unwrap();
-            popped.push(buffer);
-        }
-        assert_eq!(popped, packets);
-        assert_eq!(outbox.bytes(), 0);
-    }
-
-    #[test]
-    fn many_small_packets_take_little_more_than_their_bytes() {
-        let mut outbox = Outbox::default();
-        for _ in 0..100_000 {
-            let pushed = outbox.push(PacketKind::PingResp, |out| {
-                out.extend_from_slice(b"\xd0\x00");
-                Ok(2)
-            });
-            pushed.unwrap();
-        }
-        let taken = outbox.bytes.capacity() + outbox.queue.capacity() * size_of::<Queued>();
-        assert!(taken <= 10 * outbox.bytes(), "{taken}");
+    /// Ends the connection once all that is queued has left.
+    pub(super) fn close(&mut self, outbox: &mut Outbox) {
+        self.partial = None;
+        self.phase = Phase::Closing;
+        outbox.push_close();
     }
 }

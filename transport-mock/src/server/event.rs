@@ -235,9 +235,9 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn push(&mut self, event: ServerEvent, maximum: usize) {
+    pub(super) fn push(&mut self, event: impl FnOnce() -> ServerEvent, maximum: usize) {
         if self.queue.len() < maximum {
-            self.queue.push_back(event);
+            self.queue.push_back(event());
         } else {
             self.lost = self.lost.saturating_add(1);
         }

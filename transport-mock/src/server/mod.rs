@@ -41,23 +41,27 @@
 mod authorization;
 mod config;
 mod connection;
+mod connections;
 mod event;
+mod outbox;
 mod packets;
 mod session;
+mod sessions;
+mod subscriptions;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use shadow_core::mqtt::{
-    Connect, ConnectReturnCode, Incoming, Oversized, PacketKind, ProtocolVersion, Publish, QoS,
-    StreamDecoder, topic,
+    Connect, ConnectReturnCode, Incoming, PacketKind, ProtocolVersion, Publish, QoS, topic,
 };
 use shadow_core::{Instant, WallTime};
 
 use crate::wall_clock::WallClock;
+use authorization::KnownDevices;
 use connection::{Connection, Phase};
+use connections::Connections;
 use event::Events;
-use session::Session;
+use sessions::Sessions;
 
 pub use config::{Credentials, KnownDevice, ServerConfig};
 pub use event::{Departure, Message, Refusal, ServerEvent};
@@ -103,10 +107,11 @@ pub enum ServerTransmit {
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
+    known_devices: KnownDevices,
     clock: WallClock,
     now: Instant,
-    connections: BTreeMap<ConnectionId, Connection>,
-    sessions: BTreeMap<String, Session>,
+    connections: Connections,
+    sessions: Sessions,
     next_connection: u64,
     /// For clients that leave their client id to the server.
     next_client: u64,
@@ -138,11 +143,12 @@ impl Server {
     #[must_use]
     pub fn new(config: ServerConfig, now: Instant, wall: WallTime) -> Server {
         Server {
+            known_devices: KnownDevices::new(&config.credentials),
             config,
             clock: WallClock::new(now, wall),
             now,
-            connections: BTreeMap::new(),
-            sessions: BTreeMap::new(),
+            connections: Connections::default(),
+            sessions: Sessions::default(),
             next_connection: 0,
             next_client: 0,
             refusals: Vec::new(),
@@ -168,12 +174,7 @@ impl Server {
         let now = self.advance(now);
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        let decoder = StreamDecoder::new(
-            ProtocolVersion::V311,
-            self.config.maximum_packet_size,
-            Oversized::Refuse,
-        );
-        let connection = Connection::new(decoder, now + self.config.connect_timeout);
+        let connection = Connection::new(now + self.config.connect_timeout);
         self.connections.insert(id, connection);
         if self.connections.len() > self.config.maximum_connections {
             self.refuse(id, None, Refusal::TooManyConnections);
@@ -191,19 +192,13 @@ impl Server {
     pub fn handle_closed(&mut self, now: Instant, id: ConnectionId) {
         self.advance(now);
         self.end(id, Departure::ClosedByPeer, Refusal::ClosedByPeer);
-        self.connections.remove(&id);
+        self.connections.remove(id);
     }
 
     /// Time has passed: ends the connections that were silent for too long.
     pub fn handle_tick(&mut self, now: Instant) {
         let now = self.advance(now);
-        let due = |connection: &Connection| connection.deadline().is_some_and(|at| at <= now);
-        let overdue: Vec<ConnectionId> = self
-            .connections
-            .iter()
-            .filter_map(|(id, connection)| due(connection).then_some(*id))
-            .collect();
-        for id in overdue {
+        for id in self.connections.due(now) {
             self.end(id, Departure::KeepAlive, Refusal::NoConnect);
         }
     }
@@ -234,7 +229,7 @@ impl Server {
     /// Cuts off every connection, as a server does that is restarted. Persistent sessions stay.
     pub fn disconnect_all(&mut self, now: Instant) {
         self.advance(now);
-        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        let all: Vec<ConnectionId> = self.connections.ids().collect();
         for id in all {
             self.end(id, Departure::Stopped, Refusal::Stopped);
         }
@@ -242,8 +237,11 @@ impl Server {
 
     /// Forgets the sessions of all clients that are not connected.
     pub fn forget_sessions(&mut self) {
-        self.sessions
-            .retain(|_, session| session.connection.is_some());
+        let absent = self.sessions.iter().filter(|(_, s)| s.connection.is_none());
+        let absent: Vec<String> = absent.map(|(id, _)| id.to_owned()).collect();
+        for client_id in absent {
+            self.sessions.remove(&client_id);
+        }
     }
 
     /// Refuses the next `count` logins with this client id, whatever their credentials, with a
@@ -279,11 +277,9 @@ impl Server {
         buffer: &mut Vec<u8>,
     ) -> Option<ServerTransmit> {
         self.advance(now);
-        let connection = self.connections.get_mut(&id)?;
-        let transmit = connection.outbox.pop(buffer)?;
-        if transmit == ServerTransmit::Close {
-            self.connections.remove(&id);
-        } else if let Some(online) = connection.online() {
+        let transmit = self.connections.pop(id, buffer)?;
+        let online = self.connections.get(id).and_then(Connection::online);
+        if let Some(online) = online {
             let client_id = online.client_id.clone();
             self.send_waiting(&client_id);
         }
@@ -298,10 +294,7 @@ impl Server {
     /// When to call [`handle_tick`](Self::handle_tick) at the latest.
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.connections
-            .values()
-            .filter_map(Connection::deadline)
-            .min()
+        self.connections.deadline()
     }
 
     /// Whether `poll_transmit` or `poll_event` would give something.
@@ -313,10 +306,7 @@ impl Server {
     /// The connections that [`poll_transmit_to`](Self::poll_transmit_to) has something for, the
     /// oldest first.
     pub fn with_output(&self) -> impl Iterator<Item = ConnectionId> {
-        self.connections
-            .iter()
-            .filter(|(_, connection)| !connection.outbox.is_empty())
-            .map(|(id, _)| *id)
+        self.connections.with_output()
     }
 
     /// Whether a connection ends as soon as what is queued for it has left, or has ended: whoever
@@ -324,7 +314,7 @@ impl Server {
     #[must_use]
     pub fn is_closing(&self, id: ConnectionId) -> bool {
         self.connections
-            .get(&id)
+            .get(id)
             .is_none_or(|connection| matches!(connection.phase, Phase::Closing))
     }
 
@@ -333,14 +323,17 @@ impl Server {
         self.sessions
             .iter()
             .filter(|(_, session)| session.connection.is_some())
-            .map(|(client_id, _)| client_id.as_str())
+            .map(|(client_id, _)| client_id)
     }
 
     /// Takes one packet off `input`, the bytes that a connection received.
     pub(crate) fn step(&mut self, now: Instant, id: ConnectionId, input: &mut &[u8]) -> Step {
         let now = self.advance(now);
-        let connection = self.connections.get_mut(&id);
-        let Some(mut decoder) = connection.and_then(|connection| connection.decoder.take()) else {
+        let maximum = self.config.maximum_packet_size;
+        let decoder = self
+            .connections
+            .change(id, |connection, _| connection.take_decoder(maximum));
+        let Some(Some(mut decoder)) = decoder else {
             return Step::Exhausted;
         };
         let step = match decoder.next(input) {
@@ -353,34 +346,23 @@ impl Server {
                 Step::Exhausted
             }
         };
-        if let Some(connection) = self.connections.get_mut(&id) {
-            if let Phase::Online(online) = &connection.phase {
-                decoder.set_version(online.version);
-            }
-            if !matches!(connection.phase, Phase::Closing) {
-                connection.decoder = Some(decoder);
-            }
-        }
+        self.connections
+            .change(id, |connection, _| connection.put_decoder(decoder));
         step
     }
 
     /// Hands a message to everyone who subscribed to it.
     fn deliver(&mut self, message: &Message) {
-        let recipients: Vec<(String, QoS)> = self
-            .sessions
-            .iter()
-            .filter_map(|(client_id, s)| Some((client_id.clone(), s.qos_for(message)?)))
-            .collect();
+        let recipients = self.sessions.recipients(&message.topic, message.qos);
         for (client_id, qos) in recipients {
             let delivered = match qos {
                 QoS::AtMostOnce => self.deliver_at_most_once(&client_id, message),
                 QoS::AtLeastOnce | QoS::ExactlyOnce => self.enqueue(&client_id, message),
             };
             if !delivered {
-                let topic = message.topic.clone();
-                self.tell(ServerEvent::Dropped {
-                    client_id,
-                    topic,
+                self.tell(|| ServerEvent::Dropped {
+                    client_id: client_id.to_string(),
+                    topic: message.topic.clone(),
                     qos,
                 });
             }
@@ -390,7 +372,7 @@ impl Server {
     /// False if too much is waiting already. To a client that is away it counts as done.
     fn deliver_at_most_once(&mut self, client_id: &str, message: &Message) -> bool {
         let connection = self.sessions.get(client_id).and_then(|s| s.connection);
-        let Some(connection) = connection.and_then(|id| self.connections.get_mut(&id)) else {
+        let Some(id) = connection else {
             return true;
         };
         let publish = Publish {
@@ -401,11 +383,14 @@ impl Server {
             packet_id: None,
             payload: &message.payload,
         };
-        let outbox = &mut connection.outbox;
-        outbox.bytes() < self.config.maximum_outgoing_bytes
-            && outbox
+        let maximum = self.config.maximum_outgoing_bytes;
+        let pushed = self.connections.change(id, |_, outbox| {
+            let room = outbox.bytes() < maximum;
+            room && outbox
                 .push(PacketKind::Publish, |out| publish.encode(out))
                 .is_ok()
+        });
+        pushed.unwrap_or(true)
     }
 
     fn enqueue(&mut self, client_id: &str, message: &Message) -> bool {
@@ -419,55 +404,50 @@ impl Server {
     }
 
     fn send_waiting(&mut self, client_id: &str) {
-        let ServerConfig {
-            maximum_in_flight,
-            maximum_outgoing_bytes,
-            ..
-        } = self.config;
+        let window = self.config.maximum_in_flight.max(1);
+        let bytes = self.config.maximum_outgoing_bytes.max(1);
         if let Some(session) = self.sessions.get_mut(client_id)
             && let Some(id) = session.connection
-            && let Some(connection) = self.connections.get_mut(&id)
+            && session.has_waiting()
         {
-            session.send_waiting(
-                &mut connection.outbox,
-                maximum_in_flight.max(1),
-                maximum_outgoing_bytes.max(1),
-            );
+            self.connections.change(id, |_, outbox| {
+                session.send_waiting(outbox, window, bytes);
+            });
         }
     }
 
     /// Ends a connection: `departure` if it was logged in, `refusal` if it was not.
     fn end(&mut self, id: ConnectionId, departure: Departure, refusal: Refusal) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
+        let online = match self.connections.get(id).map(|connection| &connection.phase) {
+            None | Some(Phase::Closing) => return,
+            Some(Phase::Opening { .. }) => return self.refuse(id, None, refusal),
+            Some(Phase::Online(online)) => online.clone(),
         };
-        let online = match &connection.phase {
-            Phase::Closing => return,
-            Phase::Opening { .. } => return self.refuse(id, None, refusal),
-            Phase::Online(online) => online.clone(),
-        };
-        connection.close();
+        self.connections
+            .change(id, |connection, outbox| connection.close(outbox));
         if online.clean_session {
             self.sessions.remove(&online.client_id);
         } else if let Some(session) = self.sessions.get_mut(&online.client_id) {
             session.connection = None;
         }
-        self.tell(ServerEvent::Disconnected {
+        self.tell(|| ServerEvent::Disconnected {
             connection: id,
-            client_id: online.client_id,
+            client_id: online.client_id.to_string(),
             departure,
         });
     }
 
     /// Ends a connection that is not logged in, with the CONNACK that the refusal asks for.
     fn refuse(&mut self, id: ConnectionId, connect: Option<&Connect<'_>>, refusal: Refusal) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        let refused = self.connections.change(id, |connection, outbox| {
             if let Some(code) = refusal.code() {
                 let version = connect.map_or(ProtocolVersion::V311, |connect| connect.version);
-                packets::push_connack(&mut connection.outbox, version, false, code);
+                packets::push_connack(outbox, version, false, code);
             }
-            connection.close();
-            self.tell(ServerEvent::Refused {
+            connection.close(outbox);
+        });
+        if refused.is_some() {
+            self.tell(|| ServerEvent::Refused {
                 connection: id,
                 client_id: connect.map(|connect| connect.client_id.to_owned()),
                 refusal,
@@ -490,7 +470,9 @@ impl Server {
         Some(code)
     }
 
-    fn tell(&mut self, event: ServerEvent) {
+    /// Keeps an event for whoever polls them, if there is room: one that nobody will see is not
+    /// made.
+    fn tell(&mut self, event: impl FnOnce() -> ServerEvent) {
         self.events.push(event, self.config.maximum_events);
     }
 

@@ -1,7 +1,5 @@
 //! What the server does about each packet of a client.
 
-use std::time::Duration;
-
 use shadow_core::Instant;
 use shadow_core::mqtt::{
     ConnAck, Connect, ConnectReturnCode, EncodeError, Entries, Packet, PacketId, PacketKind,
@@ -9,10 +7,19 @@ use shadow_core::mqtt::{
     UnsubAck, Unsubscribe,
 };
 
-use super::authorization::authorize;
-use super::connection::{Online, Outbox, Phase};
+use super::connection::{Online, Phase};
+use super::outbox::Outbox;
 use super::session::Session;
 use super::{ConnectionId, Departure, Message, Refusal, Server, ServerEvent, Step};
+
+/// Whom a packet came from.
+enum Heard {
+    /// One that has not logged in.
+    Stranger,
+    Client(Online),
+    /// One that is not listened to any more.
+    Nobody,
+}
 
 impl Server {
     pub(super) fn handle_packet(
@@ -21,23 +28,31 @@ impl Server {
         id: ConnectionId,
         packet: Packet<'_>,
     ) -> Step {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return Step::Exhausted;
+        let connect = match packet {
+            Packet::Connect(connect) => Some(connect),
+            _ => None,
         };
-        let online = match (&mut connection.phase, packet) {
-            (Phase::Opening { .. }, Packet::Connect(connect)) => {
+        let heard = self
+            .connections
+            .change(id, |connection, _| match &mut connection.phase {
+                Phase::Opening { .. } => Heard::Stranger,
+                Phase::Online(online) => {
+                    online.heard = now;
+                    Heard::Client(online.clone())
+                }
+                Phase::Closing => Heard::Nobody,
+            });
+        let online = match (heard.unwrap_or(Heard::Nobody), connect) {
+            (Heard::Stranger, Some(connect)) => {
                 self.log_in(now, id, &connect);
                 return Step::Handled;
             }
-            (Phase::Opening { .. }, _) => {
+            (Heard::Stranger, None) => {
                 self.refuse(id, None, Refusal::NotConnect);
                 return Step::Exhausted;
             }
-            (Phase::Online(online), _) => {
-                online.heard = now;
-                online.clone()
-            }
-            (Phase::Closing, _) => return Step::Exhausted,
+            (Heard::Client(online), _) => online,
+            (Heard::Nobody, _) => return Step::Exhausted,
         };
         match self.handle_online(id, &online, packet) {
             Ok(step) => step,
@@ -96,7 +111,11 @@ impl Server {
         if let Some(code) = self.take_refusal(connect.client_id) {
             return self.refuse(id, Some(connect), Refusal::Ordered(code));
         }
-        let role = match authorize(&self.config, self.clock.at(now), connect) {
+        let wall = self.clock.at(now);
+        let role = self
+            .known_devices
+            .authorize(&self.config.credentials, wall, connect);
+        let role = match role {
             Ok(role) => role,
             Err(refusal) => return self.refuse(id, Some(connect), refusal),
         };
@@ -112,33 +131,29 @@ impl Server {
         if connect.clean_session {
             self.sessions.remove(&client_id);
         }
-        let session_present = self.sessions.contains_key(&client_id);
+        let session_present = self.sessions.contains(&client_id);
         if !session_present && self.sessions.len() >= self.config.maximum_sessions {
             return self.refuse(id, Some(connect), Refusal::TooManySessions);
         }
-        let Some(connection) = self.connections.get_mut(&id) else {
+        if self.connections.get(id).is_none() {
             return;
-        };
-        let session = self.sessions.entry(client_id.clone()).or_default();
+        }
+        let (kept_id, session) = self.sessions.begin(&client_id);
         session.connection = Some(id);
-        let accepted = ConnectReturnCode::Accepted;
-        push_connack(
-            &mut connection.outbox,
-            connect.version,
-            session_present,
-            accepted,
-        );
-        session.resend(&mut connection.outbox);
-        let keep_alive = Duration::from_secs(connect.keep_alive.into());
-        connection.phase = Phase::Online(Online {
-            client_id: client_id.clone(),
-            role,
-            version: connect.version,
-            clean_session: connect.clean_session,
-            silence: (!keep_alive.is_zero()).then(|| keep_alive * 3 / 2),
-            heard: now,
+        self.connections.change(id, |connection, outbox| {
+            let accepted = ConnectReturnCode::Accepted;
+            push_connack(outbox, connect.version, session_present, accepted);
+            session.resend(outbox);
+            connection.phase = Phase::Online(Online {
+                client_id: kept_id,
+                role,
+                version: connect.version,
+                clean_session: connect.clean_session,
+                keep_alive: connect.keep_alive,
+                heard: now,
+            });
         });
-        self.tell(ServerEvent::Connected {
+        self.tell(|| ServerEvent::Connected {
             connection: id,
             client_id: client_id.clone(),
             version: connect.version,
@@ -154,7 +169,7 @@ impl Server {
         loop {
             let client_id = format!("auto-{}", self.next_client);
             self.next_client += 1;
-            if !self.sessions.contains_key(&client_id) {
+            if !self.sessions.contains(&client_id) {
                 return client_id;
             }
         }
@@ -184,19 +199,21 @@ impl Server {
         if !new {
             return Ok(Step::Handled);
         }
-        let client_id = online.client_id.clone();
-        let topic = publish.topic.to_owned();
-        if !online.role.may_publish(publish.topic) {
-            self.tell(ServerEvent::PublishForbidden { client_id, topic });
+        let credentials = &self.config.credentials;
+        if !online.role.may_publish(credentials, publish.topic) {
+            self.tell(|| ServerEvent::PublishForbidden {
+                client_id: online.client_id.to_string(),
+                topic: publish.topic.to_owned(),
+            });
             return Ok(Step::Handled);
         }
         let message = Message {
-            topic,
+            topic: publish.topic.to_owned(),
             payload: publish.payload.to_vec(),
             qos: publish.qos,
         };
-        self.tell(ServerEvent::Published {
-            client_id,
+        self.tell(|| ServerEvent::Published {
+            client_id: online.client_id.to_string(),
             message: message.clone(),
         });
         self.deliver(&message);
@@ -214,16 +231,17 @@ impl Server {
         for (filter, asked) in subscribe.filters {
             let qos = asked.min(QoS::AtLeastOnce);
             let client_id = &online.client_id;
-            let granted = online.role.may_subscribe(filter)
-                && self.session(client_id)?.subscribe(filter, qos, maximum);
+            let credentials = &self.config.credentials;
+            let granted = online.role.may_subscribe(credentials, filter)
+                && self.sessions.subscribe(client_id, filter, qos, maximum);
             let granted = granted.then_some(qos);
             codes.push(match (granted, online.version) {
                 (Some(qos), _) => SubscribeReturnCode::Granted(qos),
                 (None, ProtocolVersion::V311) => SubscribeReturnCode::Failure,
                 (None, ProtocolVersion::V31) => SubscribeReturnCode::Granted(asked),
             });
-            self.tell(ServerEvent::Subscribed {
-                client_id: client_id.clone(),
+            self.tell(|| ServerEvent::Subscribed {
+                client_id: client_id.to_string(),
                 filter: filter.to_owned(),
                 granted,
             });
@@ -244,9 +262,9 @@ impl Server {
         unsubscribe: &Unsubscribe<'_>,
     ) -> Result<(), Departure> {
         for filter in unsubscribe.filters {
-            self.session(&online.client_id)?.unsubscribe(filter);
-            self.tell(ServerEvent::Unsubscribed {
-                client_id: online.client_id.clone(),
+            self.sessions.unsubscribe(&online.client_id, filter);
+            self.tell(|| ServerEvent::Unsubscribed {
+                client_id: online.client_id.to_string(),
                 filter: filter.to_owned(),
             });
         }
@@ -268,13 +286,16 @@ impl Server {
         write: impl FnOnce(&mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), Departure> {
         let maximum = self.config.maximum_outgoing_bytes;
-        let full = Departure::OutgoingQueueFull;
-        let connection = self.connections.get_mut(&id).ok_or(Departure::Stopped)?;
-        // Not at `maximum` itself: messages may fill the queue up to it, and beyond by one.
-        if connection.outbox.bytes() >= maximum.saturating_mul(2) {
-            return Err(full);
+        let answered = self.connections.change(id, |_, outbox| {
+            // Not at `maximum` itself: messages may fill the queue up to it, and beyond by one.
+            let room = outbox.bytes() < maximum.saturating_mul(2);
+            room && outbox.push(kind, write).is_ok()
+        });
+        match answered {
+            None => Err(Departure::Stopped),
+            Some(false) => Err(Departure::OutgoingQueueFull),
+            Some(true) => Ok(()),
         }
-        connection.outbox.push(kind, write).map_err(|_| full)
     }
 }
 

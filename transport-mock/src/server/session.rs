@@ -1,12 +1,13 @@
 //! What the server keeps of a client: subscriptions and the messages on their way to it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use shadow_core::mqtt::{EncodeError, PacketId, PacketKind, Publish, QoS, topic};
+use shadow_core::mqtt::{EncodeError, PacketId, PacketKind, Publish, QoS};
 
 use super::ConnectionId;
-use super::connection::Outbox;
 use super::event::Message;
+use super::outbox::Outbox;
 
 /// One client's session [MQTT-3.1.2-4]. Lives as long as the connection, or until a login with a
 /// clean session if the client asked to keep it.
@@ -14,20 +15,23 @@ use super::event::Message;
 pub(super) struct Session {
     /// Where the client is now.
     pub(super) connection: Option<ConnectionId>,
-    subscriptions: Vec<Subscription>,
+    /// The topic filters of its subscriptions, whose QoS the
+    /// [`Subscriptions`](super::subscriptions::Subscriptions) have.
+    pub(super) filters: Vec<Arc<str>>,
+    /// `None` while there is no exchange, as in most sessions at most times.
+    exchanges: Option<Box<Exchanges>>,
+    last_packet_id: u16,
+}
+
+/// The messages whose exchange with the client has not ended.
+#[derive(Debug, Default)]
+struct Exchanges {
     /// QoS 1 messages that were sent and not acknowledged, in order.
     in_flight: VecDeque<InFlight>,
     /// QoS 1 messages that wait for the window or for the client.
     waiting: VecDeque<Message>,
     /// QoS 2 messages of the client that it has not released.
     unreleased: Vec<PacketId>,
-    last_packet_id: u16,
-}
-
-#[derive(Debug)]
-struct Subscription {
-    filter: String,
-    granted: QoS,
 }
 
 #[derive(Debug)]
@@ -43,95 +47,105 @@ const PACKET_IDS: usize = 65_535;
 const MAXIMUM_UNRELEASED: usize = 256;
 
 impl Session {
-    /// Adds a subscription or replaces the one with the same filter [MQTT-3.8.4-3]; false if it
-    /// would be one too many.
-    pub(super) fn subscribe(&mut self, filter: &str, granted: QoS, maximum: usize) -> bool {
-        let room = self.subscriptions.len() < maximum;
-        let known = self.subscriptions.iter_mut().find(|s| s.filter == filter);
-        match known {
-            Some(subscription) => subscription.granted = granted,
-            None if !room => return false,
-            None => self.subscriptions.push(Subscription {
-                filter: filter.to_owned(),
-                granted,
-            }),
-        }
-        true
-    }
-
-    pub(super) fn unsubscribe(&mut self, filter: &str) {
-        self.subscriptions.retain(|s| s.filter != filter);
-    }
-
-    /// The QoS with which a message reaches this client: that of its best matching subscription
-    /// [MQTT-3.3.5-1], at most the message's own. `None` if nothing matches.
-    pub(super) fn qos_for(&self, message: &Message) -> Option<QoS> {
-        self.subscriptions
-            .iter()
-            .filter(|s| topic::filter_matches(&s.filter, &message.topic))
-            .map(|s| s.granted.min(message.qos))
-            .max()
-    }
-
     /// Queues a QoS 1 message; false if too many wait.
     pub(super) fn enqueue(&mut self, message: Message, maximum: usize) -> bool {
-        let room = self.waiting.len() < maximum;
+        let waiting = &mut self.exchanges().waiting;
+        let room = waiting.len() < maximum;
         if room {
-            self.waiting.push_back(message);
+            waiting.push_back(message);
         }
         room
+    }
+
+    /// Whether a QoS 1 message waits to be sent.
+    pub(super) fn has_waiting(&self) -> bool {
+        let exchanges = self.exchanges.as_ref();
+        exchanges.is_some_and(|exchanges| !exchanges.waiting.is_empty())
     }
 
     /// Sends waiting messages as far as the window and the connection's outgoing queue allow.
     pub(super) fn send_waiting(&mut self, outbox: &mut Outbox, window: usize, bytes: usize) {
         let window = window.min(PACKET_IDS);
-        while self.in_flight.len() < window && outbox.bytes() < bytes {
-            let Some(message) = self.waiting.pop_front() else {
+        let Some(exchanges) = &mut self.exchanges else {
+            return;
+        };
+        while exchanges.in_flight.len() < window && outbox.bytes() < bytes {
+            let Some(message) = exchanges.waiting.pop_front() else {
                 break;
             };
-            let packet_id = self.next_packet_id();
+            let packet_id = exchanges.next_packet_id(&mut self.last_packet_id);
             let item = InFlight { packet_id, message };
             if item.send(outbox, false).is_ok() {
-                self.in_flight.push_back(item);
+                exchanges.in_flight.push_back(item);
             }
         }
+        self.forget_ended();
     }
 
     /// Sends the unacknowledged messages again, in order and with DUP [MQTT-4.4.0-1].
     pub(super) fn resend(&mut self, outbox: &mut Outbox) {
-        self.in_flight
-            .retain(|item| item.send(outbox, true).is_ok());
+        if let Some(exchanges) = &mut self.exchanges {
+            let sent = |item: &InFlight| item.send(outbox, true).is_ok();
+            exchanges.in_flight.retain(sent);
+        }
+        self.forget_ended();
     }
 
     /// PUBACK came. One for an id that awaits none is ignored: it may belong to a session that is
     /// gone.
     pub(super) fn acknowledge(&mut self, packet_id: PacketId) {
-        self.in_flight.retain(|item| item.packet_id != packet_id);
+        if let Some(exchanges) = &mut self.exchanges {
+            exchanges
+                .in_flight
+                .retain(|item| item.packet_id != packet_id);
+        }
+        self.forget_ended();
     }
 
     /// A QoS 2 message came: whether it is new [MQTT-4.3.3-2], or `None` if too many are
     /// unreleased.
     pub(super) fn receive(&mut self, packet_id: PacketId) -> Option<bool> {
-        if self.unreleased.contains(&packet_id) {
+        let unreleased = &mut self.exchanges().unreleased;
+        if unreleased.contains(&packet_id) {
             return Some(false);
         }
-        if self.unreleased.len() >= MAXIMUM_UNRELEASED {
+        if unreleased.len() >= MAXIMUM_UNRELEASED {
             return None;
         }
-        self.unreleased.push(packet_id);
+        unreleased.push(packet_id);
         Some(true)
     }
 
     /// PUBREL came.
     pub(super) fn release(&mut self, packet_id: PacketId) {
-        self.unreleased.retain(|id| *id != packet_id);
+        if let Some(exchanges) = &mut self.exchanges {
+            exchanges.unreleased.retain(|id| *id != packet_id);
+        }
+        self.forget_ended();
+    }
+
+    fn exchanges(&mut self) -> &mut Exchanges {
+        self.exchanges.get_or_insert_default()
+    }
+
+    /// Gives back the memory of the exchanges once all have ended.
+    fn forget_ended(&mut self) {
+        if self.exchanges.as_ref().is_some_and(|e| e.have_ended()) {
+            self.exchanges = None;
+        }
+    }
+}
+
+impl Exchanges {
+    fn have_ended(&self) -> bool {
+        self.in_flight.is_empty() && self.waiting.is_empty() && self.unreleased.is_empty()
     }
 
     /// Neither 0 nor in use [MQTT-2.3.1-4]; the window leaves one.
-    fn next_packet_id(&mut self) -> PacketId {
+    fn next_packet_id(&self, last: &mut u16) -> PacketId {
         loop {
-            self.last_packet_id = self.last_packet_id.wrapping_add(1);
-            if let Some(id) = PacketId::new(self.last_packet_id)
+            *last = last.wrapping_add(1);
+            if let Some(id) = PacketId::new(*last)
                 && !self.in_flight.iter().any(|item| item.packet_id == id)
             {
                 return id;
@@ -168,7 +182,7 @@ mod tests {
         };
         let mut session = Session::default();
         let ids = (1..=u16::MAX).filter_map(PacketId::new);
-        session.in_flight = ids
+        session.exchanges().in_flight = ids
             .map(|packet_id| InFlight {
                 packet_id,
                 message: message.clone(),
@@ -182,7 +196,11 @@ mod tests {
         session.acknowledge(id);
         session.send_waiting(&mut outbox, usize::MAX, usize::MAX);
         assert_eq!(
-            session.in_flight.back().map(|item| item.packet_id),
+            session
+                .exchanges()
+                .in_flight
+                .back()
+                .map(|item| item.packet_id),
             Some(id)
         );
     }
