@@ -50,7 +50,9 @@
 //!   like everyone else, after the reply.
 
 mod config;
+mod document;
 mod node;
+mod part;
 mod refusal;
 mod request;
 mod shadow;
@@ -60,9 +62,10 @@ use std::collections::BTreeMap;
 use shadow_core::WallTime;
 use shadow_core::tencent::ShadowName;
 
-use node::{MAX_LEVELS, Node, Object, object_text};
+use document::{Document, write_number};
+use node::{MAX_LEVELS, Node, Object, write_quoted};
 use request::{Kind, Operation, PartPatch, Patch, Request};
-use shadow::{Outcome, Values, present};
+use shadow::{Next, Outcome};
 
 pub use config::{DeltaPush, Limits, ServiceConfig};
 pub use refusal::{ChangeError, ResultCode};
@@ -92,7 +95,8 @@ pub struct Change {
 #[derive(Clone, Debug, Default)]
 pub struct ShadowService {
     config: ServiceConfig,
-    shadows: BTreeMap<ShadowName, Shadow>,
+    /// Each by itself: a tree keeps room for nearly as many more as it has.
+    shadows: BTreeMap<ShadowName, Box<Shadow>>,
 }
 
 impl ShadowService {
@@ -132,30 +136,56 @@ impl ShadowService {
         name: &ShadowName,
         payload: &[u8],
     ) -> Vec<Vec<u8>> {
+        let Answer { reply, push } = self.answer(wall, name, payload);
+        [Some(reply), push].into_iter().flatten().collect()
+    }
+
+    /// As [`handle_request`](Self::handle_request), the two payloads by name.
+    pub(crate) fn answer(&mut self, wall: WallTime, name: &ShadowName, payload: &[u8]) -> Answer {
         let request = Request::parse(payload, &self.config.limits);
-        let carried_out = match request.operation {
-            Ok(Operation::Get) => Ok((self.payload(wall, name), None)),
+        let mut reply = String::with_capacity(REPLY_CAPACITY);
+        reply.push('{');
+        if let Some(token) = &request.token {
+            reply.push_str(r#""clientToken":"#);
+            write_quoted(token, &mut reply);
+            reply.push(',');
+        }
+        reply.push_str(r#""payload":"#);
+        let start = reply.len();
+        let carried_out = match &request.operation {
+            Ok(Operation::Get) => {
+                self.write_document(wall, name, &mut reply);
+                Ok(None)
+            }
             Ok(Operation::Update { patch, version }) => self
-                .apply(wall, name, &patch, version)
+                .apply(wall, name, patch, *version, Some(&mut reply))
                 .map_err(ResultCode::from),
-            Err(code) => Err(code),
+            Err(code) => Err(*code),
         };
-        let (result, payload, push) = match carried_out {
-            Ok((payload, push)) => (ResultCode::ACCEPTED, payload, push),
-            Err(code) => (code, self.payload(wall, name), None),
+        let (result, push) = match carried_out {
+            Ok(push) => (ResultCode::ACCEPTED, push),
+            Err(code) => {
+                reply.truncate(start);
+                self.write_document(wall, name, &mut reply);
+                (code, None)
+            }
         };
         let timestamp = match request.kind {
             Some(Kind::Get) => wall.as_unix_seconds(),
             Some(Kind::Update) | None => wall.as_unix_millis(),
         };
-        let reply = present([
-            ("clientToken", request.token.as_deref().map(Node::string)),
-            ("payload", Some(Node::Object(payload))),
-            ("result", Some(Node::number(result.value().into()))),
-            ("timestamp", Some(Node::number(timestamp))),
-            ("type", request.kind.map(|kind| Node::string(kind.name()))),
-        ]);
-        [Some(line(&reply)), push].into_iter().flatten().collect()
+        reply.push_str(r#","result":"#);
+        write_number(result.value().into(), &mut reply);
+        reply.push_str(r#","timestamp":"#);
+        write_number(timestamp, &mut reply);
+        if let Some(kind) = request.kind {
+            reply.push_str(r#","type":""#);
+            reply.push_str(kind.name());
+            reply.push('"');
+        }
+        reply.push_str("}\n");
+        let reply = reply.into_bytes();
+        Answer { reply, push }
     }
 
     /// Whether a payload is a well-formed request, so that nothing but the document itself can be a
@@ -169,13 +199,15 @@ impl ShadowService {
     /// The document of `name`; `None` as long as nothing was ever written to it.
     #[must_use]
     pub fn shadow(&self, name: &ShadowName) -> Option<&Shadow> {
-        self.shadows.get(name)
+        self.shadows.get(name).map(|shadow| &**shadow)
     }
 
     /// The document of `name` as a get reply's `payload`: compact JSON, no newline.
     #[must_use]
     pub fn document(&self, wall: WallTime, name: &ShadowName) -> String {
-        object_text(&self.payload(wall, name))
+        let mut text = String::new();
+        self.write_document(wall, name, &mut text);
+        text
     }
 
     /// The application changes what it desires: `patch` is merged into the desired part as in a
@@ -239,18 +271,18 @@ impl ShadowService {
         };
         let mut part = |name: &str| match state.remove(name) {
             Some(Node::Object(members)) => {
-                let mut values = Object::new();
+                let mut values = Object::default();
                 node::merge(&mut values, &members);
                 Ok(values)
             }
             Some(other) if !other.is_null() => Err(ChangeError::NotAnObject),
-            Some(_) | None => Ok(Object::new()),
+            Some(_) | None => Ok(Object::default()),
         };
-        let initial = Values {
-            reported: part("reported")?,
-            desired: part("desired")?,
-        };
-        self.keep(name, Shadow::seeded(initial, version, last_change))
+        let (reported, desired) = (part("reported")?, part("desired")?);
+        let shadow = Shadow::seeded(&reported, &desired, version, last_change);
+        self.check(name, shadow.document())?;
+        self.shadows.insert(name.clone(), Box::new(shadow));
+        Ok(())
     }
 
     /// Resets the cloud's cache of `name`: back to the state that [`seed`](Self::seed) gave, or to
@@ -268,80 +300,89 @@ impl ShadowService {
                 push: None,
             };
         };
-        let Values { reported, desired } = shadow.initial().clone();
-        let patch = Patch {
-            reported: Some(PartPatch::Replace(reported)),
-            desired: Some(PartPatch::Replace(desired)),
+        let outcome = shadow.apply(wall, &shadow.reset_patch(), false);
+        let change = Change {
+            version: outcome.document().version,
+            push: push(&self.config, wall, &outcome),
         };
-        let outcome = shadow.apply(wall, &patch, false);
-        Change {
-            version: shadow.version(),
-            push: push(&self.config, wall, shadow, &outcome.desired),
-        }
+        let next = outcome.into_next();
+        shadow.keep(next);
+        change
     }
 
     fn change(
         &mut self,
         wall: WallTime,
         name: &ShadowName,
-        patch: &Patch,
+        patch: &Patch<'_>,
         expected_version: Option<u64>,
     ) -> Result<Change, ChangeError> {
-        let (_, push) = self.apply(wall, name, patch, expected_version)?;
+        let push = self.apply(wall, name, patch, expected_version, None)?;
         let version = self.shadow(name).map_or(0, Shadow::version);
         Ok(Change { version, push })
     }
 
-    /// Applies a patch; returns the payload of the update's reply and the push.
+    /// Applies a patch; writes the payload of the update's reply and returns the push.
     fn apply(
         &mut self,
         wall: WallTime,
         name: &ShadowName,
-        patch: &Patch,
+        patch: &Patch<'_>,
         expected_version: Option<u64>,
-    ) -> Result<(Object, Option<Vec<u8>>), ChangeError> {
-        let mut shadow = self.shadow(name).cloned().unwrap_or_default();
+        reply: Option<&mut String>,
+    ) -> Result<Option<Vec<u8>>, ChangeError> {
+        let unwritten = Shadow::default();
+        let shadow = self.shadow(name).unwrap_or(&unwritten);
         let current = shadow.version();
         if expected_version.is_some_and(|expected| expected != current) {
             return Err(ChangeError::VersionConflict { current });
         }
-        let Outcome {
-            changed,
-            state,
-            desired,
-        } = shadow.apply(wall, patch, self.config.count_unchanged);
-
-        let payload = shadow.update_payload(wall, state, self.config.metadata);
-        let push = push(&self.config, wall, &shadow, &desired);
-        if changed {
-            self.keep(name, shadow)?;
+        let outcome = shadow.apply(wall, patch, self.config.count_unchanged);
+        let document = outcome.document();
+        if let Some(reply) = reply {
+            document.write_update_payload(wall, &outcome.state, self.config.metadata, reply);
         }
-        Ok((payload, push))
+        let push = push(&self.config, wall, &outcome);
+        if outcome.changed {
+            self.check(name, document)?;
+            let next = outcome.into_next();
+            self.keep(name, next);
+        }
+        Ok(push)
     }
 
-    /// Stores a document if the limits allow it.
-    fn keep(&mut self, name: &ShadowName, shadow: Shadow) -> Result<(), ChangeError> {
+    /// Whether the limits allow a document.
+    fn check(&self, name: &ShadowName, document: Document<'_>) -> Result<(), ChangeError> {
         let limits = &self.config.limits;
-        let bytes = shadow.size();
+        let bytes = document.size();
         if bytes > limits.document_bytes {
             return Err(ChangeError::TooLarge { bytes });
         }
-        if !self.shadows.contains_key(name) && self.shadows.len() >= limits.shadows {
+        if self.shadows.len() >= limits.shadows && !self.shadows.contains_key(name) {
             return Err(ChangeError::TooManyShadows);
         }
-        self.shadows.insert(name.clone(), shadow);
         Ok(())
     }
 
-    fn payload(&self, wall: WallTime, name: &ShadowName) -> Object {
-        let metadata = self.config.metadata;
-        match self.shadow(name) {
-            Some(shadow) => shadow.payload(wall, metadata),
-            None => Shadow::default().payload(wall, metadata),
+    fn keep(&mut self, name: &ShadowName, next: Next) {
+        if let Some(shadow) = self.shadows.get_mut(name) {
+            shadow.keep(next);
+        } else {
+            let mut shadow = Box::<Shadow>::default();
+            shadow.keep(next);
+            self.shadows.insert(name.clone(), shadow);
         }
     }
 
-    fn part(&self, patch: &str) -> Result<PartPatch, ChangeError> {
+    fn write_document(&self, wall: WallTime, name: &ShadowName, out: &mut String) {
+        let unwritten = Shadow::default();
+        let shadow = self.shadow(name).unwrap_or(&unwritten);
+        shadow
+            .document()
+            .write_payload(wall, self.config.metadata, out);
+    }
+
+    fn part<'a>(&self, patch: &'a str) -> Result<PartPatch<'a>, ChangeError> {
         match Node::parse(patch, self.levels())? {
             Node::Object(members) => Ok(PartPatch::Merge(members)),
             node if node.is_null() => Ok(PartPatch::Clear),
@@ -354,34 +395,32 @@ impl ShadowService {
     }
 }
 
-/// The delta push after a change of the desired part by `changed`.
-fn push(
-    config: &ServiceConfig,
-    wall: WallTime,
-    shadow: &Shadow,
-    changed: &Object,
-) -> Option<Vec<u8>> {
-    if changed.is_empty() {
+/// Room for most replies.
+const REPLY_CAPACITY: usize = 256;
+
+/// What answers a request: a payload for its sender, and one for the device if there is a delta.
+pub(crate) struct Answer {
+    pub(crate) reply: Vec<u8>,
+    pub(crate) push: Option<Vec<u8>>,
+}
+
+/// The delta push after an update.
+fn push(config: &ServiceConfig, wall: WallTime, outcome: &Outcome<'_>) -> Option<Vec<u8>> {
+    if outcome.desired_changes.is_empty() {
         return None;
     }
+    let document = outcome.document();
     let delta = match config.delta_push {
-        DeltaPush::Whole => shadow.difference(),
-        DeltaPush::Changes => shadow.difference_within(changed),
+        DeltaPush::Whole => document.difference(),
+        DeltaPush::Changes => document.difference_within(&outcome.desired_changes),
     };
     if delta.is_empty() {
         return None;
     }
-    let payload = shadow.delta_payload(wall, delta, config.metadata);
-    Some(line(&present([
-        ("payload", Some(Node::Object(payload))),
-        ("timestamp", Some(Node::number(wall.as_unix_millis()))),
-        ("type", Some(Node::string("delta"))),
-    ])))
-}
-
-/// A message as the cloud sends it: compact JSON and one newline.
-fn line(message: &Object) -> Vec<u8> {
-    let mut text = object_text(message);
-    text.push('\n');
-    text.into_bytes()
+    let mut push = String::from(r#"{"payload":"#);
+    document.write_delta_payload(wall, &delta, config.metadata, &mut push);
+    push.push_str(r#","timestamp":"#);
+    write_number(wall.as_unix_millis(), &mut push);
+    push.push_str(",\"type\":\"delta\"}\n");
+    Some(push.into_bytes())
 }

@@ -1,27 +1,34 @@
 //! JSON as the shadow document keeps it: numbers by their text, strings in one spelling, objects
 //! sorted by key, and the three operations a shadow needs: merge, changes and delta.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-
-/// An object's members, sorted by key in code point order, as the vendor's cloud prints them.
-pub(crate) type Object = BTreeMap<String, Node>;
 
 /// The most levels of nesting that are ever read, whatever the settings say: it bounds the stack.
 pub(crate) const MAX_LEVELS: usize = 128;
 
-/// One JSON value.
+/// One JSON value, borrowed from the text that it was read from where that is spelled as it will be
+/// written.
 ///
 /// Two values are equal when they print the same: white space, the order of members and the way a
 /// string was escaped make no difference, the spelling of a number does (`1.0` is not `1`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Node {
-    Object(Object),
-    Array(Vec<Node>),
-    /// The compact JSON text of a string, a number, `true`, `false` or `null`.
-    Scalar(String),
+pub(crate) enum Node<'a> {
+    Object(Object<'a>),
+    /// The compact JSON text of anything else. An array is one, as it only changes as a whole.
+    Text(Cow<'a, str>),
 }
+
+/// An object's members, sorted by key in code point order, as the vendor's cloud prints them, each
+/// key once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
+
+/// An object's members as they stand in a text, their values unread.
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 /// Why a text was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,25 +37,17 @@ pub(crate) enum ParseError {
     TooDeep,
 }
 
-impl Node {
-    pub(crate) fn null() -> Node {
-        Node::Scalar("null".to_owned())
-    }
-
-    pub(crate) fn number(number: u64) -> Node {
-        Node::Scalar(number.to_string())
-    }
-
-    pub(crate) fn string(text: &str) -> Node {
-        Node::Scalar(quoted(text))
+impl<'a> Node<'a> {
+    pub(crate) fn null() -> Node<'a> {
+        Node::Text(Cow::Borrowed("null"))
     }
 
     pub(crate) fn is_null(&self) -> bool {
-        matches!(self, Node::Scalar(text) if text == "null")
+        matches!(self, Node::Text(text) if text == "null")
     }
 
     /// Reads one JSON value of at most `levels` nested objects and arrays.
-    pub(crate) fn parse(text: &str, levels: usize) -> Result<Node, ParseError> {
+    pub(crate) fn parse(text: &'a str, levels: usize) -> Result<Node<'a>, ParseError> {
         let raw: &RawValue = serde_json::from_str(text).map_err(|_| ParseError::NotJson)?;
         Node::from_raw(raw, levels.min(MAX_LEVELS))
     }
@@ -58,119 +57,247 @@ impl Node {
     /// Every level scans its text again, so a payload of `n` bytes costs at most `levels * n`: the
     /// price for keeping numbers as text without serde_json's `arbitrary_precision`, which would
     /// change how numbers behave in every crate of the user's build.
-    pub(crate) fn from_raw(raw: &RawValue, levels: usize) -> Result<Node, ParseError> {
+    pub(crate) fn from_raw(raw: &'a RawValue, levels: usize) -> Result<Node<'a>, ParseError> {
         let text = raw.get();
         match text.as_bytes().first() {
             Some(b'{') => {
                 let levels = levels.checked_sub(1).ok_or(ParseError::TooDeep)?;
-                let members: BTreeMap<String, &RawValue> = read(text)?;
-                members
-                    .into_iter()
+                Members::parse(text)?
+                    .sorted()
                     .map(|(key, raw)| Ok((key, Node::from_raw(raw, levels)?)))
-                    .collect::<Result<Object, ParseError>>()
-                    .map(Node::Object)
+                    .collect::<Result<Vec<_>, ParseError>>()
+                    .map(|members| Node::Object(Object(members)))
             }
             Some(b'[') => {
                 let levels = levels.checked_sub(1).ok_or(ParseError::TooDeep)?;
-                let items: Vec<&RawValue> = read(text)?;
-                items
-                    .into_iter()
-                    .map(|raw| Node::from_raw(raw, levels))
-                    .collect::<Result<Vec<Node>, ParseError>>()
-                    .map(Node::Array)
+                let mut array = String::with_capacity(text.len());
+                for raw in read::<Vec<&RawValue>>(text)? {
+                    array.push(if array.is_empty() { '[' } else { ',' });
+                    Node::from_raw(raw, levels)?.write(&mut array);
+                }
+                if array.is_empty() {
+                    array.push('[');
+                }
+                array.push(']');
+                Ok(Node::Text(Cow::Owned(array)))
             }
-            Some(b'"') => Ok(Node::Scalar(quoted(&read::<String>(text)?))),
-            _ => Ok(Node::Scalar(text.to_owned())),
+            // Without a backslash there is one spelling.
+            Some(b'"') if text.contains('\\') => {
+                let mut respelled = String::with_capacity(text.len());
+                write_quoted(&string(raw).ok_or(ParseError::NotJson)?, &mut respelled);
+                Ok(Node::Text(Cow::Owned(respelled)))
+            }
+            _ => Ok(Node::Text(Cow::Borrowed(text))),
         }
     }
 
     /// Appends the compact JSON text.
     pub(crate) fn write(&self, out: &mut String) {
         match self {
-            Node::Object(members) => write_object(members, out),
-            Node::Array(items) => {
-                out.push('[');
-                for (position, item) in items.iter().enumerate() {
-                    if position > 0 {
-                        out.push(',');
-                    }
-                    item.write(out);
-                }
-                out.push(']');
-            }
-            Node::Scalar(text) => out.push_str(text),
+            Node::Object(members) => members.write(out),
+            Node::Text(text) => out.push_str(text),
         }
     }
 }
 
-/// The compact JSON text of an object.
-pub(crate) fn object_text(members: &Object) -> String {
-    let mut out = String::new();
-    write_object(members, &mut out);
-    out
+impl<'a> Object<'a> {
+    /// Reads what [`Object::write`] wrote, or nothing.
+    pub(crate) fn written(text: &'a str) -> Object<'a> {
+        let node = |raw: &'a RawValue| match raw.get() {
+            text if text.starts_with('{') => Node::Object(Object::written(text)),
+            text => Node::Text(Cow::Borrowed(text)),
+        };
+        match Members::parse(text) {
+            Ok(members) => Object(
+                members
+                    .sorted()
+                    .map(|(key, raw)| (key, node(raw)))
+                    .collect(),
+            ),
+            Err(_) => {
+                debug_assert!(text.is_empty(), "it was written by an object");
+                Object::default()
+            }
+        }
+    }
+
+    /// The members that are there; their keys have to be sorted.
+    pub(crate) fn of<const N: usize>(members: [(&'static str, Option<Node<'a>>); N]) -> Object<'a> {
+        debug_assert!(members.is_sorted_by_key(|(key, _)| *key));
+        let present = members
+            .into_iter()
+            .filter_map(|(key, value)| Some((Cow::Borrowed(key), value?)));
+        Object(present.collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, &Node<'a>)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        let place = self.0.binary_search_by(|(held, _)| (**held).cmp(key));
+        let (_, value) = self.0.get(place.ok()?)?;
+        Some(value)
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> Option<Node<'a>> {
+        let place = self.0.binary_search_by(|(held, _)| (**held).cmp(key));
+        Some(self.0.remove(place.ok()?).1)
+    }
+
+    /// Adds a member whose key comes behind all others.
+    pub(crate) fn push(&mut self, key: Cow<'a, str>, value: Node<'a>) {
+        debug_assert!(self.0.last().is_none_or(|(last, _)| *last < key));
+        self.0.push((key, value));
+    }
+
+    /// Appends the compact JSON text.
+    pub(crate) fn write(&self, out: &mut String) {
+        out.push('{');
+        for (position, (key, value)) in self.iter().enumerate() {
+            if position > 0 {
+                out.push(',');
+            }
+            write_quoted(key, out);
+            out.push(':');
+            value.write(out);
+        }
+        out.push('}');
+    }
+
+    /// The compact JSON text.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Members<'a>, ParseError> {
+        read(text)
+    }
+
+    /// The value of a key; the last one where there are several.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a RawValue> {
+        let mut of_key = self.0.iter().rev().filter(|(held, _)| held == key);
+        of_key.next().map(|(_, raw)| *raw)
+    }
+
+    /// By key, the last value of each.
+    fn sorted(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+        let mut members = self.0;
+        if !members.is_sorted_by(|(a, _), (b, _)| a < b) {
+            members.reverse();
+            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            members.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        members.into_iter()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Text(key), value)) = map.next_entry()? {
+                    members.push((key, value));
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_map(Reader).map(Members)
+    }
+}
+
+/// A string, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The value of a JSON string; `None` if it is something else.
+pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let Text(text) = serde_json::from_str(raw.get()).ok()?;
+    Some(text)
 }
 
 /// Merges `patch` into `target` by the rules of RFC 7386, which are those of vendor doc 634/11918:
 /// objects member by member, `null` deletes, everything else (arrays too) is replaced whole.
-pub(crate) fn merge(target: &mut Object, patch: &Object) {
-    for (key, value) in patch {
+pub(crate) fn merge<'a>(target: &mut Object<'a>, patch: &Object<'a>) {
+    let held = std::mem::take(&mut target.0);
+    let mut merged = Vec::with_capacity(held.len() + patch.0.len());
+    let mut held = held.into_iter().peekable();
+    for (key, value) in patch.iter() {
+        while let Some(before) = held.next_if(|(held, _)| held < key) {
+            merged.push(before);
+        }
+        let replaced = held.next_if(|(held, _)| held == key);
         match value {
             Node::Object(patch) => {
-                let member = target.entry(key.clone()).or_insert_with(Node::null);
-                if let Node::Object(inner) = member {
-                    merge(inner, patch);
-                } else {
-                    let mut inner = Object::new();
-                    merge(&mut inner, patch);
-                    *member = Node::Object(inner);
-                }
+                let mut inner = match replaced {
+                    Some((_, Node::Object(inner))) => inner,
+                    _ => Object::default(),
+                };
+                merge(&mut inner, patch);
+                merged.push((key.clone(), Node::Object(inner)));
             }
-            value if value.is_null() => {
-                target.remove(key);
-            }
-            value => {
-                target.insert(key.clone(), value.clone());
-            }
+            value if value.is_null() => {}
+            value => merged.push((key.clone(), value.clone())),
         }
     }
+    merged.extend(held);
+    target.0 = merged;
 }
 
 /// The smallest patch that [`merge`] turns `from` into `to` with: changed and new members, and
 /// `null` for those that are gone. Empty exactly if the two are equal.
-pub(crate) fn changes(from: &Object, to: &Object) -> Object {
-    let mut patch = Object::new();
-    for (key, new) in to {
-        match (from.get(key), new) {
-            (Some(old), new) if old == new => {}
-            (Some(Node::Object(old)), Node::Object(new)) => {
-                patch.insert(key.clone(), Node::Object(changes(old, new)));
+pub(crate) fn changes<'a>(from: &Object<'a>, to: &Object<'a>) -> Object<'a> {
+    let mut patch = Object::default();
+    let mut from = from.iter().peekable();
+    for (key, new) in to.iter() {
+        while let Some((gone, _)) = from.next_if(|(held, _)| *held < key) {
+            patch.push(gone.clone(), Node::null());
+        }
+        match (from.next_if(|(held, _)| *held == key), new) {
+            (Some((_, old)), new) if old == new => {}
+            (Some((_, Node::Object(old))), Node::Object(new)) => {
+                patch.push(key.clone(), Node::Object(changes(old, new)));
             }
-            _ => {
-                patch.insert(key.clone(), new.clone());
-            }
+            _ => patch.push(key.clone(), new.clone()),
         }
     }
-    for key in from.keys().filter(|key| !to.contains_key(*key)) {
-        patch.insert(key.clone(), Node::null());
+    for (gone, _) in from {
+        patch.push(gone.clone(), Node::null());
     }
     patch
 }
 
 /// What of `desired` is not in `reported`; of nested objects only the members that differ.
-pub(crate) fn delta(desired: &Object, reported: &Object) -> Object {
-    let mut missing = Object::new();
-    for (key, wanted) in desired {
+pub(crate) fn delta<'a>(desired: &Object<'a>, reported: &Object<'a>) -> Object<'a> {
+    let mut missing = Object::default();
+    for (key, wanted) in desired.iter() {
         match (wanted, reported.get(key)) {
             (Node::Object(wanted), Some(Node::Object(held))) => {
                 let inner = delta(wanted, held);
                 if !inner.is_empty() {
-                    missing.insert(key.clone(), Node::Object(inner));
+                    missing.push(key.clone(), Node::Object(inner));
                 }
             }
             (wanted, Some(held)) if wanted == held => {}
-            (wanted, _) => {
-                missing.insert(key.clone(), wanted.clone());
-            }
+            (wanted, _) => missing.push(key.clone(), wanted.clone()),
         }
     }
     missing
@@ -180,29 +307,24 @@ fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, ParseError> {
     serde_json::from_str(text).map_err(|_| ParseError::NotJson)
 }
 
-fn write_object(members: &Object, out: &mut String) {
-    out.push('{');
-    for (position, (key, value)) in members.iter().enumerate() {
-        if position > 0 {
-            out.push(',');
-        }
-        out.push_str(&quoted(key));
-        out.push(':');
-        value.write(out);
+/// Appends a JSON string: `"`, `\` and control characters escaped, all else as UTF-8.
+pub(crate) fn write_quoted(text: &str, out: &mut String) {
+    let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | ..=0x1f);
+    if text.bytes().any(is_special) {
+        let quoted = serde_json::to_string(text);
+        out.push_str(&quoted.expect("a string has no key or value that JSON could not hold"));
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
     }
-    out.push('}');
-}
-
-/// A JSON string: `"`, `\` and control characters escaped, all else as UTF-8.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("a string has no key or value that JSON could not hold")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn object(text: &str) -> Object {
+    fn object(text: &str) -> Object<'_> {
         match Node::parse(text, MAX_LEVELS).unwrap() {
             Node::Object(members) => members,
             other => panic!("not an object: {other:?}"),
@@ -275,7 +397,7 @@ mod tests {
         ] {
             let mut merged = object(target);
             merge(&mut merged, &object(patch));
-            assert_eq!(object_text(&merged), result, "{target} + {patch}");
+            assert_eq!(merged.text(), result, "{target} + {patch}");
         }
     }
 
@@ -284,7 +406,7 @@ mod tests {
         let from = object(r#"{"a":1,"b":{"c":2,"d":3},"e":[1,{"x":1}],"f":{"g":1}}"#);
         let to = object(r#"{"a":1,"b":{"c":4,"z":5},"e":[1,{"x":2}],"f":6,"h":{"i":7}}"#);
         assert_eq!(
-            object_text(&changes(&from, &to)),
+            changes(&from, &to).text(),
             r#"{"b":{"c":4,"d":null,"z":5},"e":[1,{"x":2}],"f":6,"h":{"i":7}}"#
         );
         assert!(changes(&from, &from).is_empty());
@@ -296,8 +418,31 @@ mod tests {
         let reported =
             object(r#"{"a":1,"b":{"c":2,"d":4},"e":{"x":1},"f":1,"g":[2,1],"h":1,"i":0}"#);
         assert_eq!(
-            object_text(&delta(&desired, &reported)),
+            delta(&desired, &reported).text(),
             r#"{"b":{"d":3},"f":{},"g":[1,2],"h":1.0}"#
         );
+    }
+
+    /// What is kept is read again as what it was.
+    #[test]
+    fn what_was_written_is_read_again() {
+        for text in [
+            "{}",
+            r#"{"a":[1,{"b":2}],"b":{},"c":{"d":{"e":null}},"\"\\\u0001":"\"\\\u0001é/"}"#,
+        ] {
+            let kept = object(text).text();
+            assert_eq!(Object::written(&kept), object(text));
+            assert_eq!(Object::written(&kept).text(), kept);
+        }
+        assert!(Object::written("").is_empty());
+    }
+
+    #[test]
+    fn the_last_of_a_key_counts() {
+        let text = r#"{"b":1,"a":1,"b":{"x":1},"\u0061":2,"b":[ ]}"#;
+        assert_eq!(compact(text), r#"{"a":2,"b":[]}"#);
+        let members = Members::parse(text).unwrap();
+        assert_eq!(members.get("a").map(RawValue::get), Some("2"));
+        assert!(members.get("c").is_none());
     }
 }

@@ -2,7 +2,9 @@
 
 use shadow_core::WallTime;
 
-use super::node::{Node, Object, changes, delta, merge, object_text};
+use super::document::Document;
+use super::node::{Node, Object};
+use super::part::{Part, PartChange};
 use super::request::{PartPatch, Patch};
 
 /// One device's shadow document (vendor doc 634/11918): what the device reported, what the
@@ -16,30 +18,39 @@ pub struct Shadow {
     updated: Option<WallTime>,
     reported: Part,
     desired: Part,
-    initial: Values,
+    /// What it was seeded with; `None` if with nothing.
+    initial: Option<Box<Seed>>,
 }
 
-/// One half of the document with, in the same tree, the time at which each leaf last changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Part {
-    values: Object,
-    stamps: Object,
+/// What a document was seeded with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seed {
+    reported: Part,
+    desired: Part,
 }
 
-/// What a document holds, without its history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Values {
-    pub(crate) reported: Object,
-    pub(crate) desired: Object,
-}
-
-/// What an update did.
-pub(crate) struct Outcome {
+/// What an update makes of a document, until it is kept.
+pub(crate) struct Outcome<'a> {
+    before: &'a Shadow,
+    /// Whether the document is another one now.
     pub(crate) changed: bool,
+    version: u64,
+    updated: Option<WallTime>,
+    /// `None` where the part is as before.
+    reported: Option<Part>,
+    desired: Option<Part>,
     /// The `state` of the reply: for each part that the request named, the keys that changed.
-    pub(crate) state: Object,
+    pub(crate) state: Object<'a>,
     /// The patch from the desired part before to the one after.
-    pub(crate) desired: Object,
+    pub(crate) desired_changes: Object<'a>,
+}
+
+/// What is to be kept of an [`Outcome`].
+pub(crate) struct Next {
+    version: u64,
+    updated: Option<WallTime>,
+    reported: Option<Part>,
+    desired: Option<Part>,
 }
 
 impl Shadow {
@@ -58,20 +69,21 @@ impl Shadow {
     /// The reported part, `{}` if there is none.
     #[must_use]
     pub fn reported(&self) -> String {
-        object_text(&self.reported.values)
+        self.reported.text().to_owned()
     }
 
     /// The desired part; `None` if no key is desired.
     #[must_use]
     pub fn desired(&self) -> Option<String> {
-        non_empty(&self.desired.values)
+        (!self.desired.is_empty()).then(|| self.desired.text().to_owned())
     }
 
     /// What of the desired part is not in the reported one, nested objects cut down to the members
     /// that differ; `None` if every desired value has been reported.
     #[must_use]
     pub fn delta(&self) -> Option<String> {
-        non_empty(&self.difference())
+        let difference = self.document().difference();
+        (!difference.is_empty()).then(|| difference.text())
     }
 
     /// The time of the last change of each value, in milliseconds since 1970:
@@ -79,200 +91,111 @@ impl Shadow {
     /// nested object has the times of its members, an array has one for the whole.
     #[must_use]
     pub fn metadata(&self) -> String {
-        object_text(&self.stamps())
+        self.document().stamps().text()
     }
 
-    pub(crate) fn seeded(initial: Values, version: u64, at: WallTime) -> Shadow {
-        let part = |values: &Object| Part {
-            values: values.clone(),
-            stamps: stamped(&Part::default(), values, at),
+    pub(crate) fn seeded(
+        reported: &Object<'_>,
+        desired: &Object<'_>,
+        version: u64,
+        at: WallTime,
+    ) -> Shadow {
+        let seed = Seed {
+            reported: Part::new(reported, at),
+            desired: Part::new(desired, at),
         };
         Shadow {
             version,
             updated: Some(at),
-            reported: part(&initial.reported),
-            desired: part(&initial.desired),
-            initial,
+            reported: seed.reported.clone(),
+            desired: seed.desired.clone(),
+            initial: Some(Box::new(seed)),
         }
     }
 
-    pub(crate) fn initial(&self) -> &Values {
-        &self.initial
+    /// The patch that brings back what it was seeded with.
+    pub(crate) fn reset_patch(&self) -> Patch<'_> {
+        let (reported, desired) = match &self.initial {
+            Some(seed) => (seed.reported.values(), seed.desired.values()),
+            None => <(Object<'_>, Object<'_>)>::default(),
+        };
+        Patch {
+            reported: Some(PartPatch::Replace(reported)),
+            desired: Some(PartPatch::Replace(desired)),
+        }
     }
 
-    /// Applies a patch. `count_unchanged` says whether one that changes nothing counts as a change.
-    pub(crate) fn apply(&mut self, at: WallTime, patch: &Patch, count_unchanged: bool) -> Outcome {
+    pub(crate) fn document(&self) -> Document<'_> {
+        Document {
+            version: self.version,
+            updated: self.updated,
+            reported: &self.reported,
+            desired: &self.desired,
+        }
+    }
+
+    /// What a patch makes of it. `count_unchanged` says whether one that changes nothing counts as
+    /// a change.
+    pub(crate) fn apply<'a>(
+        &'a self,
+        at: WallTime,
+        patch: &Patch<'a>,
+        count_unchanged: bool,
+    ) -> Outcome<'a> {
         let reported = self.reported.apply(at, patch.reported.as_ref());
         let desired = self.desired.apply(at, patch.desired.as_ref());
-        let named = |part: Option<&PartPatch>, changes: &Object| match part? {
+        let changed = count_unchanged || reported.after.is_some() || desired.after.is_some();
+        let named = |part: Option<&PartPatch<'a>>, change: &PartChange<'a>| match part? {
             PartPatch::Clear => Some(Node::null()),
-            PartPatch::Merge(_) | PartPatch::Replace(_) => Some(Node::Object(changes.clone())),
-        };
-        let state = [
-            ("desired", named(patch.desired.as_ref(), &desired)),
-            ("reported", named(patch.reported.as_ref(), &reported)),
-        ];
-        let changed = count_unchanged || !reported.is_empty() || !desired.is_empty();
-        if changed {
-            self.version = self.version.saturating_add(1);
-            self.updated = Some(at);
-        }
-        Outcome {
-            changed,
-            state: present(state),
-            desired,
-        }
-    }
-
-    /// The bytes that the document's two parts take as JSON.
-    pub(crate) fn size(&self) -> usize {
-        object_text(&present([
-            ("desired", object_node(&self.desired.values)),
-            ("reported", Some(Node::Object(self.reported.values.clone()))),
-        ]))
-        .len()
-    }
-
-    pub(crate) fn difference(&self) -> Object {
-        delta(&self.desired.values, &self.reported.values)
-    }
-
-    /// Of `changed`, a patch of the desired part, the values that are not reported.
-    pub(crate) fn difference_within(&self, changed: &Object) -> Object {
-        let mut wanted = Object::new();
-        merge(&mut wanted, changed);
-        delta(&wanted, &self.reported.values)
-    }
-
-    /// The document as a get reply's `payload`.
-    pub(crate) fn payload(&self, wall: WallTime, metadata: bool) -> Object {
-        let mut state = present([
-            ("delta", object_node(&self.difference())),
-            ("desired", object_node(&self.desired.values)),
-            ("reported", object_node(&self.reported.values)),
-        ]);
-        if !metadata {
-            state
-                .entry("reported".to_owned())
-                .or_insert_with(|| Node::Object(Object::new()));
-        }
-        let mut payload = self.message(wall, state, metadata.then(|| self.stamps()));
-        if metadata && self.updated.is_none() {
-            payload.remove("timestamp");
-        }
-        payload
-    }
-
-    /// The `payload` of an update's reply: `state` holds the keys that changed.
-    pub(crate) fn update_payload(&self, wall: WallTime, state: Object, metadata: bool) -> Object {
-        let stamps = metadata.then(|| {
-            let part = |name: &str, part: &Part| match state.get(name) {
-                Some(Node::Object(changed)) => object_node(&selected(&part.stamps, changed)),
-                _ => None,
-            };
-            present([
-                ("desired", part("desired", &self.desired)),
-                ("reported", part("reported", &self.reported)),
-            ])
-        });
-        self.message(wall, state, stamps)
-    }
-
-    /// The `payload` of a delta push.
-    pub(crate) fn delta_payload(&self, wall: WallTime, state: Object, metadata: bool) -> Object {
-        let stamps = metadata.then(|| selected(&self.desired.stamps, &state));
-        self.message(wall, state, stamps)
-    }
-
-    fn message(&self, wall: WallTime, state: Object, metadata: Option<Object>) -> Object {
-        let timestamp = match self.updated {
-            Some(updated) => updated.as_unix_millis(),
-            None => wall.as_unix_seconds(),
-        };
-        present([
-            ("metadata", metadata.map(Node::Object)),
-            ("state", Some(Node::Object(state))),
-            ("timestamp", Some(Node::number(timestamp))),
-            ("version", Some(Node::number(self.version))),
-        ])
-    }
-
-    fn stamps(&self) -> Object {
-        let delta = selected(&self.desired.stamps, &self.difference());
-        present([
-            ("delta", object_node(&delta)),
-            ("desired", object_node(&self.desired.stamps)),
-            ("reported", object_node(&self.reported.stamps)),
-        ])
-    }
-}
-
-impl Part {
-    /// Applies a patch and returns the changes that it made.
-    fn apply(&mut self, at: WallTime, patch: Option<&PartPatch>) -> Object {
-        let mut after = match patch {
-            None | Some(PartPatch::Merge(_)) => self.values.clone(),
-            Some(PartPatch::Clear | PartPatch::Replace(_)) => Object::new(),
-        };
-        if let Some(PartPatch::Merge(members) | PartPatch::Replace(members)) = patch {
-            merge(&mut after, members);
-        }
-        let changed = changes(&self.values, &after);
-        self.stamps = stamped(self, &after, at);
-        self.values = after;
-        changed
-    }
-}
-
-/// The stamps of `after`: those of `before` where the value stayed, `at` where it is new.
-fn stamped(before: &Part, after: &Object, at: WallTime) -> Object {
-    fn walk(values: &Object, stamps: &Object, after: &Object, now: &Node) -> Object {
-        let none = Object::new();
-        let stamp = |(key, new): (&String, &Node)| {
-            let stamp = match (new, values.get(key), stamps.get(key)) {
-                (Node::Object(new), Some(Node::Object(old)), Some(Node::Object(stamps))) => {
-                    Node::Object(walk(old, stamps, new, now))
-                }
-                (Node::Object(new), _, _) => Node::Object(walk(&none, &none, new, now)),
-                (new, Some(old), Some(stamp)) if new == old => stamp.clone(),
-                _ => now.clone(),
-            };
-            (key.clone(), stamp)
-        };
-        after.iter().map(stamp).collect()
-    }
-    let now = present([("timestamp", Some(Node::number(at.as_unix_millis())))]);
-    walk(&before.values, &before.stamps, after, &Node::Object(now))
-}
-
-/// The stamps of the values that `state`, a selection of a part, holds.
-fn selected(stamps: &Object, state: &Object) -> Object {
-    let mut selection = Object::new();
-    for (key, value) in state {
-        let stamp = match (stamps.get(key), value) {
-            (Some(Node::Object(stamps)), Node::Object(inner)) => {
-                Node::Object(selected(stamps, inner))
+            PartPatch::Merge(_) | PartPatch::Replace(_) => {
+                Some(Node::Object(change.changes.clone()))
             }
-            (Some(stamp), _) => stamp.clone(),
-            (None, _) => continue, // the value was deleted
         };
-        selection.insert(key.clone(), stamp);
+        Outcome {
+            before: self,
+            changed,
+            version: self.version.saturating_add(u64::from(changed)),
+            updated: if changed { Some(at) } else { self.updated },
+            state: Object::of([
+                ("desired", named(patch.desired.as_ref(), &desired)),
+                ("reported", named(patch.reported.as_ref(), &reported)),
+            ]),
+            reported: reported.after,
+            desired: desired.after,
+            desired_changes: desired.changes,
+        }
     }
-    selection
+
+    /// Becomes what an update has made of it.
+    pub(crate) fn keep(&mut self, next: Next) {
+        self.version = next.version;
+        self.updated = next.updated;
+        if let Some(reported) = next.reported {
+            self.reported = reported;
+        }
+        if let Some(desired) = next.desired {
+            self.desired = desired;
+        }
+    }
 }
 
-/// An object of the members that are there.
-pub(crate) fn present<const N: usize>(members: [(&str, Option<Node>); N]) -> Object {
-    members
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-        .collect()
-}
+impl Outcome<'_> {
+    /// The document as it would be.
+    pub(crate) fn document(&self) -> Document<'_> {
+        Document {
+            version: self.version,
+            updated: self.updated,
+            reported: self.reported.as_ref().unwrap_or(&self.before.reported),
+            desired: self.desired.as_ref().unwrap_or(&self.before.desired),
+        }
+    }
 
-fn object_node(members: &Object) -> Option<Node> {
-    (!members.is_empty()).then(|| Node::Object(members.clone()))
-}
-
-fn non_empty(members: &Object) -> Option<String> {
-    (!members.is_empty()).then(|| object_text(members))
+    pub(crate) fn into_next(self) -> Next {
+        Next {
+            version: self.version,
+            updated: self.updated,
+            reported: self.reported,
+            desired: self.desired,
+        }
+    }
 }
