@@ -3,7 +3,6 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 /// How deep a value may nest before it is refused; serde_json's own limit for reading into types.
 const DEPTH_LIMIT: u32 = u128::BITS;

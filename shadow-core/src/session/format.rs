@@ -1,21 +1,20 @@
 //! The stored form of a session.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::{Session, ShadowState, Subscription};
 use crate::config::Nonce;
-use crate::json::Object;
+use crate::json::{JsonStyle, Object, Reader, read_string, write_string};
 use crate::mqtt::link::{MAXIMUM_IN_FLIGHT, MAXIMUM_UNRELEASED};
 use crate::mqtt::session::{Outgoing, SessionState, Stage};
 use crate::mqtt::{Packet, PacketId, ProtocolVersion, QoS, topic};
@@ -87,16 +86,35 @@ impl Session {
 
     /// The line of JSON alone.
     pub(crate) fn to_json(&self) -> String {
-        // Strings, numbers and valid JSON: nothing in it can fail to be written.
-        serde_json::to_string(&Stored::of(self)).unwrap_or_default()
+        let mut out = Vec::new();
+        out.extend_from_slice(b"{\"nonce\":");
+        match &self.nonce {
+            Some(nonce) => write_string(nonce.as_str(), JsonStyle::Compact, &mut out),
+            None => out.extend_from_slice(b"null"),
+        }
+        write_number(",\"next_token\":", self.next_token, &mut out);
+        let last_packet_id = self.mqtt.last_packet_id();
+        write_number(",\"last_packet_id\":", last_packet_id.into(), &mut out);
+        write_list(
+            ",\"outgoing\":",
+            self.mqtt.outgoing(),
+            write_message,
+            &mut out,
+        );
+        let ids = self.mqtt.incoming_exactly_once();
+        let write_id = |id: &PacketId, out: &mut Vec<u8>| write_number("", id.get().into(), out);
+        write_list(",\"incoming_exactly_once\":", ids, write_id, &mut out);
+        let kept = &self.subscriptions;
+        write_list(",\"subscriptions\":", kept, write_subscription, &mut out);
+        write_list(",\"shadows\":", &self.shadows, write_shadow, &mut out);
+        out.push(b'}');
+        // Strings, numbers and texts of objects are text.
+        String::from_utf8(out).unwrap_or_default()
     }
 
     /// Reads what [`Session::to_json`] wrote.
     pub(crate) fn from_json(body: &str) -> Result<Session, SessionError> {
-        let stored: Stored<'_> = serde_json::from_str(body)
-            .map_err(|error| SessionError::Corrupted(error.to_string()))?;
-        let session = stored.into_session();
-        session.map_err(|what| SessionError::Corrupted(what.into()))
+        read_session(body).map_err(|what| SessionError::Corrupted(what.into()))
     }
 }
 
@@ -130,194 +148,267 @@ impl fmt::Display for SessionError {
 
 impl core::error::Error for SessionError {}
 
-#[derive(Serialize, Deserialize)]
-struct Stored<'a> {
-    nonce: Option<String>,
-    next_token: u64,
-    last_packet_id: u16,
-    outgoing: Vec<StoredMessage>,
-    incoming_exactly_once: Vec<u16>,
-    subscriptions: Vec<StoredSubscription>,
-    #[serde(borrow)]
-    shadows: Vec<StoredShadow<'a>>,
+/// The names of the stages, as those of the packets that end them.
+const STAGES: [(&str, Stage); 3] = [
+    ("puback", Stage::PubAck),
+    ("pubrec", Stage::PubRec),
+    ("pubcomp", Stage::PubComp),
+];
+
+fn write_message(message: &Outgoing, out: &mut Vec<u8>) {
+    let stage = STAGES.iter().find(|(_, stage)| *stage == message.stage);
+    write_number("{\"packet_id\":", message.packet_id.get().into(), out);
+    write_text(",\"stage\":", stage.map_or("", |(name, _)| *name), out);
+    write_text(",\"packet\":", &STANDARD.encode(&message.packet), out);
+    out.extend_from_slice(match message.abandoned {
+        true => b",\"abandoned\":true}",
+        false => b",\"abandoned\":false}",
+    });
 }
 
-#[derive(Serialize, Deserialize)]
-struct StoredMessage {
-    packet_id: u16,
-    stage: StoredStage,
-    packet: String,
-    abandoned: bool,
+fn write_subscription(subscription: &Subscription, out: &mut Vec<u8>) {
+    write_text("{\"filter\":", &subscription.filter, out);
+    write_number(",\"qos\":", subscription.qos as u64, out);
+    out.push(b'}');
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "they are the names of the packets"
-)]
-enum StoredStage {
-    PubAck,
-    PubRec,
-    PubComp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredSubscription {
-    filter: String,
-    qos: u8,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredShadow<'a> {
-    product_id: String,
-    device_name: String,
-    version: Option<u64>,
-    #[serde(borrow)]
-    reported: Text<'a>,
-    #[serde(borrow)]
-    acknowledged: Text<'a>,
-    #[serde(borrow)]
-    pending: Text<'a>,
-    #[serde(borrow)]
-    answered: Text<'a>,
-}
-
-/// An object as it is, so that numbers keep their digits.
-type Text<'a> = alloc::borrow::Cow<'a, RawValue>;
-
-impl Stored<'_> {
-    fn of(session: &Session) -> Stored<'static> {
-        let message = |message: &Outgoing| StoredMessage {
-            packet_id: message.packet_id.get(),
-            stage: match message.stage {
-                Stage::PubAck => StoredStage::PubAck,
-                Stage::PubRec => StoredStage::PubRec,
-                Stage::PubComp => StoredStage::PubComp,
-            },
-            packet: STANDARD.encode(&message.packet),
-            abandoned: message.abandoned,
-        };
-        let subscription = |subscription: &Subscription| StoredSubscription {
-            filter: subscription.filter.clone(),
-            qos: subscription.qos as u8,
-        };
-        let shadow = |shadow: &ShadowState| StoredShadow {
-            product_id: shadow.name.product_id().into(),
-            device_name: shadow.name.device_name().into(),
-            version: shadow.version,
-            reported: text(&shadow.reported),
-            acknowledged: text(&shadow.acknowledged),
-            pending: text(&shadow.pending),
-            answered: text(&shadow.answered),
-        };
-        Stored {
-            nonce: session.nonce.as_ref().map(|nonce| nonce.as_str().into()),
-            next_token: session.next_token,
-            last_packet_id: session.mqtt.last_packet_id(),
-            outgoing: session.mqtt.outgoing().iter().map(message).collect(),
-            incoming_exactly_once: {
-                let ids = session.mqtt.incoming_exactly_once();
-                ids.iter().map(|id| id.get()).collect()
-            },
-            subscriptions: session.subscriptions.iter().map(subscription).collect(),
-            shadows: session.shadows.iter().map(shadow).collect(),
-        }
+/// Objects as they are, so that numbers keep their digits.
+fn write_shadow(shadow: &ShadowState, out: &mut Vec<u8>) {
+    write_text("{\"product_id\":", shadow.name.product_id(), out);
+    write_text(",\"device_name\":", shadow.name.device_name(), out);
+    match shadow.version {
+        Some(version) => write_number(",\"version\":", version, out),
+        None => out.extend_from_slice(b",\"version\":null"),
     }
-
-    /// Everything is checked that the engine relies on.
-    fn into_session(self) -> Result<Session, &'static str> {
-        let nonce = self.nonce.as_deref().map(Nonce::new);
-        if nonce == Some(None) {
-            return Err("its nonce is none");
-        }
-        let outgoing = self.outgoing.into_iter().map(StoredMessage::into_outgoing);
-        let outgoing: Vec<Outgoing> = outgoing.collect::<Result<_, _>>()?;
-        if outgoing.len() > usize::from(MAXIMUM_IN_FLIGHT) {
-            return Err("it has more messages than can be in flight");
-        }
-        if !differ(outgoing.iter().map(|message| message.packet_id)) {
-            return Err("two of its messages have one packet id");
-        }
-        let ids = self.incoming_exactly_once.into_iter().map(packet_id);
-        let incoming: Vec<PacketId> = ids.collect::<Result<_, _>>()?;
-        if incoming.len() > MAXIMUM_UNRELEASED {
-            return Err("too many inbound messages are unreleased");
-        }
-        if !differ(incoming.iter()) {
-            return Err("two of its inbound messages have one packet id");
-        }
-        let subscriptions = self.subscriptions.into_iter().map(|stored| {
-            topic::validate_filter(&stored.filter).map_err(|_| "a subscription has no filter")?;
-            Ok(Subscription {
-                filter: stored.filter,
-                qos: QoS::from_number(stored.qos).ok_or("a subscription has no such QoS")?,
-            })
-        });
-        let subscriptions = subscriptions.collect::<Result<Vec<_>, &'static str>>()?;
-        if !differ(subscriptions.iter().map(|kept| &kept.filter)) {
-            return Err("two of its subscriptions have one filter");
-        }
-        let shadows = self.shadows.into_iter().map(StoredShadow::into_state);
-        let shadows: Vec<ShadowState> = shadows.collect::<Result<_, _>>()?;
-        let names = shadows.iter().map(|state| &state.name);
-        if !differ(names.map(|name| (name.product_id(), name.device_name()))) {
-            return Err("two of its shadows have one name");
-        }
-        Ok(Session {
-            mqtt: SessionState::restored(self.last_packet_id, outgoing, incoming),
-            subscriptions,
-            shadows,
-            nonce: nonce.flatten(),
-            next_token: self.next_token,
-            ..Session::default()
-        })
+    for (name, object) in [
+        (",\"reported\":", &shadow.reported),
+        (",\"acknowledged\":", &shadow.acknowledged),
+        (",\"pending\":", &shadow.pending),
+        (",\"answered\":", &shadow.answered),
+    ] {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(object.as_str().as_bytes());
     }
+    out.push(b'}');
 }
 
-impl StoredMessage {
-    fn into_outgoing(self) -> Result<Outgoing, &'static str> {
-        let packet_id = packet_id(self.packet_id)?;
-        let packet = STANDARD
-            .decode(&self.packet)
-            .map_err(|_| "a message is not base64")?;
-        let stage = match self.stage {
-            StoredStage::PubAck => Stage::PubAck,
-            StoredStage::PubRec => Stage::PubRec,
-            StoredStage::PubComp => Stage::PubComp,
-        };
-        // It is sent again as it stands, so it must be what it says.
-        let fits = match Packet::decode(&packet, ProtocolVersion::V311) {
-            Ok(Packet::Publish(publish)) => {
-                Stage::of(publish.qos) == Some(stage) && publish.packet_id == Some(packet_id)
-            }
-            _ => packet.is_empty() && stage == Stage::PubComp,
-        };
-        fits.then_some(Outgoing {
-            packet_id,
-            stage,
-            ticket: None,
-            abandoned: self.abandoned,
-            packet,
-        })
-        .ok_or("a message is not the PUBLISH it should be")
-    }
+fn write_text(before: &str, text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(before.as_bytes());
+    write_string(text, JsonStyle::Compact, out);
 }
 
-impl StoredShadow<'_> {
-    fn into_state(self) -> Result<ShadowState, &'static str> {
-        let name = ShadowName::new(&self.product_id, &self.device_name);
-        let object =
-            |text: &RawValue| Object::new(text.get()).ok_or("a shadow's part is no object");
-        Ok(ShadowState {
-            name: name.map_err(|_| "a shadow has no such name")?,
-            version: self.version,
-            reported: object(&self.reported)?,
-            acknowledged: object(&self.acknowledged)?,
-            pending: object(&self.pending)?,
-            answered: object(&self.answered)?,
-        })
+fn write_number(before: &str, number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(before.as_bytes());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn write_list<T>(before: &str, all: &[T], write: impl Fn(&T, &mut Vec<u8>), out: &mut Vec<u8>) {
+    out.extend_from_slice(before.as_bytes());
+    out.push(b'[');
+    for (index, one) in all.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(one, out);
     }
+    out.push(b']');
+}
+
+/// Everything is checked that the engine relies on.
+fn read_session(body: &str) -> Result<Session, &'static str> {
+    let [
+        nonce,
+        next_token,
+        last_packet_id,
+        outgoing,
+        incoming,
+        subscriptions,
+        shadows,
+    ] = members(
+        body,
+        [
+            "nonce",
+            "next_token",
+            "last_packet_id",
+            "outgoing",
+            "incoming_exactly_once",
+            "subscriptions",
+            "shadows",
+        ],
+    )?;
+    let nonce = match nonce {
+        "null" => None,
+        raw => Some(Nonce::new(&string(raw)?).ok_or("its nonce is none")?),
+    };
+    let outgoing = list(outgoing, read_message)?;
+    if outgoing.len() > usize::from(MAXIMUM_IN_FLIGHT) {
+        return Err("it has more messages than can be in flight");
+    }
+    if !differ(outgoing.iter().map(|message| message.packet_id)) {
+        return Err("two of its messages have one packet id");
+    }
+    let incoming = list(incoming, packet_id)?;
+    if incoming.len() > MAXIMUM_UNRELEASED {
+        return Err("too many inbound messages are unreleased");
+    }
+    if !differ(incoming.iter().copied()) {
+        return Err("two of its inbound messages have one packet id");
+    }
+    let subscriptions = list(subscriptions, read_subscription)?;
+    if !differ(subscriptions.iter().map(|kept| (kept.filter.as_str(), ""))) {
+        return Err("two of its subscriptions have one filter");
+    }
+    let shadows = list(shadows, read_shadow)?;
+    let names = shadows.iter().map(|state| &state.name);
+    if !differ(names.map(|name| (name.product_id(), name.device_name()))) {
+        return Err("two of its shadows have one name");
+    }
+    Ok(Session {
+        mqtt: SessionState::restored(number(last_packet_id)?, outgoing, incoming),
+        subscriptions,
+        shadows,
+        nonce,
+        next_token: number(next_token)?,
+        ..Session::default()
+    })
+}
+
+fn read_message(text: &str) -> Result<Outgoing, &'static str> {
+    let names = ["packet_id", "stage", "packet", "abandoned"];
+    let [id, stage, packet, abandoned] = members(text, names)?;
+    let (packet_id, stage) = (packet_id(id)?, string(stage)?);
+    let stage = STAGES.iter().find(|(name, _)| *name == stage);
+    let (_, stage) = *stage.ok_or("a message has no such stage")?;
+    let packet = STANDARD.decode(string(packet)?.as_bytes());
+    let packet = packet.map_err(|_| "a message is not base64")?;
+    let abandoned = match abandoned {
+        "true" => true,
+        "false" => false,
+        _ => return Err(OTHER_VALUE),
+    };
+    // It is sent again as it stands, so it must be what it says.
+    let fits = match Packet::decode(&packet, ProtocolVersion::V311) {
+        Ok(Packet::Publish(publish)) => {
+            Stage::of(publish.qos) == Some(stage) && publish.packet_id == Some(packet_id)
+        }
+        _ => packet.is_empty() && stage == Stage::PubComp,
+    };
+    fits.then_some(Outgoing {
+        packet_id,
+        stage,
+        ticket: None,
+        abandoned,
+        packet,
+    })
+    .ok_or("a message is not the PUBLISH it should be")
+}
+
+fn read_subscription(text: &str) -> Result<Subscription, &'static str> {
+    let [filter, qos] = members(text, ["filter", "qos"])?;
+    let filter = string(filter)?;
+    topic::validate_filter(&filter).map_err(|_| "a subscription has no filter")?;
+    Ok(Subscription {
+        filter: filter.into_owned(),
+        qos: QoS::from_number(number(qos)?).ok_or("a subscription has no such QoS")?,
+    })
+}
+
+fn read_shadow(text: &str) -> Result<ShadowState, &'static str> {
+    let [
+        product_id,
+        device_name,
+        version,
+        reported,
+        acknowledged,
+        pending,
+        answered,
+    ] = members(
+        text,
+        [
+            "product_id",
+            "device_name",
+            "version",
+            "reported",
+            "acknowledged",
+            "pending",
+            "answered",
+        ],
+    )?;
+    let name = ShadowName::new(&string(product_id)?, &string(device_name)?);
+    let object = |text| Object::new(text).ok_or("a shadow's part is no object");
+    Ok(ShadowState {
+        name: name.map_err(|_| "a shadow has no such name")?,
+        version: match version {
+            "null" => None,
+            raw => Some(number(raw)?),
+        },
+        reported: object(reported)?,
+        acknowledged: object(acknowledged)?,
+        pending: object(pending)?,
+        answered: object(answered)?,
+    })
+}
+
+const NOT_JSON: &str = "it is not JSON";
+const OTHER_VALUE: &str = "a value is of another kind than it should be";
+
+/// The values of an object's members of these names; of one that is not there it is `null`, which
+/// is what an optional one may be.
+fn members<'a, const N: usize>(
+    text: &'a str,
+    names: [&str; N],
+) -> Result<[&'a str; N], &'static str> {
+    let mut values = ["null"; N];
+    find_members(text, &names, &mut values)?;
+    Ok(values)
+}
+
+fn find_members<'a>(
+    text: &'a str,
+    names: &[&str],
+    values: &mut [&'a str],
+) -> Result<(), &'static str> {
+    let mut found_twice = false;
+    let mut found = 0_u32;
+    let mut reader = Reader::new(text);
+    reader.members(|key, reader| {
+        let value = reader.value();
+        let index = names.iter().position(|name| name.as_bytes() == key);
+        if let Some((index, place)) = index.and_then(|index| Some((index, values.get_mut(index)?)))
+        {
+            found_twice |= found & (1 << index) != 0;
+            found |= 1 << index;
+            *place = value;
+        }
+    });
+    reader.end().map_err(|_| NOT_JSON)?;
+    if found_twice {
+        return Err("a member of it is there twice");
+    }
+    Ok(())
+}
+
+fn list<T>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, &'static str>,
+) -> Result<Vec<T>, &'static str> {
+    let mut all = Vec::new();
+    let mut failed = None;
+    let mut reader = Reader::new(text);
+    reader.elements(|reader| match read(reader.value()) {
+        Ok(one) => all.push(one),
+        Err(what) => failed = failed.or(Some(what)),
+    });
+    reader.end().map_err(|_| OTHER_VALUE)?;
+    failed.map_or(Ok(all), Err)
+}
+
+fn string(raw: &str) -> Result<Cow<'_, str>, &'static str> {
+    read_string(raw).ok_or(OTHER_VALUE)
+}
+
+fn number<T: FromStr>(raw: &str) -> Result<T, &'static str> {
+    raw.parse().map_err(|_| OTHER_VALUE)
 }
 
 /// Whether no two are equal.
@@ -326,14 +417,8 @@ fn differ<T: Ord>(mut all: impl Iterator<Item = T>) -> bool {
     all.all(|one| seen.insert(one))
 }
 
-fn packet_id(number: u16) -> Result<PacketId, &'static str> {
-    PacketId::new(number).ok_or("a packet id is 0")
-}
-
-fn text(object: &Object) -> Text<'static> {
-    let raw = RawValue::from_string(object.as_str().into());
-    // An object's text is valid, and so is the one that stands in for it.
-    Text::Owned(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+fn packet_id(raw: &str) -> Result<PacketId, &'static str> {
+    PacketId::new(number(raw)?).ok_or("a packet id is 0")
 }
 
 fn digest(body: &str) -> String {
