@@ -8,9 +8,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde_json::Value;
-
 use super::members::{Cursor, DEEPEST, Key, Pair, Pairs, Writer};
+use super::reader::read_string;
 use super::{JsonStyle, Reader, restyle, write_string};
 
 /// A JSON object as compact text, members sorted by key, no key twice.
@@ -206,13 +205,7 @@ pub(crate) fn same_value(first: &str, second: &str) -> bool {
     if has_one_spelling(first) && has_one_spelling(second) {
         return false;
     }
-    match (
-        serde_json::from_str::<Value>(first),
-        serde_json::from_str::<Value>(second),
-    ) {
-        (Ok(first), Ok(second)) => same(&first, &second),
-        _ => false,
-    }
+    same(first, second)
 }
 
 /// Whether no other text means the same value. Most values can be told apart without reading them.
@@ -227,22 +220,57 @@ fn has_one_spelling(text: &str) -> bool {
     }
 }
 
-fn same(first: &Value, second: &Value) -> bool {
-    match (first, second) {
-        // Integers are told apart beyond what a double can.
-        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
-            a.as_f64() == b.as_f64()
+fn same(first: &str, second: &str) -> bool {
+    match (first.as_bytes().first(), second.as_bytes().first()) {
+        (Some(b'{'), Some(b'{')) => {
+            let [first, second] = [first, second].map(|text| Node::next(&mut Reader::new(text), 0));
+            same_nodes(&first, &second)
         }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        (Some(b'['), Some(b'[')) => {
+            let (first, second) = (elements(first), elements(second));
+            first.len() == second.len() && first.iter().zip(second).all(|(a, b)| same(a, b))
         }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        (Some(b'"'), Some(b'"')) => {
+            let first = read_string(first);
+            first.is_some() && first == read_string(second)
         }
-        (a, b) => a == b,
+        (Some(b'-' | b'0'..=b'9'), Some(b'-' | b'0'..=b'9')) => same_number(first, second),
+        _ => first == second,
     }
+}
+
+fn same_nodes(first: &Node<'_>, second: &Node<'_>) -> bool {
+    match (first, second) {
+        (Node::Leaf(first), Node::Leaf(second)) => same(first, second),
+        (Node::Members(first), Node::Members(second)) => {
+            first.len() == second.len()
+                && (first.iter().zip(second)).all(|(a, b)| a.0 == b.0 && same_nodes(&a.1, &b.1))
+        }
+        _ => false,
+    }
+}
+
+fn elements(array: &str) -> Vec<&str> {
+    let mut all = Vec::new();
+    Reader::new(array).elements(|reader| all.push(reader.value()));
+    all
+}
+
+/// Integers are told apart beyond what a double can; of other numbers there are only doubles, and
+/// one that is too large for a double equals none.
+fn same_number(first: &str, second: &str) -> bool {
+    if is_integer(first) && is_integer(second) {
+        return first == second;
+    }
+    match (first.parse::<f64>(), second.parse::<f64>()) {
+        (Ok(first), Ok(second)) => first.is_finite() && first == second,
+        _ => false,
+    }
+}
+
+/// Whether it is an integer of 64 bits. What JSON writes as -0 is none.
+fn is_integer(number: &str) -> bool {
+    number != "-0" && (number.parse::<u64>().is_ok() || number.parse::<i64>().is_ok())
 }
 
 /// Whether the object that `reader` is before has its keys sorted, none twice and none with escapes.

@@ -393,7 +393,7 @@ pub(super) fn plain_end(bytes: &[u8], start: usize) -> usize {
 pub(crate) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if inner.as_bytes().contains(&b'\\') {
-        unescape(inner).map(Cow::Owned)
+        unescape(inner.as_bytes()).map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
     }
