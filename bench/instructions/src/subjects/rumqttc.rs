@@ -1,0 +1,5 @@
+//! To come.
+
+use super::Subject;
+
+pub(super) const SUBJECTS: [Subject; 0] = [];
