@@ -3,6 +3,10 @@
 #[cfg(feature = "peers")]
 mod mqttrs;
 #[cfg(feature = "peers")]
+mod peer;
+#[cfg(feature = "peers")]
+mod peer_json;
+#[cfg(feature = "peers")]
 mod protocol_core;
 #[cfg(feature = "peers")]
 mod rumqttc;
@@ -11,6 +15,8 @@ mod description;
 mod shadow_codec;
 mod shadow_device;
 mod shadow_engine;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 
