@@ -32,6 +32,7 @@ pub mod baseline;
 pub mod callgrind;
 mod messages;
 pub mod operation;
+pub mod profile;
 pub mod subjects;
 pub mod wall_time;
 pub mod work;

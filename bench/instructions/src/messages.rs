@@ -78,9 +78,14 @@ pub(crate) const LARGE: usize = 16 * 1024 - 160;
 
 /// The reply to a get; 218 bytes if the token has 12.
 pub(crate) fn get_reply(token: &str) -> String {
+    get_reply_at(token, 21)
+}
+
+/// As [`get_reply`], with a document of another version.
+pub(crate) fn get_reply_at(token: &str, version: u64) -> String {
     let state =
         r#"{"reported":{"updateCount":1,"updateCount11":"shadow","updateCount12":"shadow"}}"#;
-    reply(token, "get", state, 21)
+    reply(token, "get", state, version)
 }
 
 /// The reply to an update, with the values that it changed.

@@ -40,50 +40,52 @@ pub fn take(operation: Operation) -> Vec<(&'static str, f64)> {
     let mut works: Vec<_> = able(operation)
         .map(|(subject, work)| (subject.name, work))
         .collect();
-    // For each, the best turn, and the best turn of nothing at all in the same rhythm.
-    let mut best = vec![(f64::INFINITY, f64::INFINITY); works.len()];
-    let turns: Vec<u32> = works
+    let mut best = vec![f64::INFINITY; works.len()];
+    let runs: Vec<u32> = works
         .iter_mut()
-        .map(|(_, work)| turn_length(work.as_mut()))
+        .map(|(_, work)| fill_turn(work.as_mut()))
         .collect();
+    let mut clock = f64::INFINITY;
     for _ in 0..TURNS {
-        for (((_, work), runs), (taken, empty)) in works.iter_mut().zip(&turns).zip(&mut best) {
+        for (((_, work), runs), best) in works.iter_mut().zip(&runs).zip(&mut best) {
             let batch = work.batch();
-            *taken = taken.min(turn(work.as_mut(), batch, *runs));
-            *empty = empty.min(turn(&mut Nothing, batch, *runs));
+            *best = best.min(turn(work.as_mut(), batch, *runs));
         }
+        clock = clock.min(turn(&mut Nothing, 1, 1_000));
     }
-    let each = best.iter().map(|(taken, empty)| (taken - empty).max(0.0));
-    works.iter().map(|(name, _)| *name).zip(each).collect()
+    let alone = |work: &dyn Work, taken: f64| match work.batch() {
+        1 => (taken - clock).max(0.0),
+        _ => taken,
+    };
+    let each = works.iter().zip(&best);
+    each.map(|((name, work), taken)| (*name, alone(work.as_ref(), *taken)))
+        .collect()
 }
 
 /// How many runs fill a turn.
-fn turn_length(work: &mut dyn Work) -> u32 {
+fn fill_turn(work: &mut dyn Work) -> u32 {
     let batch = work.batch();
-    let one = turn(work, batch, 16).max(1.0);
+    let one = turn(work, batch, 64).max(1.0);
     let runs = TURN.as_nanos() as f64 / one;
     (runs as u32).clamp(8, 100_000)
 }
 
-/// Nanoseconds of one run: the mean, or where each run is prepared and so timed alone, the median.
+/// Nanoseconds of one run, the mean of so many.
+///
+/// The clock is read around each batch. What that takes matters where each run is a batch of its
+/// own, and is measured by [`Nothing`].
 fn turn(work: &mut dyn Work, batch: u32, runs: u32) -> f64 {
-    if batch >= runs {
+    let mut taken = Duration::ZERO;
+    let mut left = runs;
+    while left > 0 {
+        let together = left.min(batch);
         work.prepare();
         let start = Instant::now();
-        for _ in 0..runs {
+        for _ in 0..together {
             counted_run(black_box(work));
         }
-        return start.elapsed().as_nanos() as f64 / f64::from(runs);
+        taken += start.elapsed();
+        left -= together;
     }
-    let mut times = Vec::new();
-    for _ in 0..runs {
-        work.prepare();
-        let start = Instant::now();
-        counted_run(black_box(work));
-        times.push(start.elapsed().as_nanos());
-    }
-    times.sort_unstable();
-    times
-        .get(times.len() / 2)
-        .map_or(0.0, |median| *median as f64)
+    taken.as_nanos() as f64 / f64::from(runs)
 }

@@ -89,8 +89,11 @@ fn encoding(packet: Packet) -> Box<dyn Work> {
     Box::new(Encoding { packet, buffer })
 }
 
-/// The bytes lie in the stream before a packet is read, as a socket puts them there, unless they come
-/// one by one.
+/// So many packets lie in the stream before they are read.
+const PACKETS: u32 = 64;
+
+/// The bytes lie in the stream before a packet is read, as a socket puts them there, unless they
+/// come one by one.
 struct Decoding {
     bytes: Vec<u8>,
     by_bytes: bool,
@@ -112,12 +115,15 @@ impl Decoding {
 
 impl Work for Decoding {
     fn batch(&self) -> u32 {
-        1
+        if self.by_bytes { u32::MAX } else { PACKETS }
     }
 
     fn prepare(&mut self) {
         if !self.by_bytes {
-            self.stream.extend_from_slice(&self.bytes);
+            self.stream.clear();
+            for _ in 0..PACKETS {
+                self.stream.extend_from_slice(&self.bytes);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use shadow_core::tencent::{DeviceInfo, Update};
 use shadow_core::{Config, Delta, Engine, Event, Instant, Outcome, Session, ShadowId, WallTime};
 
 use crate::messages::{
-    REPORTED, RESULT_TOPIC, delta, delta_state, get_reply, publish, update_reply,
+    REPORTED, RESULT_TOPIC, delta, delta_state, get_reply, get_reply_at, publish, update_reply,
 };
 
 /// The tokens' nonce: with a fixed one they are known beforehand. It is written and compared as a
@@ -202,9 +202,9 @@ pub fn worked_engine() -> Box<dyn Any> {
         let asked = device.engine.get(device.now, device.shadow);
         asked.expect("there is room for a request");
         device.transmit();
-        device.receive(&get_reply(&token));
+        device.receive(&get_reply_at(&token, device.version));
         device.events().expect("the get has ended");
     }
-    assert_eq!(device.engine.open_requests(), 0);
+    assert!(device.engine.inspect().requests.is_empty());
     Box::new(device.engine)
 }
