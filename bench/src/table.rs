@@ -90,7 +90,7 @@ fn line(text: &mut String, operation: &str, measure: &str, compared: &[&Row]) {
         (Some(ours), Some(peer)) => ratio(ours, peer),
         _ => String::new(),
     };
-    let others: Vec<String> = peers.iter().skip(1).map(|row| named(row)).collect();
+    let others: Vec<String> = peers.iter().skip(1).map(named).collect();
     let others = others.join(", ");
     let _ = writeln!(
         text,
