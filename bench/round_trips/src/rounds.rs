@@ -1,0 +1,217 @@
+//! Who is measured beside whom, and what the numbers have to reach.
+
+use std::process::Command;
+
+use bench::{Measurements, OURS, Row, Target};
+use clap::ValueEnum;
+
+use crate::Failure;
+use crate::child::{Process, listening, myself, trips};
+use crate::mosquitto::Mosquitto;
+use crate::sdk::Sdk;
+use crate::tally::{Operation, Task, Trips};
+
+const OPERATIONS: [Operation; 2] = [Operation::Update, Operation::Get];
+const IN_FLIGHT: [usize; 3] = [1, 8, 64];
+
+const ECHO: &str = "raw echo (limit)";
+const TWO_THREADS: &str = "shadow, driver on another thread";
+const RUMQTTC: &str = "rumqttc + serde_json";
+const SDK: &str = "vendor's Python SDK";
+
+/// Ours may take that much longer than two processes that look at nothing.
+const OVER_ECHO: f64 = 1.15;
+/// Ours may take that much of the processor time of the vendor's SDK.
+const OF_SDK: f64 = 1.0 / 20.0;
+
+/// What lies between a device and the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Path {
+    /// The embedded cloud, at the other end of a TCP connection.
+    Cloud,
+    /// mosquitto, and behind it the service.
+    Broker,
+}
+
+/// One that is measured.
+struct Subject {
+    name: &'static str,
+    port: u16,
+    client: Box<dyn Fn() -> Result<Command, Failure>>,
+}
+
+impl Subject {
+    fn myself(name: &'static str, port: u16, role: &'static str) -> Subject {
+        let client = Box::new(move || myself(&[role]));
+        Subject { name, port, client }
+    }
+}
+
+/// All numbers of all paths, or of one.
+pub(crate) fn measure(rounds: usize, only: Option<Path>) -> Result<Measurements, Failure> {
+    let mut measurements = Measurements::default();
+    if only.is_none_or(|path| path == Path::Cloud) {
+        over_tcp(rounds, &mut measurements)?;
+    }
+    if only.is_none_or(|path| path == Path::Broker) {
+        match Mosquitto::start() {
+            Ok(broker) => over_mosquitto(rounds, &broker, &mut measurements)?,
+            Err(error) => {
+                let path = "round trips, mosquitto and service";
+                measurements.skipped.push(format!("{path}: {error}"));
+            }
+        }
+    }
+    Ok(measurements)
+}
+
+fn over_tcp(rounds: usize, measurements: &mut Measurements) -> Result<(), Failure> {
+    let (_cloud, cloud) = listening(&mut myself(&["cloud"])?)?;
+    let (_echo, echo) = listening(&mut myself(&["echo-server"])?)?;
+    let subjects = [
+        Subject::myself(ECHO, echo, "echo-client"),
+        Subject::myself(OURS, cloud, "client"),
+        Subject::myself(TWO_THREADS, cloud, "client-on-two-threads"),
+    ];
+    let group = "round trips, embedded cloud over TCP";
+    compare(group, rounds, &subjects, measurements, |taken| {
+        let p50 = |trips: &Trips| trips.p50;
+        let over = Goal::new("p50 over raw echo", OVER_ECHO, taken, ECHO, p50);
+        over.into_iter().collect()
+    })
+}
+
+fn over_mosquitto(
+    rounds: usize,
+    broker: &Mosquitto,
+    measurements: &mut Measurements,
+) -> Result<(), Failure> {
+    let group = "round trips, mosquitto and service";
+    let port = broker.port;
+    let service: (Process, u16) = listening(&mut myself(&["service", &port.to_string()])?)?;
+    let mut subjects = vec![
+        Subject::myself(RUMQTTC, port, "rumqttc"),
+        Subject::myself(OURS, port, "client"),
+    ];
+    match Sdk::install() {
+        Ok(sdk) => subjects.push(Subject {
+            name: SDK,
+            port,
+            client: Box::new(move || Ok(sdk.client())),
+        }),
+        Err(error) => {
+            eprintln!("SKIPPED {SDK}: {error}");
+            measurements
+                .skipped
+                .push(format!("{group}, {SDK}: {error}"));
+        }
+    }
+    let done = compare(group, rounds, &subjects, measurements, |taken| {
+        let cpu = |trips: &Trips| trips.cpu_per_thousand;
+        let goals = [
+            Goal::new("p50 over rumqttc's", 1.0, taken, RUMQTTC, |trips| trips.p50),
+            Goal::new("p99 over rumqttc's", 1.0, taken, RUMQTTC, |trips| trips.p99),
+            Goal::new("client CPU over rumqttc's", 1.0, taken, RUMQTTC, cpu),
+            Goal::new("client CPU over the SDK's", OF_SDK, taken, SDK, cpu),
+        ];
+        goals.into_iter().flatten().collect()
+    });
+    drop(service);
+    done
+}
+
+/// A ratio of ours to somebody else's, and what it may be.
+struct Goal {
+    measure: &'static str,
+    ratio: f64,
+    at_most: f64,
+}
+
+impl Goal {
+    fn new(
+        measure: &'static str,
+        at_most: f64,
+        taken: &[(&'static str, Trips)],
+        peer: &str,
+        value: impl Fn(&Trips) -> f64,
+    ) -> Option<Goal> {
+        let of = |name: &str| {
+            let found = taken.iter().find(|(subject, _)| *subject == name);
+            found.map(|(_, trips)| value(trips))
+        };
+        let ratio = of(OURS)? / of(peer)?;
+        Some(Goal {
+            measure,
+            ratio,
+            at_most,
+        })
+    }
+}
+
+/// Has the subjects take turns, and makes rows of the medians.
+fn compare(
+    group: &str,
+    rounds: usize,
+    subjects: &[Subject],
+    measurements: &mut Measurements,
+    goals: impl Fn(&[(&'static str, Trips)]) -> Vec<Goal>,
+) -> Result<(), Failure> {
+    for operation in OPERATIONS {
+        for in_flight in IN_FLIGHT {
+            let label = format!("{}, {in_flight} in flight", operation.name());
+            eprintln!("{group}: {label}");
+            let mut taken: Vec<Vec<Trips>> = subjects.iter().map(|_| Vec::new()).collect();
+            for _ in 0..rounds {
+                for (subject, taken) in subjects.iter().zip(&mut taken) {
+                    let port = subject.port;
+                    let task = Task {
+                        port,
+                        operation,
+                        in_flight,
+                    };
+                    taken.push(trips(&mut (subject.client)()?, &task)?);
+                }
+            }
+            let medians: Vec<(&'static str, Trips)> = subjects
+                .iter()
+                .zip(&taken)
+                .map(|(subject, taken)| (subject.name, medians(taken)))
+                .collect();
+            let rows = &mut measurements.rows;
+            for (name, trips) in &medians {
+                let cost = |measure, value| Row::cost(group, &label, measure, name, value);
+                rows.push(Row::rate(group, &label, "a second", name, trips.rate));
+                rows.push(cost("us, p50", trips.p50));
+                rows.push(cost("us, p99", trips.p99));
+                rows.push(cost("client CPU s per 1,000", trips.cpu_per_thousand));
+                rows.push(cost("client MiB", trips.mebibytes));
+            }
+            for Goal {
+                measure,
+                ratio,
+                at_most,
+            } in goals(&medians)
+            {
+                let row = Row::cost(group, &label, measure, OURS, ratio);
+                rows.push(row.with_target(Target::AtMost(at_most)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each number's median, by itself.
+fn medians(taken: &[Trips]) -> Trips {
+    let median = |value: fn(&Trips) -> f64| {
+        let mut values: Vec<f64> = taken.iter().map(value).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    Trips {
+        rate: median(|trips| trips.rate),
+        p50: median(|trips| trips.p50),
+        p99: median(|trips| trips.p99),
+        cpu_per_thousand: median(|trips| trips.cpu_per_thousand),
+        mebibytes: median(|trips| trips.mebibytes),
+    }
+}
