@@ -16,7 +16,7 @@ use shadow_core::{
 };
 
 use crate::client::{Accepted, Command, Commands, Ender, Ending};
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::connector::{Connector, UntrustedPeer};
 use crate::events::{EventSender, Notification};
 use crate::link::{Link, Outgoing, Progress};
@@ -78,6 +78,7 @@ impl<C: Connector, K: Clock> Driver<C, K> {
             events,
             told: Vec::new(),
             saving: None,
+            alarm: Alarm::new(),
             busy_turns: 0,
             _running: running,
         };
@@ -253,6 +254,8 @@ struct Core<K> {
     /// What is to be told once the session is stored; empty between turns, kept for its memory.
     told: Vec<Event>,
     saving: Option<Saving>,
+    /// Goes off at the next deadline.
+    alarm: Alarm,
     /// Turns in a row that found work waiting.
     busy_turns: u32,
     /// Dropped last of all, which ends [`Client::close`](crate::Client::close).
@@ -331,13 +334,7 @@ impl<K: Clock> Core<K> {
     async fn wait<T>(&mut self, mut io: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         let deadline = self.engine.poll_deadline().map(|deadline| deadline.at);
         let deadline = deadline.into_iter().chain(self.save_due()).min();
-        let clock = &self.clock;
-        let mut due = pin!(async {
-            match deadline {
-                Some(at) => clock.sleep_until(at).await,
-                None => pending().await,
-            }
-        });
+        let (clock, alarm) = (&self.clock, &mut self.alarm);
         let (commands, closed) = (&self.commands.0, self.closed);
         let mut next_command = pin!(async {
             match commands.recv().await {
@@ -357,7 +354,7 @@ impl<K: Clock> Core<K> {
             let ready = match io {
                 Poll::Ready(value) => Poll::Ready(Some(value)),
                 Poll::Pending if command.is_some() => Poll::Ready(None),
-                Poll::Pending => due.as_mut().poll(cx).map(|()| None),
+                Poll::Pending => alarm.poll(cx, clock, deadline).map(|()| None),
             };
             rested |= ready.is_pending();
             ready

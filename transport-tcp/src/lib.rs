@@ -160,7 +160,7 @@ mod tcp;
 mod tls;
 
 pub use client::{Client, Receipt, Shadow, client};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Alarm, Clock, SystemClock};
 pub use connector::{Connector, UntrustedPeer};
 pub use driver::Driver;
 pub use error::ClientError;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::Stream;
 use shadow_core::Instant;
-use transport_tcp::Clock;
+use transport_tcp::{Alarm, Clock};
 
 use crate::cloud::Cloud;
 use crate::server::{ConnectionId, ServerEvent};
@@ -129,7 +129,7 @@ pub async fn serve<I, F, S, K>(
         connections: BTreeMap::new(),
         closing: BTreeSet::new(),
         ready: Arc::default(),
-        alarm: None,
+        alarm: Alarm::new(),
     };
     poll_fn(|cx| serving.poll(cx, incoming.as_mut())).await;
 }
@@ -151,13 +151,8 @@ struct Serving<F, S, K, E> {
     /// Until when those that are closing have to be carried, as a look at each would take long.
     closing: BTreeSet<(Instant, ConnectionId)>,
     ready: Arc<Ready>,
-    /// The sleep until the next deadline.
-    alarm: Option<Alarm>,
-}
-
-struct Alarm {
-    at: Instant,
-    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Goes off at the next deadline.
+    alarm: Alarm,
 }
 
 /// Whoever was served is gone, and the cloud may be served again.
@@ -268,22 +263,9 @@ where
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
         let next = self.cloud.lock().cloud.poll_deadline();
         let closing = self.closing.first().map(|(at, _)| *at);
-        let Some(at) = next.into_iter().chain(closing).min() else {
-            self.alarm = None;
-            return false;
-        };
-        let clock = &self.clock;
-        let alarm = match &mut self.alarm {
-            Some(alarm) if alarm.at == at => alarm,
-            alarm => {
-                let clock = clock.clone();
-                let sleep = Box::pin(async move { clock.sleep_until(at).await });
-                alarm.insert(Alarm { at, sleep })
-            }
-        };
-        let due = alarm.sleep.as_mut().poll(cx).is_ready();
+        let deadline = next.into_iter().chain(closing).min();
+        let due = self.alarm.poll(cx, &self.clock, deadline).is_ready();
         if due {
-            self.alarm = None;
             let now = self.clock.now();
             self.cloud.lock().cloud.handle_tick(now);
             for (_, id) in self.closing.iter().take_while(|(at, _)| *at <= now) {
