@@ -120,6 +120,7 @@ pub async fn serve<I, F, S, K>(
     K: Clock,
 {
     let mut incoming = pin!(incoming);
+    let ready = Arc::<Ready>::default();
     let mut serving = Serving {
         cloud,
         clock,
@@ -128,7 +129,8 @@ pub async fn serve<I, F, S, K>(
         handshakes: Vec::new(),
         connections: BTreeMap::new(),
         closing: BTreeSet::new(),
-        ready: Arc::default(),
+        incoming_waker: ready.incoming_waker(),
+        ready,
         alarm: Alarm::new(),
     };
     poll_fn(|cx| serving.poll(cx, incoming.as_mut())).await;
@@ -151,6 +153,8 @@ struct Serving<F, S, K, E> {
     /// Until when those that are closing have to be carried, as a look at each would take long.
     closing: BTreeSet<(Instant, ConnectionId)>,
     ready: Arc<Ready>,
+    /// Wakes for those that are to be accepted.
+    incoming_waker: Waker,
     /// Goes off at the next deadline.
     alarm: Alarm,
 }
@@ -203,10 +207,16 @@ where
         mut incoming: Pin<&mut impl Stream<Item = F>>,
     ) -> bool {
         let mut busy = false;
-        while self.listening && self.handshakes.len() < MAXIMUM_HANDSHAKES {
-            match incoming.as_mut().poll_next(cx) {
+        let mut asking = self.listening && self.ready.take_incoming();
+        while asking {
+            if self.handshakes.len() >= MAXIMUM_HANDSHAKES {
+                self.ready.mark_incoming();
+                break;
+            }
+            let mut listening = Context::from_waker(&self.incoming_waker);
+            match incoming.as_mut().poll_next(&mut listening) {
                 Poll::Ready(Some(handshake)) => self.handshakes.push(Box::pin(handshake)),
-                Poll::Ready(None) => self.listening = false,
+                Poll::Ready(None) => (self.listening, asking) = (false, false),
                 Poll::Pending => break,
             }
             busy = true;
