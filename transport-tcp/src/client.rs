@@ -1,9 +1,12 @@
 //! The application's handle.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
 use async_channel::{Receiver, Sender};
+use futures_lite::Stream;
 use serde::Serialize;
 use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
@@ -25,8 +28,10 @@ const COMMAND_CAPACITY: usize = 32;
 
 /// What a client asks of its driver.
 pub(crate) enum Command {
-    /// A request that ends later.
-    Request { start: Start, accepted: Accepted },
+    /// A request of which only its end, or that it was refused, is of interest.
+    Ask { start: Start, answer: Answer },
+    /// A request that is accepted, and ends later.
+    Post { start: Start, accepted: Accepted },
     /// Something that is done at once; it sends its own answer.
     Call(Call),
     /// To pass in the wall time and connect now instead of later.
@@ -42,6 +47,9 @@ pub(crate) type Call = Box<dyn FnOnce(&mut RecordedEngine, Instant) + Send>;
 pub(crate) type Start =
     Box<dyn FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError> + Send>;
 
+/// Where it goes how a request ended. Nobody listens if the application dropped its future.
+pub(crate) type Answer = Sender<Result<Outcome, RequestError>>;
+
 /// Where it goes whether a request was accepted, and how its end is learnt. Nobody listens if the
 /// application dropped its future.
 pub(crate) type Accepted = Sender<Result<Ending, RequestError>>;
@@ -54,29 +62,36 @@ pub(crate) struct Ending {
     ended: Receiver<Infallible>,
 }
 
-/// What ends an [`Ending`].
-pub(crate) struct Ender {
-    ending: Ending,
-    _ended: Sender<Infallible>,
+/// Who is told the end of a request. Dropping it instead tells them that the driver has stopped.
+pub(crate) enum Ender {
+    /// The one that asked. It does without the outcome's clone and the second channel of the
+    /// others.
+    Asked(Answer),
+    /// All whose reports left together.
+    Posted {
+        ending: Ending,
+        _ended: Sender<Infallible>,
+    },
 }
 
 impl Ender {
-    pub(crate) fn new() -> Ender {
+    /// For those that wait for the same, of whom the first is given.
+    pub(crate) fn posted() -> (Ender, Ending) {
         let (_ended, ended) = async_channel::bounded(1);
         let outcome = Arc::default();
         let ending = Ending { outcome, ended };
-        Ender { ending, _ended }
+        let first = ending.clone();
+        (Ender::Posted { ending, _ended }, first)
     }
 
-    /// One more that waits.
-    pub(crate) fn ending(&self) -> Ending {
-        self.ending.clone()
-    }
-
-    /// Ends all that wait. Dropping it instead tells them that the driver has stopped.
+    /// Ends all that wait.
     pub(crate) fn end(self, outcome: Outcome) {
-        // It is empty: this is the one place that fills it, and takes what would fill it again.
-        drop(self.ending.outcome.set(outcome));
+        match self {
+            Ender::Asked(answer) => drop(answer.try_send(Ok(outcome))),
+            // It is empty: this is the one place that fills it, and takes what would fill it
+            // again.
+            Ender::Posted { ending, .. } => drop(ending.outcome.set(outcome)),
+        }
     }
 }
 
@@ -89,7 +104,19 @@ impl Ending {
 }
 
 /// The driver's end of the command channel.
-pub(crate) struct Commands(pub(crate) Receiver<Command>);
+pub(crate) struct Commands(Pin<Box<Receiver<Command>>>);
+
+impl Commands {
+    /// The next one, if there is one.
+    pub(crate) fn next_waiting(&mut self) -> Option<Command> {
+        self.0.try_recv().ok()
+    }
+
+    /// The next one; `None` when all handles are dropped.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Command>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
 
 /// What is still queued is dropped with the driver, so that nobody waits for its answer for ever.
 impl Drop for Commands {
@@ -129,7 +156,7 @@ pub fn client<C: Connector, K: Clock>(
         ended,
         own_shadow: engine.own_shadow(),
     };
-    let commands = Commands(command_receiver);
+    let commands = Commands(Box::pin(command_receiver));
     let driver = Driver::new(
         engine,
         origin,
@@ -299,8 +326,8 @@ impl Client {
         result.recv().await.map_err(|_| ClientError::DriverStopped)
     }
 
-    /// Has the driver start a request; what waits for its end.
-    async fn start(
+    /// Has the driver start a request that ends later; what waits for its end.
+    async fn post(
         &self,
         start: impl FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError>
         + Send
@@ -308,7 +335,7 @@ impl Client {
     ) -> Result<Ending, ClientError> {
         let (accepted, acceptance) = async_channel::bounded(1);
         let start = Box::new(start);
-        self.send(Command::Request { start, accepted }).await?;
+        self.send(Command::Post { start, accepted }).await?;
         let acceptance = acceptance.recv().await;
         Ok(acceptance.map_err(|_| ClientError::DriverStopped)??)
     }
@@ -320,7 +347,11 @@ impl Client {
         + Send
         + 'static,
     ) -> Result<Outcome, ClientError> {
-        self.start(start).await?.outcome().await
+        let (answer, outcome) = async_channel::bounded(1);
+        let start = Box::new(start);
+        self.send(Command::Ask { start, answer }).await?;
+        let outcome = outcome.recv().await;
+        Ok(outcome.map_err(|_| ClientError::DriverStopped)??)
     }
 }
 
@@ -477,7 +508,7 @@ impl Shadow {
         + Send
         + 'static,
     ) -> Result<Receipt, ClientError> {
-        let ending = self.client.start(start).await?;
+        let ending = self.client.post(start).await?;
         Ok(Receipt { ending })
     }
 

@@ -79,6 +79,7 @@ impl<C: Connector, K: Clock> Driver<C, K> {
             told: Vec::new(),
             saving: None,
             alarm: Alarm::new(),
+            answered: false,
             busy_turns: 0,
             _running: running,
         };
@@ -204,6 +205,12 @@ where
             Step::Close => break,
             Step::Connect | Step::Wait => {}
         }
+        if std::mem::take(&mut core.answered) && outgoing.is_empty() {
+            // Whoever got an answer may ask again at once. On one thread with the driver that
+            // saves the look at a stream that has nothing yet, and several leave in one write.
+            yield_now().await;
+            continue;
+        }
         let progress = core.wait(pin!(poll_fn(|cx| link.poll(cx, outgoing)))).await;
         match progress {
             None | Some(Ok(Progress::Written)) => {}
@@ -256,6 +263,8 @@ struct Core<K> {
     saving: Option<Saving>,
     /// Goes off at the next deadline.
     alarm: Alarm,
+    /// Whether the last turn ended a request.
+    answered: bool,
     /// Turns in a row that found work waiting.
     busy_turns: u32,
     /// Dropped last of all, which ends [`Client::close`](crate::Client::close).
@@ -297,7 +306,7 @@ impl<K: Clock> Core<K> {
     fn attend(&mut self) {
         for _ in 0..COMMANDS_PER_TURN {
             let waiting = self.command.take();
-            match waiting.or_else(|| self.commands.0.try_recv().ok()) {
+            match waiting.or_else(|| self.commands.next_waiting()) {
                 Some(command) => self.carry_out(command),
                 None => break,
             }
@@ -311,7 +320,15 @@ impl<K: Clock> Core<K> {
     fn carry_out(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Request { start, accepted } => {
+            Command::Ask { start, answer } => match start(&mut self.engine, now) {
+                Ok(request) => {
+                    let place = self.endings.partition_point(|(id, _)| *id < request);
+                    self.endings.insert(place, (request, Ender::Asked(answer)));
+                }
+                // Nobody listens if the application dropped its future.
+                Err(refused) => drop(answer.try_send(Err(refused))),
+            },
+            Command::Post { start, accepted } => {
                 let started = start(&mut self.engine, now);
                 let ending = started.map(|request| self.ending(request));
                 self.accepted.push((accepted, ending));
@@ -335,22 +352,17 @@ impl<K: Clock> Core<K> {
         let deadline = self.engine.poll_deadline().map(|deadline| deadline.at);
         let deadline = deadline.into_iter().chain(self.save_due()).min();
         let (clock, alarm) = (&self.clock, &mut self.alarm);
-        let (commands, closed) = (&self.commands.0, self.closed);
-        let mut next_command = pin!(async {
-            match commands.recv().await {
-                Ok(command) => command,
-                Err(_) if closed => pending().await,
-                // All handles are dropped.
-                Err(_) => Command::Close,
-            }
-        });
+        let (commands, closed) = (&mut self.commands, self.closed);
         let mut command = None;
         let mut rested = false;
         let result = poll_fn(|cx| {
             let io = io.as_mut().poll(cx);
-            if let Poll::Ready(next) = next_command.as_mut().poll(cx) {
-                command = Some(next);
-            }
+            command = match commands.poll_next(cx) {
+                Poll::Ready(Some(next)) => Some(next),
+                // All handles are dropped.
+                Poll::Ready(None) if !closed => Some(Command::Close),
+                Poll::Ready(None) | Poll::Pending => None,
+            };
             let ready = match io {
                 Poll::Ready(value) => Poll::Ready(Some(value)),
                 Poll::Pending if command.is_some() => Poll::Ready(None),
@@ -427,10 +439,9 @@ impl<K: Clock> Core<K> {
     fn ending(&mut self, request: RequestId) -> Ending {
         let place = self.endings.partition_point(|(id, _)| *id < request);
         match self.endings.get(place) {
-            Some((id, ender)) if *id == request => ender.ending(),
+            Some((id, Ender::Posted { ending, .. })) if *id == request => ending.clone(),
             _ => {
-                let ender = Ender::new();
-                let ending = ender.ending();
+                let (ender, ending) = Ender::posted();
                 self.endings.insert(place, (request, ender));
                 ending
             }
@@ -442,6 +453,7 @@ impl<K: Clock> Core<K> {
         if let Ok(position) = position {
             let (_, ender) = self.endings.remove(position);
             ender.end(outcome);
+            self.answered = true;
         }
     }
 

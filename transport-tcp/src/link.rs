@@ -89,7 +89,7 @@ pub(crate) enum Progress {
     Received(usize),
     /// The peer closed its direction.
     Ended,
-    /// What was to be written has left.
+    /// What was to be written has left, and it had to wait for that.
     Written,
 }
 
@@ -99,6 +99,8 @@ pub(crate) struct Link<S> {
     buffer: Box<[u8; READ_SIZE]>,
     /// Bytes read since the present write began.
     read_ahead: usize,
+    /// Whether the present write has had to wait.
+    stalled: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
@@ -107,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             stream,
             buffer: Box::new([0; READ_SIZE]),
             read_ahead: 0,
+            stalled: false,
         }
     }
 
@@ -124,6 +127,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let mut write = Poll::Pending;
         if !outgoing.is_empty() {
             write = outgoing.poll_write(cx, &mut self.stream);
+            let waited = std::mem::replace(&mut self.stalled, write.is_pending());
+            if !waited && matches!(write, Poll::Ready(Ok(()))) {
+                // Nobody had to hold anything back: that is nothing to tell.
+                write = Poll::Pending;
+            }
         }
         if outgoing.is_empty() {
             self.read_ahead = 0;
