@@ -194,7 +194,46 @@ pub(crate) fn write_literal(compact: &str, style: JsonStyle, out: &mut Vec<u8>) 
 
 /// Appends `text` as a JSON string, quotes included.
 pub(crate) fn write_string(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
+    if style == JsonStyle::Compact && is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
+    write_escaped(text, style, out);
+    out.push(b'"');
+}
+
+/// Whether compact JSON has `text` as it is between quotes.
+///
+/// Nearly every string is short and has nothing to escape, and this is asked for each of a request.
+/// So it looks at eight bytes at a time, of which the last may overlap those before.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Whether a byte is below `bound`, as far as the bytes before it are not.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & (ONES << 7);
+    let plain = |word: [u8; 8]| {
+        let word = u64::from_ne_bytes(word);
+        // Flipping 0x02 moves the quote, 0x22, next to the control characters, which stay among
+        // themselves.
+        below(word ^ (ONES * 0x02), 0x21) | below(word ^ (ONES * 0x5c), 1) == 0
+    };
+    if let Some(last) = text.last_chunk() {
+        let (words, _) = text.as_chunks();
+        return words.iter().chain([last]).all(|word| plain(*word));
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let [a, b, c, d] = *first;
+        let [e, f, g, h] = *last;
+        return plain([a, b, c, d, e, f, g, h]);
+    }
+    let escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0x00..0x20);
+    !text.iter().any(escaped)
+}
+
+/// Appends `text` as it stands between the quotes of a JSON string.
+fn write_escaped(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
     let plain = |byte: u8| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=0x7f);
     let mut rest = text;
     loop {
@@ -213,7 +252,6 @@ pub(crate) fn write_string(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
         }
         rest = characters.as_str();
     }
-    out.push(b'"');
 }
 
 /// The state of re-spacing between two bytes of JSON text.

@@ -34,23 +34,29 @@ impl ser::Error for SerializeError {
     }
 }
 
-/// Appends `value` to `out`; after an error `out` holds a part of it.
+/// Appends `value` to `out` and returns how many objects and arrays begin in it, at most; after an
+/// error `out` holds a part of it.
 pub(crate) fn write_value<T: Serialize + ?Sized>(
     value: &T,
     style: JsonStyle,
     out: &mut Vec<u8>,
-) -> Result<(), SerializeError> {
-    value.serialize(&mut Serializer {
+) -> Result<usize, SerializeError> {
+    let mut serializer = Serializer {
         style,
         raw: false,
+        opened: 0,
         out,
-    })
+    };
+    value.serialize(&mut serializer)?;
+    Ok(serializer.opened)
 }
 
 struct Serializer<'o> {
     style: JsonStyle,
     /// Whether the next string is JSON text, to be written without quotes.
     raw: bool,
+    /// Objects and arrays begun, or what looks like them in JSON text that was handed through.
+    opened: usize,
     out: &'o mut Vec<u8>,
 }
 
@@ -79,12 +85,14 @@ impl<'o> Serializer<'o> {
 
     /// `{"variant":`, for a variant with content; the closing brace is the caller's.
     fn variant(&mut self, variant: &str) {
+        self.opened += 1;
         self.out.push(b'{');
         write_string(variant, self.style, self.out);
         self.colon();
     }
 
     fn compound(&mut self, open: u8, close: &'static str) -> Compound<'_, 'o> {
+        self.opened += 1;
         self.out.push(open);
         Compound {
             serializer: self,
@@ -220,6 +228,10 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
 
     fn serialize_str(self, value: &str) -> Written {
         if self.raw {
+            self.opened += value
+                .bytes()
+                .filter(|byte| matches!(byte, b'{' | b'['))
+                .count();
             restyle(value, self.style, self.out);
         } else {
             write_string(value, self.style, self.out);

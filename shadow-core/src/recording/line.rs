@@ -173,7 +173,7 @@ impl Line {
     pub(super) fn value<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> &mut Line {
         let start = self.text.len();
         self.key(key);
-        let written: Result<(), SerializeError> =
+        let written: Result<usize, SerializeError> =
             write_value(value, JsonStyle::Compact, &mut self.text);
         if let Err(error) = written {
             self.text.truncate(start);
