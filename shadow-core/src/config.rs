@@ -278,6 +278,11 @@ impl Nonce {
         })
     }
 
+    /// Its eight characters.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {

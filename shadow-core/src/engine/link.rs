@@ -13,7 +13,8 @@ use crate::event::{Event, Outcome};
 use crate::mqtt::link::{DisconnectCause, Notice, Publication, Timing};
 use crate::mqtt::{Oversized, QoS, StreamDecoder, SubscribeReturnCode};
 use crate::request::{RequestId, ShadowId};
-use crate::tencent::{self, Operation};
+use crate::tencent::Operation;
+use crate::tencent::request::write_get_up_to_token;
 use crate::time::Instant;
 
 /// Below this not even a SUBACK came through, and no link would last.
@@ -440,9 +441,11 @@ impl Engine {
                             json_style,
                             ..
                         } = self.config.behaviour;
-                        token::write(token_style, &self.session, shadow, *token, &mut self.token);
                         payload.clear();
-                        tencent::request::write_get(&self.token, json_style, payload);
+                        write_get_up_to_token(json_style, payload);
+                        let session = &self.session;
+                        token::append(token_style, session, shadow, *token, json_style, payload);
+                        payload.push(b'}');
                     }
                     let mqtt = &mut self.session.mqtt;
                     let publication =

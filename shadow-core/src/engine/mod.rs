@@ -15,7 +15,6 @@ mod synchronize;
 mod token;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -34,7 +33,7 @@ use crate::mqtt::link::{
 };
 use crate::mqtt::{QoS, StreamDecoder};
 use crate::random::Random;
-use crate::request::{RequestError, RequestId, ShadowId};
+use crate::request::{RequestError, RequestId};
 use crate::session::Session;
 use crate::time::{Instant, WallTime};
 
@@ -141,8 +140,6 @@ pub struct Engine {
     events: Events,
     /// The payload being written; kept for its memory.
     payload: Vec<u8>,
-    /// The client token being written; kept for its memory.
-    token: String,
     /// Whether an update of the engine's waits until more of the queue has left.
     waits_for_room: bool,
     /// Whether the requests that wait go before the engine's updates the next time.
@@ -250,7 +247,6 @@ impl Engine {
             shadows,
             requests: Requests::default(),
             payload: Vec::new(),
-            token: String::new(),
             waits_for_room: false,
             requests_first: false,
         }
@@ -582,11 +578,5 @@ impl Engine {
             Owner::Application => now + timeout,
             Owner::Engine => now + timeout.max(SHORTEST_RETRY),
         })
-    }
-
-    fn attached(&self, shadow: ShadowId) -> Result<&shadows::Shadow, RequestError> {
-        self.shadows
-            .get(shadow)
-            .ok_or(RequestError::UnknownShadow(shadow))
     }
 }

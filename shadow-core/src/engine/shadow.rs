@@ -12,7 +12,8 @@ use crate::config::TokenStyle;
 use crate::event::Outcome;
 use crate::mqtt::link::Publication;
 use crate::request::{RequestError, RequestId, ShadowId};
-use crate::tencent::{self, Operation, ShadowName, Update};
+use crate::tencent::request::write_get_up_to_token;
+use crate::tencent::{Operation, ShadowName, Update};
 use crate::time::Instant;
 
 impl Engine {
@@ -209,24 +210,30 @@ impl Engine {
     ) -> Result<RequestId, RequestError> {
         let behaviour = self.config.behaviour;
         let (style, json) = (behaviour.token_style, behaviour.json_style);
-        let shadow = self.attached(id)?;
+        let shadow = self
+            .shadows
+            .get(id)
+            .ok_or(RequestError::UnknownShadow(id))?;
         let number = token::peek(style, &self.session, shadow);
-        let mut text = core::mem::take(&mut self.token);
-        token::write(style, &self.session, self.attached(id)?, number, &mut text);
-        self.payload.clear();
+        let payload = &mut self.payload;
+        payload.clear();
         let written = match update {
             None => {
-                tencent::request::write_get(&text, json, &mut self.payload);
-                Ok(())
+                write_get_up_to_token(json, payload);
+                Ok(0)
             }
-            Some(update) => update.write(&text, json, &mut self.payload),
+            Some(update) => update.write_up_to_token(json, payload),
         };
-        self.token = text;
-        written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
+        token::append(style, &self.session, shadow, number, json, payload);
+        payload.push(b'}');
+        let opened = written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
         if owner == Owner::Application {
             self.admit(self.payload.len())?;
-            // The parts are within the request and its `state`.
-            self.config.limits.check_depth(&self.payload, 2)?;
+            // What opens few objects and arrays cannot nest deep, and is not followed.
+            if opened > self.config.limits.document_depth as usize {
+                // The parts are within the request and its `state`.
+                self.config.limits.check_depth(&self.payload, 2)?;
+            }
             if operation == Operation::Update {
                 self.hand_over(id);
             }

@@ -1,9 +1,10 @@
 //! Client tokens: written into requests, recognised in replies.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::shadows::Shadow;
 use crate::config::TokenStyle;
+use crate::json::{JsonStyle, write_string};
 use crate::session::Session;
 
 /// The number of the next token for `shadow`, without taking it.
@@ -26,18 +27,28 @@ pub(super) fn take(style: TokenStyle, session: &mut Session, shadow: &mut Shadow
     }
 }
 
-/// Writes `{nonce}-{number}` or `{productId}-{number}` over what `text` holds.
-pub(super) fn write(
+/// Appends `{nonce}-{number}` or `{productId}-{number}` as a JSON string.
+pub(super) fn append(
     style: TokenStyle,
     session: &Session,
     shadow: &Shadow,
     number: u64,
-    text: &mut String,
+    json: JsonStyle,
+    out: &mut Vec<u8>,
 ) {
-    text.clear();
-    text.push_str(prefix(style, session, shadow));
-    text.push('-');
-    text.push_str(itoa::Buffer::new().format(number));
+    match style {
+        TokenStyle::Nonce | TokenStyle::FixedNonce(_) => {
+            out.push(b'"');
+            out.extend_from_slice(session.nonce_bytes());
+        }
+        TokenStyle::ProductCounter { .. } => {
+            write_string(shadow.name.product_id(), json, out);
+            out.pop(); // The closing quote: the string goes on.
+        }
+    }
+    out.push(b'-');
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.push(b'"');
 }
 
 /// The number of a token that this session gave out for `shadow`.

@@ -209,6 +209,11 @@ impl Session {
         self.nonce.as_ref().map_or("", Nonce::as_str)
     }
 
+    /// The same as bytes, for which nothing has to be checked.
+    pub(crate) fn nonce_bytes(&self) -> &[u8] {
+        self.nonce.as_ref().map_or(&[], |nonce| nonce.as_bytes())
+    }
+
     /// How many tokens were given out.
     pub(crate) fn tokens_given(&self) -> u64 {
         self.next_token

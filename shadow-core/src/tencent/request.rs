@@ -13,8 +13,13 @@ use crate::json::{
 
 /// Appends `{"type":"get","clientToken":".."}` (634/14072).
 pub fn write_get(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    write_literal(r#"{"type":"get""#, style, out);
+    write_get_up_to_token(style, out);
     finish(client_token, style, out);
+}
+
+/// Appends a get but for the token, a JSON string, and the `}` behind it.
+pub(crate) fn write_get_up_to_token(style: JsonStyle, out: &mut Vec<u8>) {
+    write_literal(r#"{"type":"get","clientToken":"#, style, out);
 }
 
 /// A change of the shadow document, to be sent as an update request.
@@ -197,22 +202,35 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
         } else {
             finish(client_token, style, out);
         }
-        written
+        written.map(drop)
     }
 
-    fn write_up_to_token(&self, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), UpdateError> {
-        write_literal(r#"{"type":"update","state":{"#, style, out);
-        if let Some(value) = &self.reported {
-            write_part(UpdatePart::Reported, value, style, out)?;
-        }
-        if let Some(value) = &self.desired {
-            if self.reported.is_some() {
-                write_literal(",", style, out);
+    /// Appends the request but for the token, a JSON string, and the `}` behind it; returns how many
+    /// objects and arrays begin in its parts, at most. After an error `out` holds a part of it.
+    pub(crate) fn write_up_to_token(
+        &self,
+        style: JsonStyle,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, UpdateError> {
+        let mut opened = 0;
+        match (&self.reported, &self.desired) {
+            (None, None) => return Err(UpdateError::Empty),
+            (Some(reported), desired) => {
+                write_literal(r#"{"type":"update","state":{"reported":"#, style, out);
+                opened += write_part(UpdatePart::Reported, reported, style, out)?;
+                if let Some(desired) = desired {
+                    write_literal(r#","desired":"#, style, out);
+                    opened += write_part(UpdatePart::Desired, desired, style, out)?;
+                }
             }
-            write_part(UpdatePart::Desired, value, style, out)?;
+            (None, Some(desired)) => {
+                write_literal(r#"{"type":"update","state":{"desired":"#, style, out);
+                opened += write_part(UpdatePart::Desired, desired, style, out)?;
+            }
         }
-        if self.reported.is_none() && self.desired.is_none() {
-            return Err(UpdateError::Empty);
+        if self.version.is_none() && !self.overwrite {
+            write_literal(r#"},"clientToken":"#, style, out);
+            return Ok(opened);
         }
         out.push(b'}');
         if let Some(version) = self.version {
@@ -222,7 +240,8 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
         if self.overwrite {
             write_literal(r#","overwriteUpdate":true"#, style, out);
         }
-        Ok(())
+        write_literal(r#","clientToken":"#, style, out);
+        Ok(opened)
     }
 }
 
@@ -425,24 +444,22 @@ fn boolean(field: &'static str, raw: Option<&str>) -> Result<bool, ParseError> {
 
 /// Appends the token and the end of the object.
 fn finish(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    write_literal(r#","clientToken":"#, style, out);
     write_string(client_token, style, out);
     out.push(b'}');
 }
 
+/// Appends a part; returns how many objects and arrays begin in it, at most.
 fn write_part<T: Serialize>(
     part: UpdatePart,
     value: &T,
     style: JsonStyle,
     out: &mut Vec<u8>,
-) -> Result<(), UpdateError> {
-    write_string(part.as_str(), style, out);
-    write_literal(":", style, out);
+) -> Result<usize, UpdateError> {
     let start = out.len();
-    write_value(value, style, out).map_err(UpdateError::Serialize)?;
+    let opened = write_value(value, style, out).map_err(UpdateError::Serialize)?;
     let written = out.get(start..).unwrap_or_default();
     if written.starts_with(b"{") || written == b"null" {
-        Ok(())
+        Ok(opened)
     } else {
         Err(UpdateError::NotAnObject { part })
     }
