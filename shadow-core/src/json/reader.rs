@@ -44,14 +44,26 @@ impl Span {
 ///
 /// It checks what it passes, so a text read from its start to [`Reader::end`] is valid JSON but for
 /// one thing, which serde_json lets pass unread as well: a string may escape half a surrogate pair.
-/// The text has to be shorter than 4 GiB. A fault sticks: the cursor moves to the end of the text,
-/// whatever is read from there on is empty, and [`Reader::end`] tells. Takes no memory but for keys
-/// with escapes; uses no stack for nesting.
+/// The text has to be shorter than 4 GiB. A fault sticks: the cursor moves behind the text, whatever
+/// is read from there on is empty, and [`Reader::end`] tells. Takes no memory but for keys with
+/// escapes; uses no stack for nesting.
+///
+/// Every reply and push goes through here. So what reads a token takes where it begins and returns
+/// where it ends, which stays in a register; a fault is a place too, behind every text, where there
+/// is nothing to be found.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     position: usize,
-    fault: Option<Malformed>,
     has_spaces: bool,
+}
+
+const SYNTAX: usize = usize::MAX - 1;
+const TOO_DEEP: usize = usize::MAX;
+
+/// The place of a fault of syntax at `at`, or of the fault that was before it.
+#[cold]
+fn fault(at: usize) -> usize {
+    at.max(SYNTAX)
 }
 
 impl<'a> Reader<'a> {
@@ -59,14 +71,8 @@ impl<'a> Reader<'a> {
         Reader {
             text,
             position: 0,
-            fault: None,
             has_spaces: false,
         }
-    }
-
-    /// Whether white space stood anywhere between what was read.
-    pub(super) fn has_spaces(&self) -> bool {
-        self.has_spaces
     }
 
     /// Where the cursor is.
@@ -74,18 +80,16 @@ impl<'a> Reader<'a> {
         self.position as u32
     }
 
+    /// Whether white space stood anywhere between what was read.
+    pub(super) fn has_spaces(&self) -> bool {
+        self.has_spaces
+    }
+
     /// Moves to the next token and tells its first byte; `None` at the end of the text.
     #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.byte() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => {
-                    self.position += 1;
-                    self.has_spaces = true;
-                }
-                byte => return byte,
-            }
-        }
+        self.position = self.token(self.position);
+        self.byte(self.position)
     }
 
     /// Reads the object that comes next: calls `visit` with each key (UTF-8, its escapes resolved),
@@ -106,35 +110,42 @@ impl<'a> Reader<'a> {
     /// escapes.
     #[inline]
     pub(super) fn raw_members(&mut self, mut visit: impl FnMut(&'a [u8], bool, &mut Reader<'a>)) {
-        self.expect(b'{');
-        if self.accept(b'}') {
+        self.position = self.expect(self.position, b'{');
+        if self.peek() == Some(b'}') {
+            self.position += 1;
             return;
         }
-        while self.fault.is_none() {
-            self.peek();
-            let start = self.position + 1;
-            let is_escaped = self.string();
-            let end = self.position.saturating_sub(1);
-            self.expect(b':');
-            let raw = self.text.as_bytes().get(start..end).unwrap_or_default();
-            visit(raw, is_escaped, self);
-            if !self.accept(b',') {
-                return self.expect(b'}');
+        loop {
+            let start = self.expect(self.position, b'"');
+            let (end, is_escaped) = self.string(start);
+            self.position = self.expect(end, b':');
+            let Some(key) = self.text.as_bytes().get(start..end.wrapping_sub(1)) else {
+                return;
+            };
+            visit(key, is_escaped, self);
+            if self.byte(self.position) != Some(b',') && self.peek() != Some(b',') {
+                self.position = self.expect(self.position, b'}');
+                return;
             }
+            self.position += 1;
         }
     }
 
     /// Reads the array that comes next: calls `visit` before each element, which it has to read.
     pub(crate) fn elements(&mut self, mut visit: impl FnMut(&mut Reader<'a>)) {
-        self.expect(b'[');
-        if self.accept(b']') {
+        self.position = self.expect(self.position, b'[');
+        if self.peek() == Some(b']') {
+            self.position += 1;
             return;
         }
-        while self.fault.is_none() {
+        // A fault is behind the text: what follows it is no comma.
+        loop {
             visit(self);
-            if !self.accept(b',') {
-                return self.expect(b']');
+            if self.peek() != Some(b',') {
+                self.position = self.expect(self.position, b']');
+                return;
             }
+            self.position += 1;
         }
     }
 
@@ -145,223 +156,232 @@ impl<'a> Reader<'a> {
 
     /// Reads the value that comes next and tells where it is.
     pub(crate) fn value_span(&mut self) -> Span {
-        let first = self.peek();
-        let start = self.position();
-        match first {
-            Some(b'"') => drop(self.string()),
-            Some(b'{' | b'[') => self.container(),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => self.word(),
-        }
+        let start = self.token(self.position);
+        self.position = match self.byte(start) {
+            Some(b'"') => self.string(start + 1).0,
+            Some(b'{' | b'[') => self.container(start),
+            Some(b'-' | b'0'..=b'9') => self.number(start),
+            _ => self.word(start),
+        };
         Span {
-            start,
+            start: start as u32,
             end: self.position(),
         }
     }
 
     /// Checks that all was well, and that nothing but white space is left.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
-        if self.peek().is_some() {
-            self.fail(Malformed::Syntax);
-        }
-        self.fault.map_or(Ok(()), Err)
+        self.position = match self.token(self.position) {
+            end if end == self.text.len() => return Ok(()),
+            at => fault(at),
+        };
+        Err(match self.position {
+            TOO_DEEP => Malformed::TooDeep,
+            _ => Malformed::Syntax,
+        })
     }
 
     /// An array or object with all that is in it. `objects` is a stack with one bit a level.
     #[inline(never)] // Kept apart so that reading a string or number need not make room for it.
-    fn container(&mut self) {
+    fn container(&mut self, start: usize) -> usize {
         let mut objects = 0_u128;
         let mut depth = 0_u32;
-        while self.fault.is_none() {
-            match self.peek() {
-                Some(b'"') => drop(self.string()),
+        let mut at = start;
+        loop {
+            at = self.token(at);
+            at = match self.byte(at) {
+                Some(b'"') => self.string(at + 1).0,
                 Some(open @ (b'{' | b'[')) => {
                     if depth == DEPTH_LIMIT {
-                        return self.fail(Malformed::TooDeep);
+                        return TOO_DEEP;
                     }
-                    self.position += 1;
                     let is_object = open == b'{';
-                    if !self.accept(if is_object { b'}' } else { b']' }) {
+                    at = self.token(at + 1);
+                    if self.byte(at) != Some(if is_object { b'}' } else { b']' }) {
                         depth += 1;
                         objects = (objects << 1) | u128::from(is_object);
                         if is_object {
-                            self.key();
+                            at = self.key(at);
                         }
                         continue;
                     }
+                    at + 1
                 }
-                Some(b'-' | b'0'..=b'9') => self.number(),
-                _ => self.word(),
-            }
+                Some(b'-' | b'0'..=b'9') => self.number(at),
+                _ => self.word(at),
+            };
             // Behind a value: close what ends here, then go on to the next value.
-            loop {
-                if depth == 0 {
-                    return;
-                }
+            while depth > 0 {
                 let is_object = objects & 1 == 1;
-                if self.accept(b',') {
-                    if is_object {
-                        self.key();
+                at = self.token(at);
+                match self.byte(at) {
+                    Some(b',') => {
+                        at += 1;
+                        if is_object {
+                            at = self.key(at);
+                        }
+                        break;
                     }
-                    break;
+                    Some(b'}') if is_object => at += 1,
+                    Some(b']') if !is_object => at += 1,
+                    _ => return fault(at),
                 }
-                self.expect(if is_object { b'}' } else { b']' });
                 depth -= 1;
                 objects >>= 1;
+            }
+            if depth == 0 {
+                return at;
             }
         }
     }
 
     /// A key and the colon.
     #[inline]
-    fn key(&mut self) {
-        self.peek();
-        self.string();
-        self.expect(b':');
+    fn key(&mut self, at: usize) -> usize {
+        let start = self.expect(at, b'"');
+        let (end, _) = self.string(start);
+        self.expect(end, b':')
     }
 
-    /// A string, and whether it has escapes; its first quote has to be at the cursor.
-    fn string(&mut self) -> bool {
-        if self.byte() != Some(b'"') {
-            self.fail(Malformed::Syntax);
-            return false;
+    /// A string from behind its first quote to behind its last, and whether it has escapes.
+    #[inline]
+    fn string(&self, start: usize) -> (usize, bool) {
+        let end = plain_end(self.text.as_bytes(), start);
+        match self.byte(end) {
+            Some(b'"') => (end + 1, false),
+            _ => (self.string_with_escapes(start), true),
         }
-        self.position = plain_end(self.text.as_bytes(), self.position + 1);
-        if self.byte() == Some(b'"') {
-            self.position += 1;
-            return false;
-        }
-        self.string_with_escapes();
-        true
     }
 
-    /// The rest of a string from its first byte that is not plain.
     #[cold]
-    fn string_with_escapes(&mut self) {
+    fn string_with_escapes(&self, start: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut at = start;
         loop {
-            let next = self.byte();
-            self.position += 1;
-            match next {
-                Some(b'"') => return,
-                Some(b'\\') => self.escape(),
-                _ => return self.fail(Malformed::Syntax),
-            }
-            self.position = plain_end(self.text.as_bytes(), self.position);
-        }
-    }
-
-    /// What stands behind a backslash.
-    fn escape(&mut self) {
-        let letter = self.byte();
-        self.position += 1;
-        match letter {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
-            Some(b'u') => {
-                let digits = self.position..self.position + 4;
-                self.position += 4;
-                match self.text.as_bytes().get(digits) {
-                    Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
-                    _ => self.fail(Malformed::Syntax),
+            at = plain_end(bytes, at);
+            at += match bytes.get(at..).unwrap_or_default() {
+                [b'"', ..] => return at + 1,
+                [
+                    b'\\',
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                    ..,
+                ] => 2,
+                [b'\\', b'u', a, b, c, d, ..]
+                    if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) =>
+                {
+                    6
                 }
+                _ => return fault(start),
             }
-            _ => self.fail(Malformed::Syntax),
         }
     }
 
     /// `true`, `false` or `null`.
-    fn word(&mut self) {
-        let word: &[u8] = match self.byte() {
-            Some(b't') => b"true",
-            Some(b'f') => b"false",
-            _ => b"null",
-        };
-        let rest = self
-            .text
-            .as_bytes()
-            .get(self.position..)
-            .unwrap_or_default();
-        if rest.starts_with(word) {
-            self.position += word.len();
-        } else {
-            self.fail(Malformed::Syntax);
+    fn word(&self, at: usize) -> usize {
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        match rest {
+            [b't', b'r', b'u', b'e', ..] | [b'n', b'u', b'l', b'l', ..] => at + 4,
+            [b'f', b'a', b'l', b's', b'e', ..] => at + 5,
+            _ => fault(at),
         }
     }
 
-    /// A number; its minus or first digit is at the cursor.
-    fn number(&mut self) {
-        if self.byte() == Some(b'-') {
-            self.position += 1;
+    /// A number; `at` is its minus or first digit.
+    fn number(&self, at: usize) -> usize {
+        let first = at + usize::from(self.byte(at) == Some(b'-'));
+        let end = self.digits(first);
+        if end > first + 1 && self.byte(first) == Some(b'0') {
+            return fault(end);
         }
-        let leading_zero = self.byte() == Some(b'0');
-        let count = self.digits();
-        if leading_zero && count > 1 {
-            return self.fail(Malformed::Syntax);
-        }
-        if let Some(b'.' | b'e' | b'E') = self.byte() {
-            self.fraction();
+        match self.byte(end) {
+            Some(b'.' | b'e' | b'E') => self.fraction(end),
+            _ => end,
         }
     }
 
     /// What stands behind the whole part of a number.
     #[inline(never)]
-    fn fraction(&mut self) {
-        if self.byte() == Some(b'.') {
-            self.position += 1;
-            self.digits();
+    fn fraction(&self, start: usize) -> usize {
+        let mut at = start;
+        if self.byte(at) == Some(b'.') {
+            at = self.digits(at + 1);
         }
-        if let Some(b'e' | b'E') = self.byte() {
-            self.position += 1;
-            if let Some(b'+' | b'-') = self.byte() {
-                self.position += 1;
-            }
-            self.digits();
+        if let Some(b'e' | b'E') = self.byte(at) {
+            let sign = usize::from(matches!(self.byte(at + 1), Some(b'+' | b'-')));
+            at = self.digits(at + 1 + sign);
         }
+        at
     }
 
-    /// One digit or more; gives their number.
+    /// One digit or more.
     #[inline]
-    fn digits(&mut self) -> usize {
-        let rest = self
-            .text
-            .as_bytes()
-            .get(self.position..)
-            .unwrap_or_default();
-        let other = rest.iter().position(|byte| !byte.is_ascii_digit());
-        let count = other.unwrap_or(rest.len());
-        self.position += count;
-        if count == 0 {
-            self.fail(Malformed::Syntax);
-        }
-        count
-    }
-
-    #[inline]
-    fn accept(&mut self, byte: u8) -> bool {
-        let is_next = self.byte() == Some(byte) || self.peek() == Some(byte);
-        if is_next {
-            self.position += 1;
-        }
-        is_next
-    }
-
-    #[inline]
-    fn expect(&mut self, byte: u8) {
-        if !self.accept(byte) {
-            self.fail(Malformed::Syntax);
+    fn digits(&self, at: usize) -> usize {
+        match digits(self.text.as_bytes().get(at..).unwrap_or_default()) {
+            0 => fault(at),
+            count => at + count,
         }
     }
 
+    /// The byte that has to come next.
     #[inline]
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.position).copied()
+    fn expect(&mut self, at: usize, byte: u8) -> usize {
+        if self.byte(at) == Some(byte) {
+            at + 1
+        } else {
+            self.expect_behind_spaces(at, byte)
+        }
     }
 
-    /// The first fault counts.
     #[cold]
-    fn fail(&mut self, fault: Malformed) {
-        self.fault.get_or_insert(fault);
-        self.position = self.text.len();
+    fn expect_behind_spaces(&mut self, at: usize, byte: u8) -> usize {
+        let at = self.token(at);
+        match self.byte(at) == Some(byte) {
+            true => at + 1,
+            false => fault(at),
+        }
     }
+
+    /// Where the next token begins, or the text ends.
+    #[inline]
+    fn token(&mut self, at: usize) -> usize {
+        match self.byte(at) {
+            Some(..=b' ') => self.behind_spaces(at),
+            _ => at,
+        }
+    }
+
+    #[cold]
+    fn behind_spaces(&mut self, start: usize) -> usize {
+        let mut at = start;
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte(at) {
+            at += 1;
+        }
+        self.has_spaces |= at > start;
+        at
+    }
+
+    #[inline]
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+}
+
+/// How many digits `bytes` begins with; looks at eight bytes at a time.
+#[inline]
+fn digits(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        // Digits are now 0 to 9, to which 0x76 can be added without setting the high bit.
+        let word = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+        let others = (((word & (ONES * 0x7f)) + ONES * 0x76) | word) & (ONES * 0x80);
+        if others != 0 {
+            return bytes.len() - rest.len() + others.trailing_zeros() as usize / 8;
+        }
+        rest = behind;
+    }
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit());
+    bytes.len() - rest.len() + end.unwrap_or(rest.len())
 }
 
 /// Where the first quote, backslash or control character from `start` on is, or the end; eight
@@ -506,5 +526,21 @@ mod tests {
             }
         }
         assert_eq!(plain_end(b"abc", 7), 3);
+    }
+
+    /// Every byte behind any number of digits up to two words, before and behind other bytes.
+    #[test]
+    fn as_many_digits_are_counted_as_stand_there() {
+        for count in 0..18 {
+            for byte in 0..=u8::MAX {
+                for behind in [b'0', b'9', b',', 0xff] {
+                    let mut bytes = alloc::vec![b'0' + count as u8 % 10; count];
+                    let more = usize::from(byte.is_ascii_digit());
+                    assert_eq!(digits(&bytes), count);
+                    bytes.extend_from_slice(&[byte, b'-', behind, behind, behind, behind, behind]);
+                    assert_eq!(digits(&bytes), count + more, "{byte} before {behind}");
+                }
+            }
+        }
     }
 }
