@@ -36,7 +36,7 @@ impl Learning<'_> {
     pub(super) fn pushed(&mut self, document: &Document, values: &str) {
         let content = Object::new(values).unwrap_or_default();
         let version = document.version();
-        let Some(state) = self.session.shadow_mut(&self.shadow.name) else {
+        let Some(state) = self.session.shadow_mut(self.shadow.place) else {
             return;
         };
         if self.in_step
@@ -91,7 +91,7 @@ impl Learning<'_> {
     /// The cloud showed the whole document: in reply to a get, which may be the engine's own, or
     /// with a version conflict. Whether it is the current one.
     pub(super) fn fetched(&mut self, document: &Document, own: bool) -> bool {
-        let Some(state) = self.session.shadow_mut(&self.shadow.name) else {
+        let Some(state) = self.session.shadow_mut(self.shadow.place) else {
             return false;
         };
         let version = document.version();
@@ -175,7 +175,7 @@ impl Learning<'_> {
             0 => {
                 let version = document.version();
                 self.shadow.link.conflicts = 0;
-                if let Some(state) = self.session.shadow_mut(&self.shadow.name) {
+                if let Some(state) = self.session.shadow_mut(self.shadow.place) {
                     state.acknowledged = state.acknowledged.merged(&update.reported);
                     state.answered = state.answered.minus(&update.answered);
                 }
@@ -236,7 +236,7 @@ impl Learning<'_> {
 
     /// The document has this version now, by an update of the device's or a push.
     pub(super) fn learn_version(&mut self, version: Option<u64>) {
-        let (Some(version), Some(state)) = (version, self.session.shadow_mut(&self.shadow.name))
+        let (Some(version), Some(state)) = (version, self.session.shadow_mut(self.shadow.place))
         else {
             return;
         };
@@ -270,7 +270,7 @@ impl Learning<'_> {
         }));
         if told {
             self.shadow.link.told |= all;
-            if let Some(state) = self.session.shadow_mut(&self.shadow.name) {
+            if let Some(state) = self.session.shadow_mut(self.shadow.place) {
                 state.pending = pending;
             }
         } else if self.in_step {

@@ -202,7 +202,7 @@ impl Engine {
     }
 
     fn inspect_shadow(&self, shadow: &super::shadows::Shadow) -> InspectedShadow {
-        let state = self.session.shadow(&shadow.name);
+        let state = self.session.shadow(shadow.place);
         let text = |part: fn(&crate::session::ShadowState) -> &crate::json::Object| {
             state.map_or_else(
                 || "{}".to_string(),

@@ -349,6 +349,10 @@ impl Engine {
         }
         if self.connection.is_online() {
             self.connection.resume_more(now, &mut self.session.mqtt);
+        }
+        // Most inputs leave nothing to be sent.
+        if self.connection.is_online() && (self.requests.has_held() || self.shadows.want_to_send())
+        {
             self.subscribe_shadows(now);
             self.close_gaps(now);
             self.send_held(now, |r| {
@@ -383,8 +387,8 @@ impl Engine {
             let id = self
                 .requests
                 .register(Owner::Engine, None, Progress::Queued, task);
-            let (mqtt, topic) = (&mut self.session.mqtt, &shadow.result_topic);
-            let sent = self.connection.subscribe(now, mqtt, topic, qos, id.0);
+            let (mqtt, topic) = (&mut self.session.mqtt, shadow.name.result_topic());
+            let sent = self.connection.subscribe(now, mqtt, &topic, qos, id.0);
             debug_assert!(sent.is_ok(), "a shadow's topic is a valid filter");
             shadow.link.subscription = Subscribed::Asked;
         }

@@ -58,9 +58,9 @@ impl Engine {
             None => {
                 self.config.limits.check_name(name)?;
                 self.admit_subscription()?;
-                self.session.keep_shadow(name);
+                let place = self.session.keep_shadow(name);
                 let first = self.config.behaviour.token_style.first();
-                let id = self.shadows.attach(name.clone(), first);
+                let id = self.shadows.attach(name.clone(), place, first);
                 self.keep_subscriptions();
                 id
             }
@@ -87,9 +87,9 @@ impl Engine {
             self.withdraw(&request);
             self.end(&request, Outcome::Cancelled);
         }
-        self.session.forget_shadow(&detached.name);
+        self.session.forget_shadow(detached.place);
         if self.connection.is_online() || !self.config.clean_session {
-            self.end_subscription(detached.result_topic.into());
+            self.end_subscription(detached.name.result_topic());
         }
         self.flush(now);
         Ok(())

@@ -13,8 +13,9 @@ use crate::time::Instant;
 pub(super) struct Shadow {
     pub(super) id: ShadowId,
     pub(super) name: ShadowName,
+    /// Where the session keeps it.
+    pub(super) place: u32,
     pub(super) operation_topic: Box<str>,
-    pub(super) result_topic: Box<str>,
     /// Numbers tokens of the style that counts for each shadow apart.
     pub(super) next_token: u64,
     /// Whether `reported` or an answer may be ahead of the cloud; false only if neither is.
@@ -108,13 +109,19 @@ pub(super) enum Subscribed {
 pub(super) struct Shadows {
     /// Ids only grow, so the oldest first are the smallest first.
     attached: Vec<Shadow>,
+    /// The indices in `attached` in the order of the names, if there are more than [`FEW`].
+    by_name: Vec<u32>,
     next_id: u32,
     /// The one that the engine's last update was for.
     last_turn: Option<ShadowId>,
 }
 
+/// So many are looked through one by one.
+const FEW: usize = 8;
+
 impl Shadows {
-    pub(super) fn attach(&mut self, name: ShadowName, first_token: u64) -> ShadowId {
+    /// `place` is where the session keeps it.
+    pub(super) fn attach(&mut self, name: ShadowName, place: u32, first_token: u64) -> ShadowId {
         let id = ShadowId(self.next_id);
         self.next_id += 1;
         if self.attached.is_empty() {
@@ -124,20 +131,58 @@ impl Shadows {
         self.attached.push(Shadow {
             id,
             operation_topic: name.operation_topic().into(),
-            result_topic: name.result_topic().into(),
             name,
+            place,
             next_token: first_token,
             // Until a get of the first link has shown otherwise.
             unsynchronized: true,
             contested: Object::default(),
             link: ShadowLink::default(),
         });
+        self.sort_names();
         id
     }
 
+    /// What the session keeps of it has to be forgotten then.
     pub(super) fn detach(&mut self, id: ShadowId) -> Option<Shadow> {
         let index = self.index(id)?;
-        Some(self.attached.remove(index))
+        let detached = self.attached.remove(index);
+        for shadow in &mut self.attached {
+            shadow.place -= u32::from(shadow.place > detached.place);
+        }
+        self.by_name = Vec::new();
+        self.sort_names();
+        Some(detached)
+    }
+
+    /// Puts those into `by_name` that are not there yet.
+    fn sort_names(&mut self) {
+        if self.attached.len() <= FEW {
+            return;
+        }
+        for (index, shadow) in self.attached.iter().enumerate().skip(self.by_name.len()) {
+            let place = self.search(shadow.name.parts());
+            let place = place.unwrap_or_else(|place| place);
+            self.by_name.insert(place, index as u32);
+        }
+    }
+
+    /// The place in `by_name` of a product id and device name.
+    fn search(&self, parts: (&str, &str)) -> Result<usize, usize> {
+        self.by_name.binary_search_by(|index| {
+            let shadow = self.attached.get(*index as usize);
+            shadow.map(|shadow| shadow.name.parts()).cmp(&Some(parts))
+        })
+    }
+
+    /// Whether there is anything to be sent for any, as soon as that is possible.
+    pub(super) fn want_to_send(&self) -> bool {
+        self.attached.iter().any(|shadow| {
+            let link = &shadow.link;
+            shadow.unsynchronized
+                || link.subscription == Subscribed::No
+                || link.knowledge == Knowledge::Gap
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -185,21 +230,26 @@ impl Shadows {
     }
 
     pub(super) fn by_name(&self, name: &ShadowName) -> Option<&Shadow> {
-        self.attached.iter().find(|shadow| shadow.name == *name)
+        if self.by_name.is_empty() {
+            return self.attached.iter().find(|shadow| shadow.name == *name);
+        }
+        let place = self.search(name.parts()).ok()?;
+        self.attached.get(*self.by_name.get(place)? as usize)
     }
 
     pub(super) fn by_result_topic(&mut self, topic: &str) -> Option<&mut Shadow> {
-        self.attached
-            .iter_mut()
-            .find(|shadow| *shadow.result_topic == *topic)
+        if self.by_name.is_empty() {
+            let mut attached = self.attached.iter_mut();
+            return attached.find(|shadow| shadow.name.is_result_topic(topic));
+        }
+        let place = self.search(ShadowName::split_result_topic(topic)?).ok()?;
+        self.attached.get_mut(*self.by_name.get(place)? as usize)
     }
 
     /// Whether `topic` is one that an attached shadow uses.
     pub(super) fn own(&self, topic: &str) -> bool {
-        let mut topics = self
-            .attached
+        self.attached
             .iter()
-            .flat_map(|shadow| [&shadow.operation_topic, &shadow.result_topic]);
-        topics.any(|own| **own == *topic)
+            .any(|shadow| *shadow.operation_topic == *topic || shadow.name.is_result_topic(topic))
     }
 }

@@ -118,8 +118,8 @@ impl Engine {
     /// JSON object. `None` of a shadow that is not attached.
     #[must_use]
     pub fn reported(&self, shadow: ShadowId) -> Option<&str> {
-        let name = &self.shadows.get(shadow)?.name;
-        Some(self.session.shadow(name)?.reported.as_str())
+        let place = self.shadows.get(shadow)?.place;
+        Some(self.session.shadow(place)?.reported.as_str())
     }
 
     /// Whether the cloud is known to hold all that was reported, and every answer has arrived.
@@ -131,7 +131,7 @@ impl Engine {
         let settled = |state: &crate::session::ShadowState| {
             state.answered.is_empty() && state.unacknowledged().is_empty()
         };
-        !shadow.unsynchronized || self.session.shadow(&shadow.name).is_some_and(settled)
+        !shadow.unsynchronized || self.session.shadow(shadow.place).is_some_and(settled)
     }
 
     /// Keeps a report and an answer, and sends what may be sent.
@@ -159,7 +159,7 @@ impl Engine {
             .ok_or(RequestError::UnknownShadow(id))?;
         let state = self
             .session
-            .shadow_mut(&shadow.name)
+            .shadow_mut(shadow.place)
             .ok_or(RequestError::UnknownShadow(id))?;
         let reported = state.reported.merged(patch);
         self.config.limits.check_document(reported.as_str())?;
@@ -322,7 +322,7 @@ impl Engine {
         let Some(shadow) = self.shadows.get_mut(id) else {
             return false;
         };
-        let Some(state) = self.session.shadow(&shadow.name) else {
+        let Some(state) = self.session.shadow(shadow.place) else {
             return false;
         };
         let plan = Plan::of(&self.config, shadow, state, limit);
@@ -358,7 +358,7 @@ impl Engine {
         let (Ok(_), Some(shadow)) = (sent, self.shadows.get_mut(id)) else {
             return false;
         };
-        let Some(state) = self.session.shadow_mut(&shadow.name) else {
+        let Some(state) = self.session.shadow_mut(shadow.place) else {
             return false;
         };
         state.acknowledged = state.acknowledged.unsettled_by(&plan.reported);
@@ -408,7 +408,7 @@ impl Engine {
         let Some(shadow) = self.shadows.get_mut(id) else {
             return;
         };
-        let Some(state) = self.session.shadow_mut(&shadow.name) else {
+        let Some(state) = self.session.shadow_mut(shadow.place) else {
             return;
         };
         let parts = [&state.reported, &state.acknowledged, &shadow.contested];

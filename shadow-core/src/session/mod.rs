@@ -115,9 +115,9 @@ impl Session {
         self.shadows.iter().map(|state| &state.name)
     }
 
-    /// What is kept of a shadow; an empty state if it is new.
-    pub(crate) fn shadow_mut(&mut self, name: &ShadowName) -> Option<&mut ShadowState> {
-        self.shadows.iter_mut().find(|state| state.name == *name)
+    /// What is kept of the shadow in a place.
+    pub(crate) fn shadow_mut(&mut self, place: u32) -> Option<&mut ShadowState> {
+        self.shadows.get_mut(place as usize)
     }
 
     /// What is kept of each shadow, to be changed without a trace.
@@ -125,25 +125,30 @@ impl Session {
         &mut self.shadows
     }
 
-    /// What is kept of a shadow.
-    pub(crate) fn shadow(&self, name: &ShadowName) -> Option<&ShadowState> {
-        self.shadows.iter().find(|state| state.name == *name)
+    /// What is kept of the shadow in a place.
+    pub(crate) fn shadow(&self, place: u32) -> Option<&ShadowState> {
+        self.shadows.get(place as usize)
     }
 
-    /// Begins to keep a shadow, unless it is kept.
-    pub(crate) fn keep_shadow(&mut self, name: &ShadowName) {
-        if self.shadow(name).is_none() {
+    /// Begins to keep a shadow, unless it is kept; gives its place.
+    pub(crate) fn keep_shadow(&mut self, name: &ShadowName) -> u32 {
+        let known = self.shadows.iter().position(|state| state.name == *name);
+        let place = known.unwrap_or_else(|| {
             if self.shadows.is_empty() {
                 // Nearly every device has just this one.
                 self.shadows.reserve_exact(1);
             }
             self.shadows.push(ShadowState::new(name.clone()));
-        }
+            self.shadows.len() - 1
+        });
+        place as u32
     }
 
-    /// Forgets a shadow.
-    pub(crate) fn forget_shadow(&mut self, name: &ShadowName) {
-        self.shadows.retain(|state| state.name != *name);
+    /// Forgets the shadow in a place. Those behind it move up by one.
+    pub(crate) fn forget_shadow(&mut self, place: u32) {
+        if self.shadow(place).is_some() {
+            self.shadows.remove(place as usize);
+        }
         self.touch();
     }
 

@@ -51,7 +51,8 @@ fn everything_is_read_and_written_as_documented() {
     assert_eq!(session.mqtt.incoming_exactly_once(), [id(9)]);
     assert!(session.is_subscribed("a/+"));
     let name = ShadowName::new("PRODUCT001", "lamp").unwrap();
-    let shadow = session.shadow(&name).unwrap();
+    let mut kept = session.shadows.iter();
+    let shadow = kept.find(|shadow| shadow.name == name).unwrap();
     assert_eq!(shadow.version, Some(12));
     let digits = r#"{"a":1.50,"b":{"c":18446744073709551615}}"#;
     assert_eq!(shadow.reported.as_str(), digits);

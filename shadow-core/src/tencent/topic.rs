@@ -99,7 +99,16 @@ impl ShadowName {
     /// Whether `topic` is this shadow's result topic. Takes no memory.
     #[must_use]
     pub fn is_result_topic(&self, topic: &str) -> bool {
-        split(topic, RESULT) == Some(self.parts())
+        let (product_id, device_name) = self.parts();
+        let rest = topic.strip_prefix(RESULT);
+        let rest = rest.and_then(|rest| rest.strip_prefix(product_id)?.strip_prefix('/'));
+        rest == Some(device_name)
+    }
+
+    /// The product id and device name in a result topic; `None` for every other topic. Takes no
+    /// memory, and checks neither.
+    pub(crate) fn split_result_topic(topic: &str) -> Option<(&str, &str)> {
+        split(topic, RESULT)
     }
 
     /// The shadow whose operation topic this is; `None` for every other topic, result topics too.
@@ -116,7 +125,8 @@ impl ShadowName {
         ShadowName::new(product_id, device_name).ok()
     }
 
-    fn parts(&self) -> (&str, &str) {
+    /// Product id and device name.
+    pub(crate) fn parts(&self) -> (&str, &str) {
         self.client_id.split_at(usize::from(self.product_id_length))
     }
 
