@@ -25,9 +25,7 @@ use shadow_core::mqtt::{ConnectReturnCode, QoS};
 use shadow_core::tencent::ShadowName;
 use shadow_core::{Instant, WallTime};
 
-use crate::server::{
-    ConnectionId, Message, Server, ServerConfig, ServerEvent, ServerTransmit, Step,
-};
+use crate::server::{ConnectionId, Message, Server, ServerConfig, ServerEvent, ServerTransmit};
 use crate::service::{Change, ChangeError, ServiceConfig, Shadow, ShadowService};
 
 pub use dispatch::{REQUEST_FILTERS, Response, dispatch};
@@ -92,14 +90,16 @@ impl Cloud {
 
     /// As [`Server::handle_bytes`].
     pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
-        let mut input = bytes;
-        loop {
-            match self.server.step(now, id, &mut input) {
-                Step::Exhausted => return,
-                Step::Handled => {}
-                Step::Published(message) => self.answer(now, message),
-            }
-        }
+        let (service, replies) = (&mut self.service, &mut self.replies);
+        self.server
+            .handle_bytes_with(now, id, bytes, |server, publish| {
+                let mut answering = Answering {
+                    now,
+                    server,
+                    replies,
+                };
+                answering.answer(service, publish.topic, publish.payload);
+            });
     }
 
     /// As [`Server::handle_closed`].
@@ -110,7 +110,7 @@ impl Cloud {
     /// As [`Server::handle_tick`]; and the replies that were held back until now are sent.
     pub fn handle_tick(&mut self, now: Instant) {
         while let Some(reply) = self.replies.take_due(now) {
-            self.send(now, reply);
+            self.answering(now).send(&reply);
         }
         self.server.handle_tick(now);
     }
@@ -301,52 +301,69 @@ impl Cloud {
         self.service.seed(name, state, version, last_change)
     }
 
-    fn answer(&mut self, now: Instant, message: Message) {
-        let wall = self.server.wall_time(now);
-        let Message { topic, payload, .. } = message;
-        let responses = dispatch(&mut self.service, wall, &topic, &payload);
-        let device = ShadowName::from_operation_topic(&topic);
-        let mut responses = responses.into_iter();
-        if let Some(name) = device
-            && let Some(reply) = responses.next()
-        {
-            self.replies.note(&name, payload, &reply.payload);
-            for reply in self.replies.pass(now, &name, reply) {
-                self.send(now, reply);
-            }
-            for push in responses {
-                self.push(now, &name, push);
-            }
-            return;
-        }
-        for response in responses {
-            self.send(now, response);
-        }
-    }
-
     fn publish_change(&mut self, now: Instant, name: &ShadowName, change: Change) -> u64 {
         if let Some(payload) = change.push {
             let topic = name.result_topic();
-            self.push(now, name, Response { topic, payload });
+            self.answering(now).push(name, &Response { topic, payload });
         }
         change.version
     }
 
-    /// Sends a delta, and after it the replies that waited for one.
-    fn push(&mut self, now: Instant, name: &ShadowName, push: Response) {
-        self.send(now, push);
-        while let Some(reply) = self.replies.take_overtaken(name) {
-            self.send(now, reply);
+    fn answering(&mut self, now: Instant) -> Answering<'_> {
+        Answering {
+            now,
+            server: &mut self.server,
+            replies: &mut self.replies,
+        }
+    }
+}
+
+/// What sends the answers of the service.
+struct Answering<'a> {
+    now: Instant,
+    server: &'a mut Server,
+    replies: &'a mut Replies,
+}
+
+impl Answering<'_> {
+    fn answer(&mut self, service: &mut ShadowService, topic: &str, payload: &[u8]) {
+        let wall = self.server.wall_time(self.now);
+        let Some(name) = ShadowName::from_operation_topic(topic) else {
+            for response in dispatch(service, wall, topic, payload) {
+                self.send(&response);
+            }
+            return;
+        };
+        let answer = service.answer(wall, &name, payload);
+        self.replies.note(&name, payload, &answer.reply);
+        let topic = name.result_topic();
+        let push = answer.push.map(|payload| Response {
+            topic: topic.clone(),
+            payload,
+        });
+        let reply = Response {
+            topic,
+            payload: answer.reply,
+        };
+        for reply in self.replies.pass(self.now, &name, reply) {
+            self.send(&reply);
+        }
+        if let Some(push) = push {
+            self.push(&name, &push);
         }
     }
 
-    fn send(&mut self, now: Instant, Response { topic, payload }: Response) {
-        let message = Message {
-            topic,
-            payload,
-            qos: QoS::AtLeastOnce,
-        };
-        let published = self.server.publish(now, &message);
-        debug_assert!(published, "a shadow's topics are valid topic names");
+    /// Sends a delta, and after it the replies that waited for one.
+    fn push(&mut self, name: &ShadowName, push: &Response) {
+        self.send(push);
+        while let Some(reply) = self.replies.take_overtaken(name) {
+            self.send(&reply);
+        }
+    }
+
+    /// A shadow's topics are topic names.
+    fn send(&mut self, Response { topic, payload }: &Response) {
+        self.server
+            .publish_valid(self.now, topic, payload, QoS::AtLeastOnce);
     }
 }

@@ -104,11 +104,11 @@ impl Replies {
             .unwrap_or_default()
     }
 
-    pub(super) fn note(&mut self, name: &ShadowName, payload: Vec<u8>, reply: &[u8]) {
+    pub(super) fn note(&mut self, name: &ShadowName, payload: &[u8], reply: &[u8]) {
         if let Some(handled) = &mut self.handled {
             handled.push(HandledRequest {
                 name: name.clone(),
-                payload,
+                payload: payload.to_vec(),
                 accepted: is_accepted(reply),
             });
         }

@@ -77,6 +77,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
             }
             let left = self.outgoing.get(self.written..).unwrap_or_default();
             if left.is_empty() {
+                // A connection that waits holds nothing.
+                self.outgoing = Vec::new();
+                self.written = 0;
                 break;
             }
             match Pin::new(&mut self.stream).poll_write(cx, left) {

@@ -128,13 +128,12 @@ struct RefusalOrder {
 }
 
 /// What came of taking one packet off the bytes of a connection.
-pub(crate) enum Step {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
     /// There is no whole packet left, or nothing is read any more.
     Exhausted,
     /// It was handled.
     Handled,
-    /// It was a new message, which has been handed to its subscribers.
-    Published(Message),
 }
 
 impl Server {
@@ -184,8 +183,20 @@ impl Server {
 
     /// Bytes of a client have come, in any cutting. Ignored for a connection that is closed.
     pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
+        self.handle_bytes_with(now, id, bytes, |_, _| {});
+    }
+
+    /// As [`handle_bytes`](Self::handle_bytes); `on_publish` is called for each new message, once
+    /// it has been handed to its subscribers.
+    pub(crate) fn handle_bytes_with(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        bytes: &[u8],
+        mut on_publish: impl FnMut(&mut Server, &Publish<'_>),
+    ) {
         let mut input = bytes;
-        while !matches!(self.step(now, id, &mut input), Step::Exhausted) {}
+        while self.step(now, id, &mut input, &mut on_publish) == Step::Handled {}
     }
 
     /// A client has closed its connection, or the connection broke. Ignored for one that is closed.
@@ -207,12 +218,17 @@ impl Server {
     /// nothing happened.
     #[must_use = "a message on an invalid topic goes nowhere"]
     pub fn publish(&mut self, now: Instant, message: &Message) -> bool {
-        self.advance(now);
         let valid = topic::validate_name(&message.topic).is_ok();
         if valid {
-            self.deliver(message);
+            self.publish_valid(now, &message.topic, &message.payload, message.qos);
         }
         valid
+    }
+
+    /// As [`publish`](Self::publish), on a topic that is known to be a topic name.
+    pub(crate) fn publish_valid(&mut self, now: Instant, topic: &str, payload: &[u8], qos: QoS) {
+        self.advance(now);
+        self.deliver(topic, payload, qos);
     }
 
     /// Cuts off the client that is logged in as `client_id`; whether there was one. Its session
@@ -327,7 +343,13 @@ impl Server {
     }
 
     /// Takes one packet off `input`, the bytes that a connection received.
-    pub(crate) fn step(&mut self, now: Instant, id: ConnectionId, input: &mut &[u8]) -> Step {
+    fn step(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        input: &mut &[u8],
+        on_publish: impl FnMut(&mut Server, &Publish<'_>),
+    ) -> Step {
         let now = self.advance(now);
         let maximum = self.config.maximum_packet_size;
         let decoder = self
@@ -338,7 +360,7 @@ impl Server {
         };
         let step = match decoder.next(input) {
             Ok(None) => Step::Exhausted,
-            Ok(Some(Incoming::Packet(packet))) => self.handle_packet(now, id, packet),
+            Ok(Some(Incoming::Packet(packet))) => self.handle_packet(now, id, packet, on_publish),
             // It does not happen, as the decoder refuses what is oversized.
             Ok(Some(Incoming::Skipped(_))) => Step::Handled,
             Err(error) => {
@@ -352,17 +374,18 @@ impl Server {
     }
 
     /// Hands a message to everyone who subscribed to it.
-    fn deliver(&mut self, message: &Message) {
-        let recipients = self.sessions.recipients(&message.topic, message.qos);
-        for (client_id, qos) in recipients {
+    fn deliver(&mut self, topic: &str, payload: &[u8], qos: QoS) {
+        for (client_id, qos) in self.sessions.recipients(topic, qos) {
             let delivered = match qos {
-                QoS::AtMostOnce => self.deliver_at_most_once(&client_id, message),
-                QoS::AtLeastOnce | QoS::ExactlyOnce => self.enqueue(&client_id, message),
+                QoS::AtMostOnce => self.deliver_at_most_once(&client_id, topic, payload),
+                QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                    self.deliver_at_least_once(&client_id, topic, payload)
+                }
             };
             if !delivered {
                 self.tell(|| ServerEvent::Dropped {
                     client_id: client_id.to_string(),
-                    topic: message.topic.clone(),
+                    topic: topic.to_owned(),
                     qos,
                 });
             }
@@ -370,7 +393,7 @@ impl Server {
     }
 
     /// False if too much is waiting already. To a client that is away it counts as done.
-    fn deliver_at_most_once(&mut self, client_id: &str, message: &Message) -> bool {
+    fn deliver_at_most_once(&mut self, client_id: &str, topic: &str, payload: &[u8]) -> bool {
         let connection = self.sessions.get(client_id).and_then(|s| s.connection);
         let Some(id) = connection else {
             return true;
@@ -379,9 +402,9 @@ impl Server {
             dup: false,
             qos: QoS::AtMostOnce,
             retain: false,
-            topic: &message.topic,
+            topic,
             packet_id: None,
-            payload: &message.payload,
+            payload,
         };
         let maximum = self.config.maximum_outgoing_bytes;
         let pushed = self.connections.change(id, |_, outbox| {
@@ -393,12 +416,18 @@ impl Server {
         pushed.unwrap_or(true)
     }
 
-    fn enqueue(&mut self, client_id: &str, message: &Message) -> bool {
+    /// False if too much is waiting already, for a client that is away too.
+    fn deliver_at_least_once(&mut self, client_id: &str, topic: &str, payload: &[u8]) -> bool {
         let maximum = self.config.maximum_queued_messages.max(1);
         let Some(session) = self.sessions.get_mut(client_id) else {
             return true;
         };
-        let queued = session.enqueue(message.clone(), maximum);
+        let message = Message {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+            qos: QoS::AtLeastOnce,
+        };
+        let queued = session.enqueue(message, maximum);
         self.send_waiting(client_id);
         queued
     }

@@ -27,6 +27,7 @@ impl Server {
         now: Instant,
         id: ConnectionId,
         packet: Packet<'_>,
+        on_publish: impl FnMut(&mut Server, &Publish<'_>),
     ) -> Step {
         let connect = match packet {
             Packet::Connect(connect) => Some(connect),
@@ -54,8 +55,8 @@ impl Server {
             (Heard::Client(online), _) => online,
             (Heard::Nobody, _) => return Step::Exhausted,
         };
-        match self.handle_online(id, &online, packet) {
-            Ok(step) => step,
+        match self.handle_online(id, &online, packet, on_publish) {
+            Ok(()) => Step::Handled,
             Err(departure) => {
                 self.end(id, departure, Refusal::NotConnect);
                 Step::Exhausted
@@ -68,9 +69,10 @@ impl Server {
         id: ConnectionId,
         online: &Online,
         packet: Packet<'_>,
-    ) -> Result<Step, Departure> {
+        on_publish: impl FnMut(&mut Server, &Publish<'_>),
+    ) -> Result<(), Departure> {
         match packet {
-            Packet::Publish(publish) => return self.handle_publish(id, online, &publish),
+            Packet::Publish(publish) => self.handle_publish(id, online, &publish, on_publish)?,
             Packet::Subscribe(subscribe) => self.handle_subscribe(id, online, &subscribe)?,
             Packet::Unsubscribe(unsubscribe) => {
                 self.handle_unsubscribe(id, online, &unsubscribe)?;
@@ -104,7 +106,7 @@ impl Server {
                 return Err(Departure::Violation(clause));
             }
         }
-        Ok(Step::Handled)
+        Ok(())
     }
 
     fn log_in(&mut self, now: Instant, id: ConnectionId, connect: &Connect<'_>) {
@@ -180,7 +182,8 @@ impl Server {
         id: ConnectionId,
         online: &Online,
         publish: &Publish<'_>,
-    ) -> Result<Step, Departure> {
+        mut on_publish: impl FnMut(&mut Server, &Publish<'_>),
+    ) -> Result<(), Departure> {
         let mut new = true;
         match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(packet_id)) => {
@@ -197,7 +200,7 @@ impl Server {
             (QoS::AtMostOnce, _) | (_, None) => {}
         }
         if !new {
-            return Ok(Step::Handled);
+            return Ok(());
         }
         let credentials = &self.config.credentials;
         if !online.role.may_publish(credentials, publish.topic) {
@@ -205,19 +208,19 @@ impl Server {
                 client_id: online.client_id.to_string(),
                 topic: publish.topic.to_owned(),
             });
-            return Ok(Step::Handled);
+            return Ok(());
         }
-        let message = Message {
-            topic: publish.topic.to_owned(),
-            payload: publish.payload.to_vec(),
-            qos: publish.qos,
-        };
         self.tell(|| ServerEvent::Published {
             client_id: online.client_id.to_string(),
-            message: message.clone(),
+            message: Message {
+                topic: publish.topic.to_owned(),
+                payload: publish.payload.to_vec(),
+                qos: publish.qos,
+            },
         });
-        self.deliver(&message);
-        Ok(Step::Published(message))
+        self.deliver(publish.topic, publish.payload, publish.qos);
+        on_publish(self, publish);
+        Ok(())
     }
 
     fn handle_subscribe(

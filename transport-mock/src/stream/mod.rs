@@ -31,7 +31,6 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use fault::Script;
 use pipe::Pipe;
 
 pub use fault::{Fault, Faults};
@@ -75,8 +74,8 @@ pub fn memory_pair(capacity: usize) -> (MemoryStream, MemoryStream) {
 #[must_use]
 pub fn memory_pair_with(capacity: usize, faults: Faults) -> (MemoryStream, MemoryStream) {
     let mut link = Link {
-        to_server: Pipe::new(capacity, Script::new(faults.to_server)),
-        to_client: Pipe::new(capacity, Script::new(faults.to_client)),
+        to_server: Pipe::new(capacity, faults.to_server),
+        to_client: Pipe::new(capacity, faults.to_client),
     };
     link.to_server.begin();
     link.to_client.begin();

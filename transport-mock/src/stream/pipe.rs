@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::task::{Context, Poll, Waker};
 
-use super::fault::Script;
+use super::fault::{Fault, Script};
 
 pub(super) struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
-    script: Script,
+    /// Only where there are faults: most streams have none.
+    script: Option<Box<Script>>,
     /// How many bytes were written in all.
     written: u64,
     /// How many bytes were read in all.
@@ -53,11 +54,11 @@ impl End {
 }
 
 impl Pipe {
-    pub(super) fn new(capacity: usize, script: Script) -> Pipe {
+    pub(super) fn new(capacity: usize, faults: Vec<Fault>) -> Pipe {
         Pipe {
             bytes: VecDeque::new(),
             capacity: capacity.max(1),
-            script,
+            script: (!faults.is_empty()).then(|| Box::new(Script::new(faults))),
             written: 0,
             read: 0,
             writer: End::default(),
@@ -71,7 +72,8 @@ impl Pipe {
         cx: &Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let deliverable = match self.script.stall_after {
+        let stall_after = self.script.as_ref().and_then(|script| script.stall_after);
+        let deliverable = match stall_after {
             Some(limit) => usize::try_from(limit.saturating_sub(self.read)).unwrap_or(usize::MAX),
             None => usize::MAX,
         };
@@ -92,9 +94,13 @@ impl Pipe {
             return Poll::Ready(Ok(0));
         }
         let wanted = buffer.len().min(available);
-        let count = wanted.min(self.script.next_read());
-        for (slot, byte) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
-            *slot = byte;
+        let allowed = self.script.as_mut().map_or(usize::MAX, |s| s.next_read());
+        let count = wanted.min(allowed);
+        let (wanted, _) = buffer.split_at_mut_checked(count).unwrap_or_default();
+        self.bytes.read_exact(wanted)?;
+        if self.bytes.is_empty() {
+            // A stream that waits holds nothing.
+            self.bytes = VecDeque::new();
         }
         self.read += count as u64;
         self.writer.wake();
@@ -113,28 +119,29 @@ impl Pipe {
         if room == 0 {
             return self.writer.sleep(cx);
         }
-        let count = bytes
-            .len()
-            .min(room)
-            .min(self.script.next_write())
-            .min(self.until_fault());
-        self.bytes.extend(bytes.iter().take(count));
+        let allowed = self.script.as_mut().map_or(usize::MAX, |s| s.next_write());
+        let count = bytes.len().min(room).min(allowed).min(self.until_fault());
+        self.bytes.extend(bytes.get(..count).unwrap_or_default());
         self.written += count as u64;
-        if self.script.end_after == Some(self.written) {
-            self.writer.closed = true;
-        }
+        self.end_if_due();
         self.reader.wake();
         Poll::Ready(Ok(count))
     }
 
     /// Whether a fault breaks the connection at this point.
     pub(super) fn is_cut(&self) -> bool {
-        self.script.cut_after.is_some_and(|at| at <= self.written)
+        let cut_after = self.script.as_ref().and_then(|script| script.cut_after);
+        cut_after.is_some_and(|at| at <= self.written)
     }
 
     /// Applies the faults that are due before the first byte.
     pub(super) fn begin(&mut self) {
-        if self.script.end_after == Some(0) {
+        self.end_if_due();
+    }
+
+    fn end_if_due(&mut self) {
+        let end_after = self.script.as_ref().and_then(|script| script.end_after);
+        if end_after == Some(self.written) {
             self.writer.closed = true;
         }
     }
@@ -152,13 +159,16 @@ impl Pipe {
 
     pub(super) fn close_reader(&mut self) {
         self.reader.closed = true;
-        self.bytes.clear();
+        self.bytes = VecDeque::new();
         self.writer.wake();
     }
 
     /// How many bytes may be written before the next fault.
     fn until_fault(&self) -> usize {
-        let faults = [self.script.cut_after, self.script.end_after];
+        let Some(script) = &self.script else {
+            return usize::MAX;
+        };
+        let faults = [script.cut_after, script.end_after];
         let left = faults
             .into_iter()
             .flatten()
