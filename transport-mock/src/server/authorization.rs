@@ -16,22 +16,25 @@ pub(super) enum Role {
     /// Nothing was checked, everything is allowed.
     Anyone,
     /// The device with this place in the configuration, with its sub-devices.
-    Device(usize),
+    Device(Place),
     /// An application of that device.
-    Application(usize),
+    Application(Place),
 }
+
+/// The place of a device in the configuration. There is one in every connection.
+type Place = u32;
 
 /// Finds the devices of [`Credentials::Devices`] by client id.
 #[derive(Debug)]
 pub(super) struct KnownDevices {
     /// Their places in the configuration, sorted by client id, then place.
-    by_client_id: Vec<usize>,
+    by_client_id: Vec<Place>,
 }
 
 impl KnownDevices {
     pub(super) fn new(credentials: &Credentials) -> KnownDevices {
         let devices = devices(credentials);
-        let mut by_client_id: Vec<usize> = (0..devices.len()).collect();
+        let mut by_client_id: Vec<Place> = (0..).take(devices.len()).collect();
         by_client_id.sort_by_key(|place| client_id(devices, *place));
         KnownDevices { by_client_id }
     }
@@ -64,7 +67,7 @@ impl KnownDevices {
     /// What `given` would be with the secret of one device or another, in the order of the
     /// configuration.
     fn roles(&self, devices: &[KnownDevice], given: &str) -> Vec<Role> {
-        let mut roles: Vec<(usize, Role)> = Vec::new();
+        let mut roles: Vec<(Place, Role)> = Vec::new();
         for place in self.named(devices, given) {
             roles.push((place, Role::Device(place)));
         }
@@ -98,12 +101,12 @@ impl KnownDevices {
         &'a self,
         devices: &'a [KnownDevice],
         wanted: &'a str,
-    ) -> impl Iterator<Item = usize> + 'a {
+    ) -> impl Iterator<Item = Place> + 'a {
         let first = self
             .by_client_id
             .partition_point(|place| client_id(devices, *place) < wanted);
         let from = self.by_client_id.get(first..).unwrap_or_default();
-        let same = move |place: &usize| client_id(devices, *place) == wanted;
+        let same = move |place: &Place| client_id(devices, *place) == wanted;
         from.iter().copied().take_while(same)
     }
 }
@@ -118,9 +121,13 @@ fn devices(credentials: &Credentials) -> &[KnownDevice] {
     }
 }
 
-fn client_id(devices: &[KnownDevice], place: usize) -> &str {
-    let known = devices.get(place);
+fn client_id(devices: &[KnownDevice], place: Place) -> &str {
+    let known = device(devices, place);
     known.map_or("", |known| known.device.name.client_id())
+}
+
+fn device(devices: &[KnownDevice], place: Place) -> Option<&KnownDevice> {
+    devices.get(usize::try_from(place).ok()?)
 }
 
 fn has_key(known: &KnownDevice) -> bool {
@@ -191,7 +198,7 @@ impl Role {
     fn device(self, devices: &[KnownDevice]) -> Option<&KnownDevice> {
         match self {
             Role::Anyone => None,
-            Role::Device(place) | Role::Application(place) => devices.get(place),
+            Role::Device(place) | Role::Application(place) => device(devices, place),
         }
     }
 }

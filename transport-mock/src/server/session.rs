@@ -17,7 +17,7 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     /// The topic filters of its subscriptions, whose QoS the
     /// [`Subscriptions`](super::subscriptions::Subscriptions) have.
-    pub(super) filters: Vec<Arc<str>>,
+    pub(super) filters: Box<[Arc<str>]>,
     /// `None` while there is no exchange, as in most sessions at most times.
     exchanges: Option<Box<Exchanges>>,
     last_packet_id: u16,

@@ -11,7 +11,8 @@ use super::subscriptions::Subscriptions;
 /// The sessions by client id, and the subscriptions of all of them by filter.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    all: BTreeMap<Arc<str>, Session>,
+    /// Each by itself: a tree has room for nearly as many more as it holds.
+    all: BTreeMap<Arc<str>, Box<Session>>,
     subscriptions: Subscriptions,
 }
 
@@ -25,16 +26,16 @@ impl Sessions {
     }
 
     pub(super) fn get(&self, client_id: &str) -> Option<&Session> {
-        self.all.get(client_id)
+        self.all.get(client_id).map(|session| &**session)
     }
 
     pub(super) fn get_mut(&mut self, client_id: &str) -> Option<&mut Session> {
-        self.all.get_mut(client_id)
+        self.all.get_mut(client_id).map(|session| &mut **session)
     }
 
     /// By client id, sorted.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Session)> {
-        self.all.iter().map(|(id, session)| (&**id, session))
+        self.all.iter().map(|(id, session)| (&**id, &**session))
     }
 
     /// The session of a client, a new one if it has none; with the client id, to be kept without a
@@ -51,8 +52,8 @@ impl Sessions {
     /// Forgets a session and its subscriptions.
     pub(super) fn remove(&mut self, client_id: &str) {
         if let Some(session) = self.all.remove(client_id) {
-            for filter in session.filters {
-                self.subscriptions.remove(&filter, client_id);
+            for filter in &session.filters {
+                self.subscriptions.remove(filter, client_id);
             }
         }
     }
@@ -75,16 +76,19 @@ impl Sessions {
         }
         let kept = self.subscriptions.insert(filter, client_id, granted);
         if !known {
-            // Most sessions have one, for which a vector by itself takes room for four.
-            session.filters.reserve_exact(1);
-            session.filters.push(kept);
+            let mut filters = std::mem::take(&mut session.filters).into_vec();
+            filters.reserve_exact(1);
+            filters.push(kept);
+            session.filters = filters.into_boxed_slice();
         }
         true
     }
 
     pub(super) fn unsubscribe(&mut self, client_id: &str, filter: &str) {
         if let Some(session) = self.all.get_mut(client_id) {
-            session.filters.retain(|known| **known != *filter);
+            let mut filters = std::mem::take(&mut session.filters).into_vec();
+            filters.retain(|known| **known != *filter);
+            session.filters = filters.into_boxed_slice();
             self.subscriptions.remove(filter, client_id);
         }
     }

@@ -12,12 +12,20 @@ use super::request::PartPatch;
 ///
 /// It is kept as the text that a get reply has: that takes a tenth of the memory of a tree, and
 /// nothing to print.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Compact JSON of an object that is not empty, or nothing.
-    text: Box<str>,
-    /// Of the leaves, in the order in which they stand in the text.
-    stamps: Box<[WallTime]>,
+    /// Compact JSON of an object that is not empty; `None` for an empty one.
+    text: Option<Box<str>>,
+    stamps: Stamps,
+}
+
+/// When the leaves of a part last changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stamps {
+    /// All at one time.
+    Same(WallTime),
+    /// Not all: in the order in which they stand in the text.
+    Each(Box<[WallTime]>),
 }
 
 /// What a patch makes of a part.
@@ -29,22 +37,27 @@ pub(crate) struct PartChange<'a> {
 }
 
 impl Part {
+    pub(crate) const EMPTY: Part = Part {
+        text: None,
+        stamps: Stamps::Same(WallTime::from_unix_millis(0)),
+    };
+
     /// A part whose values are all of one time.
     pub(crate) fn new(values: &Object<'_>, at: WallTime) -> Part {
-        Part::default().followed_by(&Object::default(), values, at)
+        Part::EMPTY.followed_by(&Object::default(), values, at)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.text.is_none()
     }
 
     /// Compact JSON of the part.
     pub(crate) fn text(&self) -> &str {
-        if self.is_empty() { "{}" } else { &self.text }
+        self.text.as_deref().unwrap_or("{}")
     }
 
     pub(crate) fn values(&self) -> Object<'_> {
-        Object::written(&self.text)
+        Object::written(self.text())
     }
 
     /// In the place of each leaf, `{"timestamp":ms}`.
@@ -81,25 +94,40 @@ impl Part {
     /// The part with these values in the place of those before: the stamps stay where the value
     /// does.
     fn followed_by(&self, before: &Object<'_>, values: &Object<'_>, at: WallTime) -> Part {
-        let mut stamps = Vec::with_capacity(self.stamps.len() + 1);
+        let mut stamps = Vec::new();
         restamp(before, &mut self.stamps.iter(), values, at, &mut stamps);
-        let text = match values.is_empty() {
-            true => String::new(),
-            false => values.text(),
+        let text = (!values.is_empty()).then(|| values.text().into_boxed_str());
+        let stamps = match stamps.first() {
+            None => Part::EMPTY.stamps,
+            Some(first) if stamps.iter().all(|stamp| stamp == first) => Stamps::Same(*first),
+            Some(_) => Stamps::Each(stamps.into_boxed_slice()),
         };
-        Part {
-            text: text.into_boxed_str(),
-            stamps: stamps.into_boxed_slice(),
-        }
+        Part { text, stamps }
     }
 }
 
-type Stamps<'a> = std::slice::Iter<'a, WallTime>;
+impl Default for Part {
+    fn default() -> Part {
+        Part::EMPTY
+    }
+}
+
+impl Stamps {
+    /// Of each leaf in turn; of one time, as often as is asked.
+    fn iter(&self) -> impl Iterator<Item = WallTime> {
+        let (same, each) = match self {
+            Stamps::Same(at) => (Some(*at), &[][..]),
+            Stamps::Each(each) => (None, &**each),
+        };
+        let same = same.into_iter().flat_map(std::iter::repeat);
+        each.iter().copied().chain(same)
+    }
+}
 
 /// Collects the stamps of `after`: those of `before` where the value stayed, `now` where it is new.
 fn restamp(
     before: &Object<'_>,
-    stamps: &mut Stamps<'_>,
+    stamps: &mut impl Iterator<Item = WallTime>,
     after: &Object<'_>,
     now: WallTime,
     collected: &mut Vec<WallTime>,
@@ -115,7 +143,7 @@ fn restamp(
             }
             (Some((_, Node::Text(old))), Node::Text(new)) => {
                 let stamp = stamps.next().filter(|_| old == new);
-                collected.push(stamp.copied().unwrap_or(now));
+                collected.push(stamp.unwrap_or(now));
             }
             (old, new) => {
                 if let Some((_, old)) = old {
@@ -130,7 +158,7 @@ fn restamp(
     }
 }
 
-fn skip(value: &Node<'_>, stamps: &mut Stamps<'_>) {
+fn skip(value: &Node<'_>, stamps: &mut impl Iterator<Item = WallTime>) {
     for _ in 0..leaves(value) {
         stamps.next();
     }
@@ -143,7 +171,7 @@ fn leaves(value: &Node<'_>) -> usize {
     }
 }
 
-fn stamped<'a>(values: &Object<'a>, stamps: &mut Stamps<'_>) -> Object<'a> {
+fn stamped<'a>(values: &Object<'a>, stamps: &mut impl Iterator<Item = WallTime>) -> Object<'a> {
     let mut tree = Object::default();
     for (key, value) in values.iter() {
         let stamp = match value {

@@ -17,7 +17,8 @@ pub struct Shadow {
     version: u64,
     updated: Option<WallTime>,
     reported: Part,
-    desired: Part,
+    /// `None` if no key is desired, as of most devices at most times.
+    desired: Option<Box<Part>>,
     /// What it was seeded with; `None` if with nothing.
     initial: Option<Box<Seed>>,
 }
@@ -75,7 +76,8 @@ impl Shadow {
     /// The desired part; `None` if no key is desired.
     #[must_use]
     pub fn desired(&self) -> Option<String> {
-        (!self.desired.is_empty()).then(|| self.desired.text().to_owned())
+        let desired = self.desired.as_ref();
+        desired.map(|desired| desired.text().to_owned())
     }
 
     /// What of the desired part is not in the reported one, nested objects cut down to the members
@@ -108,7 +110,7 @@ impl Shadow {
             version,
             updated: Some(at),
             reported: seed.reported.clone(),
-            desired: seed.desired.clone(),
+            desired: kept(seed.desired.clone()),
             initial: Some(Box::new(seed)),
         }
     }
@@ -130,7 +132,7 @@ impl Shadow {
             version: self.version,
             updated: self.updated,
             reported: &self.reported,
-            desired: &self.desired,
+            desired: self.desired_part(),
         }
     }
 
@@ -143,7 +145,7 @@ impl Shadow {
         count_unchanged: bool,
     ) -> Outcome<'a> {
         let reported = self.reported.apply(at, patch.reported.as_ref());
-        let desired = self.desired.apply(at, patch.desired.as_ref());
+        let desired = self.desired_part().apply(at, patch.desired.as_ref());
         let changed = count_unchanged || reported.after.is_some() || desired.after.is_some();
         let named = |part: Option<&PartPatch<'a>>, change: &PartChange<'a>| match part? {
             PartPatch::Clear => Some(Node::null()),
@@ -166,6 +168,11 @@ impl Shadow {
         }
     }
 
+    fn desired_part(&self) -> &Part {
+        static NOTHING: Part = Part::EMPTY;
+        self.desired.as_deref().unwrap_or(&NOTHING)
+    }
+
     /// Becomes what an update has made of it.
     pub(crate) fn keep(&mut self, next: Next) {
         self.version = next.version;
@@ -174,9 +181,13 @@ impl Shadow {
             self.reported = reported;
         }
         if let Some(desired) = next.desired {
-            self.desired = desired;
+            self.desired = kept(desired);
         }
     }
+}
+
+fn kept(part: Part) -> Option<Box<Part>> {
+    (!part.is_empty()).then(|| Box::new(part))
 }
 
 impl Outcome<'_> {
@@ -186,7 +197,7 @@ impl Outcome<'_> {
             version: self.version,
             updated: self.updated,
             reported: self.reported.as_ref().unwrap_or(&self.before.reported),
-            desired: self.desired.as_ref().unwrap_or(&self.before.desired),
+            desired: self.desired.as_ref().unwrap_or(self.before.desired_part()),
         }
     }
 

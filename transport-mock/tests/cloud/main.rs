@@ -19,6 +19,8 @@ mod properties;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod serving;
