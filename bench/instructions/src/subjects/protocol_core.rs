@@ -1,4 +1,7 @@
 //! mqtt-protocol-core: a codec, and a connection without I/O as ours is one, though without shadows.
+//!
+//! With its default features. Those that keep small strings and payloads off the heap change its
+//! counts here by -3 to +9 % (`sso-min-64bit`) and by up to +17 % (`sso-lv20`).
 
 use std::any::Any;
 use std::hint::black_box;
