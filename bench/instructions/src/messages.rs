@@ -107,9 +107,9 @@ fn reply(token: &str, operation: &str, state: &str, version: u64) -> String {
     )
 }
 
-/// A pushed change of `desired`.
-pub(crate) fn delta(power: bool, version: u64) -> String {
-    let state = delta_state(power);
+/// A pushed change of `desired`, another with every second version.
+pub(crate) fn delta(version: u64) -> String {
+    let state = delta_state(version);
     format!(
         "{{\"type\":\"delta\",\"timestamp\":1626771521739,\"payload\":{{\"state\":{state},\
          \"version\":{version},\"timestamp\":1626771521739}}}}\n"
@@ -117,10 +117,12 @@ pub(crate) fn delta(power: bool, version: u64) -> String {
 }
 
 /// What is changed.
-pub(crate) fn delta_state(power: bool) -> String {
-    // Of one length, whatever it says.
-    let power = if power { "on" } else { "no" };
-    format!(r#"{{"power":"{power}","brightness":80,"colour":"warm"}}"#)
+pub(crate) fn delta_state(version: u64) -> &'static str {
+    // All values differ, and are of one length.
+    match version / 2 % 2 {
+        0 => r#"{"power":"no","brightness":80,"colour":"warm"}"#,
+        _ => r#"{"power":"on","brightness":95,"colour":"cool"}"#,
+    }
 }
 
 /// A PUBLISH by hand (MQTT section 3.3): QoS 0, or 1 with [`PACKET_ID`].

@@ -11,7 +11,8 @@ pub(super) fn described(what: &str, version: Option<u64>, state: &str) -> String
 /// A PUBLISH with a JSON payload, in which the order of the keys means nothing; any other bytes as
 /// they are.
 pub(super) fn described_publish(bytes: &[u8]) -> String {
-    let start = bytes.iter().position(|byte| *byte == b'{');
+    // A brace alone may be a length.
+    let start = bytes.windows(2).position(|two| two == b"{\"");
     let (header, payload) = bytes.split_at(start.unwrap_or(bytes.len()));
     let payload = match serde_json::from_slice::<Value>(payload) {
         Ok(payload) => payload.to_string(),

@@ -62,8 +62,8 @@ pub(super) fn work<C: Client, J: JsonText>(operation: Operation) -> Option<Box<d
         ),
         Operation::Delta => on_peer::<C, J>(
             |peer| {
-                peer.version += 1;
-                let message = delta(peer.version.is_multiple_of(2), peer.version);
+                peer.version += 2;
+                let message = delta(peer.version);
                 peer.client
                     .fill(&publish(RESULT_TOPIC, message.as_bytes(), false));
             },
@@ -82,7 +82,7 @@ pub(super) fn work<C: Client, J: JsonText>(operation: Operation) -> Option<Box<d
         ),
         Operation::UpdateRoundTrip => on_peer::<C, J>(
             |peer| {
-                peer.version += 1;
+                peer.version += 2;
                 let version = peer.version;
                 peer.expect(|token| update_reply(token, version));
             },
@@ -194,7 +194,7 @@ fn on_peer<C: Client, J: JsonText>(
         json: PhantomData,
         number: 99,
         token: String::new(),
-        version: 21,
+        version: 20,
         payload: Vec::with_capacity(32 * 1024),
         waiting: Vec::new(),
     };

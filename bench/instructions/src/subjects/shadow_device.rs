@@ -117,10 +117,9 @@ impl Device {
     /// The cloud pushes a change of `desired` the next time.
     pub(super) fn expect_delta(&mut self) {
         self.version += 1;
-        let power = self.version % 2 == 0;
         self.delta.version = Some(self.version);
-        self.delta.state = Json::new(delta_state(power)).expect("it is JSON");
-        self.expect(&delta(power, self.version));
+        self.delta.state = Json::new(delta_state(self.version)).expect("it is JSON");
+        self.expect(&delta(self.version));
     }
 
     fn begin_again(&mut self) {

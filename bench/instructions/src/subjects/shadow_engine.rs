@@ -146,8 +146,8 @@ where
     }
 
     fn outcome(&mut self) -> String {
-        self.device.sent.clear();
         (self.prepare)(&mut self.device);
+        self.device.sent.clear();
         let event = (self.run)(&mut self.device);
         let told = event.map_or_else(String::new, |event| describe(&event));
         format!("{}{told}", described_publish(&self.device.sent))
