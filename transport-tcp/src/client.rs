@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use async_channel::{Receiver, Sender};
+use futures_channel::oneshot;
 use futures_lite::Stream;
 use serde::Serialize;
 use shadow_core::json::Json;
@@ -48,7 +49,7 @@ pub(crate) type Start =
     Box<dyn FnOnce(&mut RecordedEngine, Instant) -> Result<RequestId, RequestError> + Send>;
 
 /// Where it goes how a request ended. Nobody listens if the application dropped its future.
-pub(crate) type Answer = Sender<Result<Outcome, RequestError>>;
+pub(crate) type Answer = oneshot::Sender<Result<Outcome, RequestError>>;
 
 /// Where it goes whether a request was accepted, and how its end is learnt. Nobody listens if the
 /// application dropped its future.
@@ -87,7 +88,7 @@ impl Ender {
     /// Ends all that wait.
     pub(crate) fn end(self, outcome: Outcome) {
         match self {
-            Ender::Asked(answer) => drop(answer.try_send(Ok(outcome))),
+            Ender::Asked(answer) => drop(answer.send(Ok(outcome))),
             // It is empty: this is the one place that fills it, and takes what would fill it
             // again.
             Ender::Posted { ending, .. } => drop(ending.outcome.set(outcome)),
@@ -347,11 +348,10 @@ impl Client {
         + Send
         + 'static,
     ) -> Result<Outcome, ClientError> {
-        let (answer, outcome) = async_channel::bounded(1);
+        let (answer, outcome) = oneshot::channel();
         let start = Box::new(start);
         self.send(Command::Ask { start, answer }).await?;
-        let outcome = outcome.recv().await;
-        Ok(outcome.map_err(|_| ClientError::DriverStopped)??)
+        Ok(outcome.await.map_err(|_| ClientError::DriverStopped)??)
     }
 }
 

@@ -229,7 +229,7 @@ where
     let linger = core.closed;
     let mut closing = pin!(or(link.close(outgoing, linger), grace));
     while core.wait(closing.as_mut()).await.is_none() {
-        core.attend();
+        core.attend(core.clock.now());
         core.tell().await;
     }
 }
@@ -275,18 +275,18 @@ impl<K: Clock> Core<K> {
     /// Carries out commands and deadlines, collects what is to be sent, and tells what there is to
     /// tell. What was collected has not left yet, so the session is stored before both.
     async fn turn(&mut self, outgoing: &mut Outgoing) -> Step {
-        self.attend();
-        let step = self.collect(outgoing);
+        let now = self.clock.now();
+        self.attend(now);
+        let step = self.collect(now, outgoing);
         self.tell().await;
         step
     }
 
-    fn collect(&mut self, outgoing: &mut Outgoing) -> Step {
+    fn collect(&mut self, now: Instant, outgoing: &mut Outgoing) -> Step {
         // A stalled write holds packets back. Without a session there are none to hold back, and
         // the wish to close must come through.
         let writable = outgoing.is_empty();
         while writable || !self.engine.is_online() {
-            let now = self.clock.now();
             match self.engine.poll_transmit(now, outgoing.bytes()) {
                 Some(Transmit::Connect) => return Step::Connect,
                 Some(Transmit::Close) => return Step::Close,
@@ -303,22 +303,20 @@ impl<K: Clock> Core<K> {
     }
 
     /// Carries out commands, then what is due.
-    fn attend(&mut self) {
+    fn attend(&mut self, now: Instant) {
         for _ in 0..COMMANDS_PER_TURN {
             let waiting = self.command.take();
             match waiting.or_else(|| self.commands.next_waiting()) {
-                Some(command) => self.carry_out(command),
+                Some(command) => self.carry_out(now, command),
                 None => break,
             }
         }
-        let now = self.clock.now();
         if self.engine.poll_deadline().is_some_and(|due| due.at <= now) {
             self.engine.handle_tick(now);
         }
     }
 
-    fn carry_out(&mut self, command: Command) {
-        let now = self.clock.now();
+    fn carry_out(&mut self, now: Instant, command: Command) {
         match command {
             Command::Ask { start, answer } => match start(&mut self.engine, now) {
                 Ok(request) => {
@@ -326,7 +324,7 @@ impl<K: Clock> Core<K> {
                     self.endings.insert(place, (request, Ender::Asked(answer)));
                 }
                 // Nobody listens if the application dropped its future.
-                Err(refused) => drop(answer.try_send(Err(refused))),
+                Err(refused) => drop(answer.send(Err(refused))),
             },
             Command::Post { start, accepted } => {
                 let started = start(&mut self.engine, now);
