@@ -3,7 +3,7 @@
 use std::future::ready;
 
 use shadow_core::WallTime;
-use smol::net::{Ipv4Addr, TcpListener};
+use smol::net::{Ipv4Addr, TcpListener, TcpStream};
 use smol::stream::StreamExt;
 use transport_mock::cloud::Cloud;
 use transport_mock::{SharedCloud, serve};
@@ -31,7 +31,10 @@ pub async fn start<K: Clock>(
     let cloud = SharedCloud::new(example_cloud(runtime.clock));
     let clock = runtime.clock.clone();
     let serving = async move {
-        let incoming = listener.incoming().map(|stream| ready(stream.ok()));
+        // Without it small packets would only wait longer.
+        let at_once = |stream: &TcpStream| drop(stream.set_nodelay(true));
+        let incoming = listener.incoming();
+        let incoming = incoming.map(|stream| ready(stream.inspect(at_once).ok()));
         serve(cloud, incoming, clock, |event| {
             tracing::debug!(?event, "embedded cloud");
         })
