@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 /// The most levels of nesting that are ever read, whatever the settings say: it bounds the stack.
 pub(crate) const MAX_LEVELS: usize = 128;
 
+const TEXT_CAPACITY: usize = 128;
+
 /// One JSON value, borrowed from the text that it was read from where that is spelled as it will be
 /// written.
 ///
@@ -171,7 +173,8 @@ impl<'a> Object<'a> {
 
     /// The compact JSON text.
     pub(crate) fn text(&self) -> String {
-        let mut out = String::new();
+        // Room for most, as one that grows asks for memory again and again.
+        let mut out = String::with_capacity(TEXT_CAPACITY);
         self.write(&mut out);
         out
     }
