@@ -447,6 +447,7 @@ impl Config {
     /// CONNECT, SUBSCRIBE and PUBLISH bytes it reproduces. The application attaches the shadow
     /// itself, as there. It connects again as soon as [`Backoff::python_sdk`] says, and checks no
     /// more than the SDK does.
+    #[cfg(feature = "hmac-sha1")]
     #[must_use]
     pub fn python_sdk(device: &DeviceInfo) -> Config {
         let mut config = Config::new(device);

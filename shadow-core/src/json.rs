@@ -10,8 +10,8 @@ use core::fmt;
 use core::str::FromStr;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 mod members;
 mod patch;
@@ -24,6 +24,7 @@ pub(crate) use patch::Object;
 pub(crate) use patch::same_value;
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};
+use serializer::RAW_VALUE;
 pub use serializer::SerializeError;
 pub(crate) use serializer::write_value;
 
@@ -122,9 +123,10 @@ impl fmt::Display for Json {
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serde_json::from_str::<&RawValue>(&self.0)
-            .map_err(serde::ser::Error::custom)?
-            .serialize(serializer)
+        // As a RawValue of serde_json does it, which could only be had by reading the text again.
+        let mut raw = serializer.serialize_struct(RAW_VALUE, 1)?;
+        raw.serialize_field(RAW_VALUE, &self.0)?;
+        raw.end()
     }
 }
 
@@ -241,7 +243,8 @@ fn write_escaped(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
             JsonStyle::Compact => plain_end(rest.as_bytes(), 0),
             JsonStyle::Python => rest.bytes().take_while(|byte| plain(*byte)).count(),
         };
-        let (run, special) = rest.split_at(length);
+        // The length is that of whole characters.
+        let (run, special) = rest.split_at_checked(length).unwrap_or((rest, ""));
         out.extend_from_slice(run.as_bytes());
         let mut characters = special.chars();
         let Some(character) = characters.next() else {

@@ -258,6 +258,7 @@ fn elements(array: &str) -> Vec<&str> {
 
 /// Integers are told apart beyond what a double can; of other numbers there are only doubles, and
 /// one that is too large for a double equals none.
+#[cfg(feature = "floats")]
 fn same_number(first: &str, second: &str) -> bool {
     if is_integer(first) && is_integer(second) {
         return first == second;
@@ -268,7 +269,38 @@ fn same_number(first: &str, second: &str) -> bool {
     }
 }
 
+/// Whether they are the same number, to the last digit.
+#[cfg(not(feature = "floats"))]
+fn same_number(first: &str, second: &str) -> bool {
+    decimal(first) == decimal(second)
+}
+
+/// The sign, the digits from the first to the last that is not 0, and the place of the point behind
+/// the first of them. An exponent beyond 32 bits is the farthest place.
+#[cfg(not(feature = "floats"))]
+fn decimal(number: &str) -> (bool, String, i64) {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let is_negative = mantissa.starts_with('-');
+    let mantissa = mantissa.trim_start_matches('-');
+    let whole = mantissa.find('.').unwrap_or(mantissa.len());
+    let all: String = mantissa.chars().filter(|digit| *digit != '.').collect();
+    let digits = all.trim_start_matches('0');
+    if digits.is_empty() {
+        return (false, String::new(), 0);
+    }
+    let zeros = all.len() - digits.len();
+    let farthest = if exponent.starts_with('-') {
+        i32::MIN
+    } else {
+        i32::MAX
+    };
+    let exponent = i64::from(exponent.parse().unwrap_or(farthest));
+    let place = exponent + whole as i64 - zeros as i64;
+    (is_negative, digits.trim_end_matches('0').into(), place)
+}
+
 /// Whether it is an integer of 64 bits. What JSON writes as -0 is none.
+#[cfg(feature = "floats")]
 fn is_integer(number: &str) -> bool {
     number != "-0" && (number.parse::<u64>().is_ok() || number.parse::<i64>().is_ok())
 }

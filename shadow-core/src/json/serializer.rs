@@ -13,7 +13,7 @@ use serde::ser::{self, Serialize};
 use super::{JsonStyle, restyle, write_string};
 
 /// The name under which serde_json's `RawValue` passes its text to a serializer.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
+pub(super) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 /// Why a value has no JSON form: a NaN or infinite number, a map key that is no string, number or
 /// boolean, or whatever the value's own `Serialize` reports.

@@ -391,8 +391,8 @@ impl StoredLogin {
             } => Login::Key {
                 device: device.into_name()?,
                 secret: Secret::from_bytes(STAND_IN),
-                method: [SignatureMethod::HmacSha256, SignatureMethod::HmacSha1]
-                    .into_iter()
+                method: *SignatureMethod::ALL
+                    .iter()
                     .find(|known| known.as_str() == method)
                     .ok_or_else(|| format!("there is no signature method {method}"))?,
                 user_name: user_name.into_user_name()?,

@@ -244,14 +244,14 @@ fn read_session(body: &str) -> Result<Session, &'static str> {
     if outgoing.len() > usize::from(MAXIMUM_IN_FLIGHT) {
         return Err("it has more messages than can be in flight");
     }
-    if !differ(outgoing.iter().map(|message| message.packet_id)) {
+    if !ids_differ(outgoing.iter().map(|message| message.packet_id)) {
         return Err("two of its messages have one packet id");
     }
     let incoming = list(incoming, packet_id)?;
     if incoming.len() > MAXIMUM_UNRELEASED {
         return Err("too many inbound messages are unreleased");
     }
-    if !differ(incoming.iter().copied()) {
+    if !ids_differ(incoming.iter().copied()) {
         return Err("two of its inbound messages have one packet id");
     }
     let subscriptions = list(subscriptions, read_subscription)?;
@@ -412,9 +412,25 @@ fn number<T: FromStr>(raw: &str) -> Result<T, &'static str> {
 }
 
 /// Whether no two are equal.
-fn differ<T: Ord>(mut all: impl Iterator<Item = T>) -> bool {
+fn differ<'a>(mut all: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
     let mut seen = BTreeSet::new();
     all.all(|one| seen.insert(one))
+}
+
+/// Whether no two are equal. One bit for each id up to the largest, at most 8 KiB.
+fn ids_differ(mut all: impl Iterator<Item = PacketId>) -> bool {
+    let mut seen = Vec::new();
+    all.all(|id| {
+        let (index, bit) = (usize::from(id.get() / 8), 1_u8 << (id.get() % 8));
+        if seen.len() <= index {
+            seen.resize(index + 1, 0);
+        }
+        seen.get_mut(index).is_some_and(|bits| {
+            let is_new = *bits & bit == 0;
+            *bits |= bit;
+            is_new
+        })
+    })
 }
 
 fn packet_id(raw: &str) -> Result<PacketId, &'static str> {

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
+#[cfg(feature = "hmac-sha1")]
 use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -103,15 +104,23 @@ pub enum SignatureMethod {
     #[default]
     HmacSha256,
     /// `hmacsha1`, which the vendor's SDKs for Python and C use.
+    #[cfg(feature = "hmac-sha1")]
     HmacSha1,
 }
 
 impl SignatureMethod {
+    pub(crate) const ALL: &[SignatureMethod] = &[
+        SignatureMethod::HmacSha256,
+        #[cfg(feature = "hmac-sha1")]
+        SignatureMethod::HmacSha1,
+    ];
+
     /// The name behind the `;` of a password.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             SignatureMethod::HmacSha256 => "hmacsha256",
+            #[cfg(feature = "hmac-sha1")]
             SignatureMethod::HmacSha1 => "hmacsha1",
         }
     }
@@ -159,6 +168,7 @@ pub fn sign(
             push_hex(&code, &mut password);
             code.as_mut_slice().zeroize();
         }
+        #[cfg(feature = "hmac-sha1")]
         SignatureMethod::HmacSha1 => {
             let mut code = keyed::<Hmac<Sha1>>(secret, &user_name)
                 .finalize()
@@ -198,6 +208,7 @@ pub fn verify<'a>(login: &'a Login, secret: &Secret) -> Result<UserName<'a>, Log
     let code = read_hex(hex, &mut *code).ok_or(LoginError::Password)?;
     let matches = match method {
         "hmacsha256" => keyed::<Hmac<Sha256>>(secret, &login.user_name).verify_slice(code),
+        #[cfg(feature = "hmac-sha1")]
         "hmacsha1" => keyed::<Hmac<Sha1>>(secret, &login.user_name).verify_slice(code),
         _ => return Err(LoginError::Method),
     };

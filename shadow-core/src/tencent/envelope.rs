@@ -2,11 +2,11 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
+#[cfg(feature = "diagnostics")]
+use alloc::string::ToString;
 use core::fmt;
 use core::str::FromStr;
-
-use serde::de::IgnoredAny;
 
 use crate::json::{Malformed, Reader, read_string};
 
@@ -48,9 +48,10 @@ pub enum ParseError {
     },
     /// The payload is not one JSON value.
     NotJson {
-        /// The line of the fault, from 1.
+        /// The line of the fault, from 1; 0 without the feature `diagnostics`.
         line: usize,
-        /// The column in bytes, from 1; 0 at the end of a line or of an empty payload.
+        /// The column in bytes, from 1; 0 at the end of a line or of an empty payload, and without
+        /// the feature `diagnostics`.
         column: usize,
         /// serde_json's description, which repeats the place and quotes nothing of the payload.
         reason: Box<str>,
@@ -126,13 +127,24 @@ pub(super) fn read<'a>(
     }
 }
 
+/// What there is to say without serde_json.
+#[cfg(not(feature = "diagnostics"))]
+fn not_json(_: &str) -> ParseError {
+    ParseError::NotJson {
+        line: 0,
+        column: 0,
+        reason: "malformed".into(),
+    }
+}
+
 /// serde_json's account of what is wrong with `text`, which is better than a bare place.
+#[cfg(feature = "diagnostics")]
 #[cold]
 fn not_json(text: &str) -> ParseError {
-    let (line, column, reason) = match serde_json::from_str::<IgnoredAny>(text) {
+    let (line, column, reason) = match serde_json::from_str::<serde::de::IgnoredAny>(text) {
         Err(error) => (error.line(), error.column(), error.to_string()),
         // Does not happen: a test holds the two to accept the same texts.
-        Ok(IgnoredAny) => (0, 0, String::from("malformed")),
+        Ok(_) => (0, 0, String::from("malformed")),
     };
     ParseError::NotJson {
         line,

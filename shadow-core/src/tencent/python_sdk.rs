@@ -2,6 +2,7 @@
 //! defaults, verified on its recorded sessions. The profile that uses it is
 //! [`Config::python_sdk`](crate::Config::python_sdk).
 
+#[cfg(feature = "hmac-sha1")]
 use super::credentials::SignatureMethod;
 use super::limits::Limits;
 use crate::json::JsonStyle;
@@ -10,6 +11,7 @@ use crate::json::JsonStyle;
 pub const SDK_APP_ID: u32 = 21_010_406;
 
 /// How it signs.
+#[cfg(feature = "hmac-sha1")]
 pub const SIGNATURE_METHOD: SignatureMethod = SignatureMethod::HmacSha1;
 
 /// How it prints JSON.

@@ -127,7 +127,9 @@ impl ShadowName {
 
     /// Product id and device name.
     pub(crate) fn parts(&self) -> (&str, &str) {
-        self.client_id.split_at(usize::from(self.product_id_length))
+        let length = usize::from(self.product_id_length);
+        // It was so long when it was taken over.
+        (self.client_id.split_at_checked(length)).unwrap_or((&self.client_id, ""))
     }
 
     fn topic(&self, prefix: &str) -> String {
