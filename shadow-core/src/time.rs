@@ -61,6 +61,8 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Instant;
 
+    // Where it takes 50 bytes, not in each of its many callers.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn add(self, duration: Duration) -> Instant {
         // Not by way of 128 bits, which take a small processor several times as much code.
         let seconds = duration.as_secs().saturating_mul(1_000_000);

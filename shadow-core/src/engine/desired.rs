@@ -285,7 +285,7 @@ impl Learning<'_> {
     /// Ends the reports that the update under way had all of.
     fn settle_covered(&mut self, outcome: &Outcome) {
         let (id, covered) = (self.shadow.id, |covered, _: Option<&str>| covered);
-        settle_reports(self.requests, self.events, id, covered, outcome);
+        settle_reports(self.requests, self.events, id, &covered, outcome);
     }
 
     fn ask_at(&mut self, at: Option<Instant>) {

@@ -396,7 +396,7 @@ impl Engine {
 
     /// Sends those of the requests that wait for which `wanted` holds, if they need not wait on;
     /// whether one left.
-    fn send_held(&mut self, now: Instant, wanted: impl Fn(&Request) -> bool) -> bool {
+    fn send_held(&mut self, now: Instant, wanted: fn(&Request) -> bool) -> bool {
         if !self.requests.has_held() {
             return false;
         }

@@ -10,11 +10,15 @@ use super::shadows::Subscribed;
 use super::{Engine, token};
 use crate::config::TokenStyle;
 use crate::event::Outcome;
+use crate::json::JsonStyle;
 use crate::mqtt::link::Publication;
 use crate::request::{RequestError, RequestId, ShadowId};
 use crate::tencent::request::write_get_up_to_token;
-use crate::tencent::{Operation, ShadowName, Update};
+use crate::tencent::{Operation, ShadowName, Update, UpdateError};
 use crate::time::Instant;
+
+/// Appends a request up to its client token to a buffer; how many objects and arrays it opens.
+type Write<'w> = dyn Fn(JsonStyle, &mut Vec<u8>) -> Result<usize, UpdateError> + 'w;
 
 impl Engine {
     /// The device's own shadow, if [`Config::own_shadow`](crate::Config::own_shadow) names one.
@@ -208,6 +212,25 @@ impl Engine {
         owner: Owner,
         update: Option<&Update<R, D>>,
     ) -> Result<RequestId, RequestError> {
+        // What depends on the types is kept apart, as there is one of it for each.
+        self.ask_with(now, id, operation, owner, &|style, out| match update {
+            None => {
+                write_get_up_to_token(style, out);
+                Ok(0)
+            }
+            Some(update) => update.write_up_to_token(style, out),
+        })
+    }
+
+    /// As [`Engine::ask`], with what writes the payload up to the client token.
+    fn ask_with(
+        &mut self,
+        now: Instant,
+        id: ShadowId,
+        operation: Operation,
+        owner: Owner,
+        write: &Write<'_>,
+    ) -> Result<RequestId, RequestError> {
         let behaviour = self.config.behaviour;
         let (style, json) = (behaviour.token_style, behaviour.json_style);
         let shadow = self
@@ -217,13 +240,7 @@ impl Engine {
         let number = token::peek(style, &self.session, shadow);
         let payload = &mut self.payload;
         payload.clear();
-        let written = match update {
-            None => {
-                write_get_up_to_token(json, payload);
-                Ok(0)
-            }
-            Some(update) => update.write_up_to_token(json, payload),
-        };
+        let written = write(json, payload);
         token::append(style, &self.session, shadow, number, json, payload);
         payload.push(b'}');
         let opened = written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;

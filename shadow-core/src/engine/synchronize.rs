@@ -337,7 +337,7 @@ impl Engine {
                 let at = self.request_deadline(now, Owner::Engine);
                 self.requests.ask_again(id, at);
             }
-            self.settle_reports(id, version, |_, reason| settled || reason.is_none());
+            self.settle_reports(id, version, &|_, reason| settled || reason.is_none());
             return false;
         };
         shadow.link.paced = !self.connection.may_publish(now);
@@ -388,7 +388,7 @@ impl Engine {
         &mut self,
         id: ShadowId,
         version: Option<u64>,
-        wanted: impl Fn(bool, Option<&str>) -> bool,
+        wanted: &dyn Fn(bool, Option<&str>) -> bool,
     ) {
         let outcome = Outcome::Reported { version };
         settle_reports(&mut self.requests, &mut self.events, id, wanted, &outcome);
@@ -444,7 +444,7 @@ pub(super) fn settle_reports(
     requests: &mut super::Requests,
     events: &mut super::Events,
     id: ShadowId,
-    wanted: impl Fn(bool, Option<&str>) -> bool,
+    wanted: &dyn Fn(bool, Option<&str>) -> bool,
     outcome: &Outcome,
 ) {
     let ended: Vec<(RequestId, Outcome)> = requests

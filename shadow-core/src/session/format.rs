@@ -1,7 +1,7 @@
 //! The stored form of a session.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeSet;
+use alloc::collections::BinaryHeap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -412,9 +412,14 @@ fn number<T: FromStr>(raw: &str) -> Result<T, &'static str> {
 }
 
 /// Whether no two are equal.
-fn differ<'a>(mut all: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
-    let mut seen = BTreeSet::new();
-    all.all(|one| seen.insert(one))
+fn differ<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+    let mut sorted: BinaryHeap<(&str, &str)> = all.collect();
+    while let Some(largest) = sorted.pop() {
+        if sorted.peek() == Some(&largest) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether no two are equal. One bit for each id up to the largest, at most 8 KiB.
