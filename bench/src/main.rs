@@ -8,7 +8,7 @@ use bench::{Machine, Measurements, Report, markdown};
 use clap::Parser;
 
 /// The parts, in the order in which they run: programs of this folder's workspace.
-const PARTS: [&str; 3] = ["instructions", "rates", "round_trips"];
+const PARTS: [&str; 4] = ["instructions", "rates", "round_trips", "footprint"];
 
 /// Measures the project and its peers in one run and prints one table.
 #[derive(Debug, Parser)]

@@ -8,7 +8,6 @@ extern crate alloc;
 
 #[cfg(target_os = "none")]
 mod program {
-    use alloc::string::String;
     use alloc::vec::Vec;
 
     use cortex_m_rt::entry;
@@ -28,8 +27,16 @@ mod program {
         power: bool,
         brightness: u8,
         uptime: u32,
-        #[cfg(feature = "floats")]
+        #[cfg(feature = "fraction")]
         temperature: f32,
+    }
+
+    /// What it is told to be.
+    #[cfg(feature = "types")]
+    #[derive(serde::Deserialize)]
+    struct Desired {
+        brightness: Option<u8>,
+        power: Option<bool>,
     }
 
     struct Device {
@@ -66,7 +73,7 @@ mod program {
                 power: false,
                 brightness: 0,
                 uptime: 0,
-                #[cfg(feature = "floats")]
+                #[cfg(feature = "fraction")]
                 temperature: 20.5,
             },
             delta: None,
@@ -119,8 +126,7 @@ mod program {
                     return true;
                 }
                 b'd' => {
-                    let why = String::from_utf8_lossy(content).into_owned();
-                    engine.handle_disconnected(now, TransportFailure::Broken(why));
+                    engine.handle_disconnected(now, TransportFailure::ClosedByPeer);
                     return true;
                 }
                 b't' => {
@@ -160,7 +166,7 @@ mod program {
                     core::str::from_utf8(content).unwrap_or_default(),
                     QoS::AtLeastOnce,
                 ),
-                #[cfg(feature = "plain-mqtt")]
+                #[cfg(feature = "publish")]
                 b'p' => engine.publish(
                     now,
                     &shadow_core::Publication::new("PRODUCT001/lamp/event", content),
@@ -176,6 +182,8 @@ mod program {
                 console,
                 engine,
                 buffer,
+                #[cfg(feature = "types")]
+                state,
                 ..
             } = self;
             loop {
@@ -191,9 +199,10 @@ mod program {
             while let Some(event) = engine.poll_event() {
                 match event {
                     Event::Ready { document, .. } => {
-                        #[cfg(feature = "replies-as-types")]
+                        #[cfg(feature = "types")]
                         if let Ok(Some(desired)) = document.desired_as::<Desired>() {
-                            self.state.brightness = desired.brightness;
+                            state.brightness = desired.brightness.unwrap_or(state.brightness);
+                            state.power = desired.power.unwrap_or(state.power);
                         }
                         let reported = document.reported().unwrap_or_default();
                         console.write(b'R', 0, reported.as_bytes())?;

@@ -13,7 +13,10 @@ mod program {
             process::exit(1);
         };
         while let Ok(frame) = console.read() {
-            if console.write(frame.kind, frame.micros, &frame.content).is_err() {
+            if console
+                .write(frame.kind, frame.micros, &frame.content)
+                .is_err()
+            {
                 break;
             }
         }

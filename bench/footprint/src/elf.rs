@@ -1,0 +1,58 @@
+//! The sizes of a program's sections.
+
+use std::error::Error;
+
+use object::{File, Object as _, ObjectSection as _, ObjectSymbol as _};
+
+/// What a program takes, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sections {
+    /// Instructions, and the constants that stand between them.
+    pub(crate) text: u64,
+    /// Constants: texts and tables.
+    pub(crate) rodata: u64,
+    /// The addresses of the interrupts' handlers.
+    pub(crate) vectors: u64,
+    /// Variables with a first value, which takes as much of the flash as of the RAM.
+    pub(crate) data: u64,
+    /// Variables that begin as zero, without the heap.
+    pub(crate) bss: u64,
+    /// The room of the heap.
+    pub(crate) heap: u64,
+}
+
+impl Sections {
+    /// Those of a linked program.
+    pub(crate) fn read(program: &[u8]) -> Result<Sections, Box<dyn Error>> {
+        let file = File::parse(program)?;
+        let size = |name| {
+            file.section_by_name(name)
+                .map_or(0, |section| section.size())
+        };
+        let heap: u64 = file
+            .symbols()
+            .filter(|symbol| symbol.name().is_ok_and(|name| name.contains("ALLOCATOR")))
+            .map(|symbol| symbol.size())
+            .max()
+            .ok_or("the program has no heap")?;
+        Ok(Sections {
+            text: size(".text"),
+            rodata: size(".rodata"),
+            vectors: size(".vector_table"),
+            data: size(".data"),
+            bss: (size(".bss") + size(".uninit")).saturating_sub(heap),
+            heap,
+        })
+    }
+
+    /// All but the heap, each with its name.
+    pub(crate) fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            (".text", self.text),
+            (".rodata", self.rodata),
+            (".vector_table", self.vectors),
+            (".data", self.data),
+            (".bss", self.bss),
+        ]
+    }
+}
