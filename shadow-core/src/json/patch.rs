@@ -277,7 +277,7 @@ fn same_number(first: &str, second: &str) -> bool {
 
 /// The sign, the digits from the first to the last that is not 0, and the place of the point behind
 /// the first of them. An exponent beyond 32 bits is the farthest place.
-#[cfg(not(feature = "floats"))]
+#[cfg(any(test, not(feature = "floats")))]
 fn decimal(number: &str) -> (bool, String, i64) {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let is_negative = mantissa.starts_with('-');

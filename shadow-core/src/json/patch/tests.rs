@@ -149,6 +149,44 @@ fn values_mean_what_serde_json_reads_in_them() {
     }
 }
 
+/// How numbers are compared without the feature `floats`.
+#[test]
+fn decimals_are_the_same_whatever_their_spelling() {
+    for same in [
+        &["0", "-0", "0.0", "-0.00", "0e5", "0E-7"][..],
+        &[
+            "1", "1.0", "1.00e0", "10e-1", "0.1e1", "0.001E+3", "1000e-3",
+        ],
+        &["-12.5", "-1.25e1", "-125e-1", "-0.0125E3"],
+        &[
+            "123456789012345678901234567890",
+            "1.2345678901234567890123456789e29",
+        ],
+        &["1e400", "10e399", "0.1e401"],
+    ] {
+        for (first, second) in same.iter().zip(same.iter().skip(1)) {
+            assert_eq!(decimal(first), decimal(second), "{first} and {second}");
+        }
+    }
+    let all = [
+        "0",
+        "1",
+        "-1",
+        "10",
+        "0.1",
+        "1.01",
+        "1.001",
+        "101",
+        "1e400",
+        "9007199254740993",
+    ];
+    for (index, first) in all.iter().enumerate() {
+        for second in all.iter().skip(index + 1) {
+            assert_ne!(decimal(first), decimal(second), "{first} and {second}");
+        }
+    }
+}
+
 #[test]
 fn what_was_sent_is_unknown_until_it_is_confirmed() {
     for (known, sent, unknown) in [
