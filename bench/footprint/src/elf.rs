@@ -8,45 +8,42 @@ use object::{File, Object as _, ObjectSection as _, ObjectSymbol as _};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sections {
     /// Instructions, and the constants that stand between them.
-    pub(crate) text: u64,
+    pub(crate) text: f64,
     /// Constants: texts and tables.
-    pub(crate) rodata: u64,
+    pub(crate) rodata: f64,
     /// The addresses of the interrupts' handlers.
-    pub(crate) vectors: u64,
+    pub(crate) vectors: f64,
     /// Variables with a first value, which takes as much of the flash as of the RAM.
-    pub(crate) data: u64,
+    pub(crate) data: f64,
     /// Variables that begin as zero, without the heap.
-    pub(crate) bss: u64,
+    pub(crate) bss: f64,
     /// The room of the heap.
-    pub(crate) heap: u64,
+    pub(crate) heap: f64,
 }
 
 impl Sections {
     /// Those of a linked program.
     pub(crate) fn read(program: &[u8]) -> Result<Sections, Box<dyn Error>> {
         let file = File::parse(program)?;
-        let size = |name| {
-            file.section_by_name(name)
-                .map_or(0, |section| section.size())
-        };
-        let heap: u64 = file
+        let size = |name| (file.section_by_name(name)).map_or(0.0, |section| section.size() as f64);
+        let heap = file
             .symbols()
             .filter(|symbol| symbol.name().is_ok_and(|name| name.contains("ALLOCATOR")))
             .map(|symbol| symbol.size())
-            .max()
-            .ok_or("the program has no heap")?;
+            .max();
+        let heap = heap.ok_or("the program has no heap")? as f64;
         Ok(Sections {
             text: size(".text"),
             rodata: size(".rodata"),
             vectors: size(".vector_table"),
             data: size(".data"),
-            bss: (size(".bss") + size(".uninit")).saturating_sub(heap),
+            bss: size(".bss") + size(".uninit") - heap,
             heap,
         })
     }
 
     /// All but the heap, each with its name.
-    pub(crate) fn named(&self) -> [(&'static str, u64); 5] {
+    pub(crate) fn named(&self) -> [(&'static str, f64); 5] {
         [
             (".text", self.text),
             (".rodata", self.rodata),

@@ -17,14 +17,16 @@ use crate::elf::Sections;
 /// The promise: 64 KiB.
 const LIMIT: f64 = 65_536.0;
 
+const CODE: &str = ".text bytes";
 const OPERATION: &str = "engine + shadow protocol + HMAC";
 
-/// What each feature of the core, and each liberty of the application, adds to the device.
-const ADDED: [(&str, &str); 8] = [
+/// What each feature of the core, and each liberty of the application, changes of the device.
+const CHANGES: [(&str, &str); 9] = [
     ("core-default", "all features of the core"),
     ("core-diagnostics", "feature diagnostics"),
     ("core-floats", "feature floats"),
     ("core-hmac-sha1", "feature hmac-sha1"),
+    ("forgetful", "nothing stored that outlives a reset"),
     ("device-info", "the vendor's device_info.json"),
     ("fraction", "a number with a fraction in the document"),
     ("publish", "messages of its own"),
@@ -42,7 +44,7 @@ struct Arguments {
     quick: bool,
     /// Fail when the device's code is larger than this.
     #[arg(long, value_name = "BYTES")]
-    at_most: Option<u64>,
+    at_most: Option<f64>,
 }
 
 fn main() -> ExitCode {
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
 /// Whether the device is as small as was asked for.
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let mut measured = Measurements::default();
-    let mut code = 0;
+    let mut code = 0.0;
     if build::has_target()? {
         code = measure(arguments, &mut measured)?;
     } else {
@@ -87,12 +89,12 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
 }
 
 /// The bytes of the device's code.
-fn measure(arguments: &Arguments, measured: &mut Measurements) -> Result<u64, Box<dyn Error>> {
+fn measure(arguments: &Arguments, measured: &mut Measurements) -> Result<f64, Box<dyn Error>> {
     let rows = &mut measured.rows;
     let group = &format!("footprint, {TARGET}");
-    let mut push = |operation: &str, measure: &str, subject: &str, value: u64| {
-        let row = Row::cost(group, operation, measure, subject, value as f64);
-        let is_promised = operation == OPERATION && measure == ".text bytes" && subject == OURS;
+    let mut push = |operation: &str, measure: &str, subject: &str, value: f64| {
+        let row = Row::cost(group, operation, measure, subject, value);
+        let is_promised = operation == OPERATION && measure == CODE && subject == OURS;
         rows.push(if is_promised {
             row.with_target(Target::AtMost(LIMIT))
         } else {
@@ -101,32 +103,34 @@ fn measure(arguments: &Arguments, measured: &mut Measurements) -> Result<u64, Bo
     };
     let empty = Sections::read(&build(Program::Empty, None)?)?;
     let device = Sections::read(&build(Program::Device, None)?)?;
-    for ((name, whole), (_, beneath)) in device.named().into_iter().zip(empty.named()) {
+    let rows_of = device.named().into_iter().zip(empty.named());
+    for ((name, whole), (_, beneath)) in rows_of {
         let measure = &format!("{name} bytes");
         push(OPERATION, measure, OURS, whole);
-        if name == ".text" {
+        if measure == CODE {
             for (peer, bytes) in peers::CODE {
                 push(OPERATION, measure, peer, bytes);
             }
         }
-        push(
-            "of it runtime, allocator and console",
-            measure,
-            OURS,
-            beneath,
-        );
-        let own = whole.saturating_sub(beneath);
-        push("of it engine and application", measure, OURS, own);
+        if whole > 0.0 {
+            push("of it runtime, allocator, console", measure, OURS, beneath);
+            push(
+                "of it engine and application",
+                measure,
+                OURS,
+                whole - beneath,
+            );
+        }
     }
     push("room for the heap", ".bss bytes", OURS, device.heap);
     if !arguments.quick {
-        for (feature, what) in ADDED {
-            let larger = Sections::read(&build(Program::Device, Some(feature))?)?;
-            let operation = &format!("more with {what}");
-            for ((name, more), (_, less)) in larger.named().into_iter().zip(device.named()) {
-                if more != less {
-                    let measure = &format!("{name} bytes");
-                    push(operation, measure, OURS, more.saturating_sub(less));
+        for (feature, what) in CHANGES {
+            let changed = Sections::read(&build(Program::Device, Some(feature))?)?;
+            let operation = &format!("difference: {what}");
+            for ((name, after), (_, before)) in changed.named().into_iter().zip(device.named()) {
+                let difference = after - before;
+                if difference != 0.0 {
+                    push(operation, &format!("{name} bytes"), OURS, difference);
                 }
             }
         }

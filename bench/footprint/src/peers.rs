@@ -15,7 +15,7 @@
 const COMMON: f64 = 0.9 + 2.5 + 0.1;
 
 /// The sums of what a device would link, by name.
-pub(crate) const CODE: [(&str, u64); 2] = [
+pub(crate) const CODE: [(&str, f64); 2] = [
     (
         "coreMQTT v2.3.1 + AWS shadow, JSON, backoff",
         bytes(7.0 + COMMON),
@@ -26,6 +26,6 @@ pub(crate) const CODE: [(&str, u64); 2] = [
     ),
 ];
 
-const fn bytes(kibibytes: f64) -> u64 {
-    (kibibytes * 1_024.0) as u64
+const fn bytes(kibibytes: f64) -> f64 {
+    kibibytes * 1_024.0
 }

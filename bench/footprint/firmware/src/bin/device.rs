@@ -63,7 +63,10 @@ mod program {
         };
         // What was stored before the last reset, if anything was.
         let stored = console.read()?;
+        #[cfg(not(feature = "forgetful"))]
         let session = Session::from_bytes(&stored.content).unwrap_or_default();
+        #[cfg(feature = "forgetful")]
+        let session = Session::new();
         let now = Instant::from_micros(stored.micros);
         let mut device = Device {
             console,
@@ -216,6 +219,7 @@ mod program {
                     _ => console.write(b'e', 0, b"")?,
                 }
             }
+            #[cfg(not(feature = "forgetful"))]
             console.write(b'S', 0, &engine.session().to_bytes())?;
             if let Some(deadline) = engine.poll_deadline() {
                 console.write(b'T', deadline.at.as_micros(), b"")?;
