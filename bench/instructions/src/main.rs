@@ -122,10 +122,8 @@ impl Instructions {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let ended = workers.into_iter().map(|worker| worker.join());
-            ended
-                .map(|end| end.expect("counting does not panic"))
-                .collect::<Result<(), _>>()
+            let mut ended = workers.into_iter().map(|worker| worker.join());
+            ended.try_for_each(|end| end.expect("counting does not panic"))
         })?;
         let mut counted = counted.into_inner().unwrap_or_default();
         counted.insert((Operation::Nothing.name(), OURS), empty);
