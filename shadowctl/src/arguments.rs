@@ -9,6 +9,7 @@ use clap_complete::Shell;
 pub use crate::commands::export::ExportArguments;
 pub use crate::commands::shrink::ShrinkArguments;
 use crate::files::FileOptions;
+pub use crate::fleet::FleetArguments;
 use crate::output::Format;
 pub use crate::serve::ServeArguments;
 use crate::server::ServerOptions;
@@ -72,6 +73,9 @@ pub enum Command {
     /// Be the cloud: accept devices, or serve those of an MQTT broker
     #[command(long_about = crate::serve::ABOUT, after_long_help = crate::serve::EXAMPLES)]
     Serve(ServeArguments),
+    /// Drive many devices at once, and measure it
+    #[command(long_about = crate::fleet::ABOUT, after_long_help = crate::fleet::EXAMPLES)]
+    Fleet(FleetArguments),
     /// Replay a recording and find the first difference; or a log or capture of another client
     #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_EXAMPLES)]
     Replay(ReplayArguments),

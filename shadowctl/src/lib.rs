@@ -12,7 +12,7 @@
 //! * [`device`] and [`application`]: the two sides of a shadow; [`embedded`]: a cloud for them.
 //! * [`runtime`]: what they run on, in real or virtual time.
 //! * [`state`]: state as it is typed; [`document`]: a shadow as it is printed.
-//! * [`commands`], [`demo`] and [`serve`]: what the commands do.
+//! * [`commands`], [`demo`], [`fleet`] and [`serve`]: what the commands do.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -26,6 +26,7 @@ pub mod document;
 pub mod embedded;
 pub mod failure;
 pub mod files;
+pub mod fleet;
 pub mod input;
 pub mod interrupt;
 pub mod output;
@@ -92,6 +93,7 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
         Command::ClearReported(arguments) => commands::clear::reported(arguments, output),
         Command::Watch(arguments) => commands::watch::run(arguments, output),
         Command::Serve(arguments) => serve::run(arguments, output),
+        Command::Fleet(arguments) => fleet::run(arguments, output),
         Command::Replay(arguments) => commands::replay::run(arguments, output),
         Command::Import(arguments) => commands::import::run(arguments, output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, output),

@@ -261,7 +261,7 @@ fn host_alone(host: &str) -> Result<String, Failure> {
 }
 
 /// A positive number of seconds, at most a day.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let wanted = "a number of seconds above 0 and up to 86400";
     let seconds: f64 = text.parse().map_err(|_| wanted.to_owned())?;
     if seconds > 0.0 && seconds <= 86_400.0 {

@@ -9,7 +9,7 @@ pub(crate) const ABOUT: &str = "\
 Be the cloud: accept devices, or serve those of an MQTT broker
 
 With --listen it is an MQTT server with the shadow service in it. It knows the example device and \
-those of --device, checks their logins, and lets nobody else in.
+those of --device and --fleet, checks their logins, and lets nobody else in.
 
 With --broker it is one more client of an MQTT broker, such as mosquitto, and gives shadows to every \
 device there: it subscribes $shadow/operation/+/+ and $shadow/application/+/+ and publishes the \
@@ -26,13 +26,14 @@ Examples:
   shadowctl serve                                        the example device, on 127.0.0.1:1883
   shadowctl serve --listen 0.0.0.0:8883 --tls-cert server.pem --tls-key server.key \\
                   --device device_info.json              a device of your own, over TLS
+  shadowctl serve --fleet 10000 --quiet                  for `shadowctl fleet --host 127.0.0.1`
   shadowctl serve --broker 127.0.0.1:1883                shadows for the devices of a mosquitto
   shadowctl serve --broker broker.example:8883 --tls --ca ca.pem \\
                   --user shadow-service --password-file password.txt
 
 With --output json, one object a line with \"time\" (ms since 1970) and \"event\". Both ways: \
 \"request\" (from, shadow, payload), \"delta\" (shadow, version, state). With --listen: \
-\"listening\" (address, tls, devices), \"connected\" (client_id, protocol, session_present), \
+\"listening\" (address, tls, devices, fleet), \"connected\" (client_id, protocol, session_present), \
 \"login_refused\" (client_id, why), \"connection_failed\" (peer, why), \"subscribed\", \
 \"unsubscribed\" and \"subscription_refused\" (client_id, filter), \"message\" (client_id, topic, \
 bytes), \"publish_forbidden\" and \"dropped\" (client_id, topic), \"disconnected\" (client_id, why), \
@@ -62,6 +63,15 @@ pub struct ServeArguments {
     /// certificate is let in without a look at it
     #[arg(long, value_name = "FILE")]
     pub device: Vec<PathBuf>,
+
+    /// Let the first N devices of `shadowctl fleet` in too, whose secret is public, and have room for
+    /// them; at a broker, room for their documents
+    #[arg(long, value_name = "N", value_parser = crate::fleet::devices)]
+    pub fleet: Option<u32>,
+
+    /// Print only what goes wrong, not what devices and applications do
+    #[arg(long)]
+    pub quiet: bool,
 
     /// Serve the devices of this MQTT broker instead of listening
     #[arg(long, value_name = "HOST:PORT", value_parser = Address::parse)]

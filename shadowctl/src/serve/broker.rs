@@ -8,7 +8,7 @@ use shadow_core::tencent::Secret;
 use shadow_core::{Config, Session};
 use smol::future::or;
 use transport_mock::bridge::{self, bridge};
-use transport_mock::service::ShadowService;
+use transport_mock::service::{ServiceConfig, ShadowService};
 use transport_tcp::{Clock, NetworkConnector, TlsOptions, client};
 
 use super::arguments::{Address, ServeArguments};
@@ -16,6 +16,7 @@ use super::example::{example_seed, seed_failure};
 use super::line::What;
 use super::log::Log;
 use crate::failure::Failure;
+use crate::fleet::make_room;
 use crate::input;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -43,8 +44,8 @@ pub(super) fn run(
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
         let clock = runtime.clock;
-        let mut service = example_service(clock)?;
-        let log = Log::new(output, *clock);
+        let mut service = example_service(arguments.fleet, clock)?;
+        let log = Log::new(output, *clock, arguments.quiet);
         log.remark(format_args!(
             "serving shadows at the broker {broker}; Ctrl-C ends it"
         ));
@@ -116,9 +117,12 @@ fn connector(arguments: &ServeArguments, broker: &Address) -> Result<NetworkConn
     NetworkConnector::tls(host, *port, &options).map_err(|error| tls_failure(&error))
 }
 
-/// A service with the example device's shadow as it is in the embedded cloud.
-fn example_service(clock: &impl Clock) -> Result<ShadowService, Failure> {
-    let mut service = ShadowService::new();
+/// A service with room for a fleet's shadows, and with the example device's as it is in the
+/// embedded cloud.
+fn example_service(fleet: Option<u32>, clock: &impl Clock) -> Result<ShadowService, Failure> {
+    let mut config = ServiceConfig::default();
+    make_room(&mut config, fleet.unwrap_or(0));
+    let mut service = ShadowService::with_config(config);
     if let Some(seed) = example_seed(clock) {
         service
             .seed(&seed.name, &seed.state, seed.version, seed.last_change)

@@ -29,6 +29,9 @@ pub(super) enum What {
         address: String,
         tls: bool,
         devices: Vec<String>,
+        /// How many devices of a fleet are let in beside them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fleet: Option<u32>,
     },
     Connected {
         client_id: String,
@@ -114,6 +117,23 @@ pub(super) enum What {
     Other {
         text: String,
     },
+}
+
+impl What {
+    /// Whether it is what a server is there for, and no trouble.
+    pub(super) fn is_routine(&self) -> bool {
+        matches!(
+            self,
+            What::Connected { .. }
+                | What::Subscribed { .. }
+                | What::Unsubscribed { .. }
+                | What::Request { .. }
+                | What::Reply { .. }
+                | What::Delta { .. }
+                | What::Message { .. }
+                | What::Disconnected { .. }
+        )
+    }
 }
 
 /// Who talks to a shadow.
@@ -304,10 +324,15 @@ impl fmt::Display for What {
                 address,
                 tls,
                 devices,
+                fleet,
             } => {
                 let transport = if *tls { "TLS" } else { "TCP" };
                 write!(f, "{GOOD}listening{GOOD:#} on {address} ({transport}) for ")?;
-                write!(f, "{}", devices.join(", "))
+                write!(f, "{}", devices.join(", "))?;
+                match fleet {
+                    Some(fleet) => write!(f, ", and a fleet of {fleet}"),
+                    None => Ok(()),
+                }
             }
             What::Connected {
                 client_id,

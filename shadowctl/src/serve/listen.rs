@@ -23,6 +23,7 @@ use super::log::Log;
 use super::tls;
 use crate::document::Compact;
 use crate::failure::Failure;
+use crate::fleet::{check_open_files, let_in, make_room, raise_open_files};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::runtime::block_on;
@@ -62,17 +63,23 @@ pub(super) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<(),
         (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
         _ => None,
     };
+    if let Some(fleet) = arguments.fleet
+        && let Some(files) = raise_open_files()
+    {
+        check_open_files(fleet, files)?;
+    }
     block_on(async |runtime| {
         let mut interrupt = Interrupt::new()?;
         let clock = runtime.clock;
         let devices: Vec<String> = known.iter().map(|k| k.device.name.to_string()).collect();
-        let cloud = SharedCloud::new(cloud(known, clock)?);
+        let cloud = SharedCloud::new(cloud(known, arguments.fleet, clock)?);
         let (listener, address) = bind(&arguments.listen).await?;
-        let log = Log::new(output, *clock);
+        let log = Log::new(output, *clock, arguments.quiet);
         log.line(What::Listening {
             address: address.to_string(),
             tls: acceptor.is_some(),
             devices,
+            fleet: arguments.fleet,
         });
         log.remark(advice(
             address,
@@ -83,6 +90,10 @@ pub(super) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<(),
             .map(|stream| secure(stream, acceptor.as_ref(), clock, &log));
         let mut deltas = Deltas::default();
         let on_event = |event| {
+            if arguments.quiet && matches!(event, ServerEvent::Published { .. }) {
+                // Nor is a delta looked for that would not be told.
+                return;
+            }
             let shadow = shadow_of(&event);
             log.line(event.into());
             if let Some(topic) = shadow
@@ -104,15 +115,23 @@ pub(super) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<(),
     })
 }
 
-/// A cloud that knows these devices, with the example device's shadow in it.
-fn cloud(known: Vec<KnownDevice>, clock: &impl Clock) -> Result<Cloud, Failure> {
-    let config = CloudConfig {
+/// A cloud that knows these devices and a fleet, with the example device's shadow in it.
+fn cloud(
+    known: Vec<KnownDevice>,
+    fleet: Option<u32>,
+    clock: &impl Clock,
+) -> Result<Cloud, Failure> {
+    let mut config = CloudConfig {
         server: ServerConfig {
             credentials: Credentials::Devices(known),
             ..ServerConfig::default()
         },
         ..CloudConfig::default()
     };
+    if let Some(devices) = fleet {
+        let_in(&mut config.server, devices);
+        make_room(&mut config.service, devices);
+    }
     let wall = clock.wall_time();
     let wall = wall.unwrap_or(WallTime::from_unix_millis(0));
     let mut cloud = Cloud::new(config, clock.now(), wall);

@@ -13,22 +13,28 @@ use crate::output::Output;
 pub(super) struct Log<'o, K> {
     output: RefCell<&'o mut Output>,
     clock: K,
+    /// Whether routine is not worth a line.
+    quiet: bool,
     failure: Sender<Failure>,
     failed: Receiver<Failure>,
 }
 
 impl<'o, K: Clock> Log<'o, K> {
-    pub(super) fn new(output: &'o mut Output, clock: K) -> Log<'o, K> {
+    pub(super) fn new(output: &'o mut Output, clock: K, quiet: bool) -> Log<'o, K> {
         let (failure, failed) = bounded(1);
         Log {
             output: RefCell::new(output),
             clock,
+            quiet,
             failure,
             failed,
         }
     }
 
     pub(super) fn line(&self, what: What) {
+        if self.quiet && what.is_routine() {
+            return;
+        }
         let time = self.clock.wall_time();
         let time = time.map_or(0, |time| time.as_unix_millis());
         let written = self.output.borrow_mut().result(&Line { time, what });

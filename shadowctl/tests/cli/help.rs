@@ -2,7 +2,7 @@
 
 use crate::command::run;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "get",
     "report",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 15] = [
     "clear-reported",
     "watch",
     "serve",
+    "fleet",
     "replay",
     "import",
     "diagnose",

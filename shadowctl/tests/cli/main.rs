@@ -13,6 +13,8 @@ mod errors;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod import;

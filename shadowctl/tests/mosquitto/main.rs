@@ -20,6 +20,7 @@ mod authority;
 mod broker;
 mod demonstration;
 mod device;
+mod fleet;
 mod half_open;
 mod outage;
 mod program;
@@ -54,6 +55,7 @@ const TESTS: &[Test] = &[
     test("shadows::change_while_away", shadows::change_while_away),
     test("shadows::two_devices_at_once", shadows::two_devices_at_once),
     test("shadows::retained_request", shadows::retained_request),
+    test("fleet::round_trips", fleet::round_trips),
     test("restart::in_the_middle", restart::in_the_middle),
     test("outage::of_reports", outage::of_reports),
     test("outage::of_messages", outage::of_messages),

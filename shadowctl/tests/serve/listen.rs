@@ -12,15 +12,15 @@ use crate::certificates::Files;
 use crate::command::{run, shadowctl};
 
 /// A running `serve --listen 127.0.0.1:0 --output json`; killed when dropped.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    port: String,
-    listening: Value,
+    pub(crate) port: String,
+    pub(crate) listening: Value,
 }
 
 impl Serve {
-    fn start(arguments: &[&str]) -> Serve {
+    pub(crate) fn start(arguments: &[&str]) -> Serve {
         let mut child = shadowctl(&["serve", "--listen", "127.0.0.1:0", "--output", "json"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -42,19 +42,26 @@ impl Serve {
 
     /// The next line of this kind.
     #[track_caller]
-    fn next(&mut self, event: &str) -> Value {
+    pub(crate) fn next(&mut self, event: &str) -> Value {
         loop {
-            let line = self.lines.next().unwrap().unwrap();
-            let line: Value = serde_json::from_str(&line).unwrap();
-            assert!(line["time"].as_u64() > Some(1_600_000_000_000), "{line}");
+            let line = self.next_line();
             if line["event"] == event {
                 return line;
             }
         }
     }
 
+    /// The next line.
+    #[track_caller]
+    pub(crate) fn next_line(&mut self) -> Value {
+        let line = self.lines.next().unwrap().unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert!(line["time"].as_u64() > Some(1_600_000_000_000), "{line}");
+        line
+    }
+
     /// Presses Ctrl-C; the exit code.
-    fn interrupt(&mut self) -> i32 {
+    pub(crate) fn interrupt(&mut self) -> i32 {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
         assert!(killed.success());

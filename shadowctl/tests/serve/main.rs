@@ -1,5 +1,9 @@
 //! `shadowctl serve --listen` as a user meets it. `serve --broker` is tested with mosquitto.
 
+/// Beside `listen`.
+#[cfg(test)]
+#[cfg(unix)]
+mod fleet;
 /// Ctrl-C is sent as a signal.
 #[cfg(test)]
 #[cfg(unix)]

@@ -1,0 +1,168 @@
+//! A fleet at work, as it is watched.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use shadow_core::Instant;
+
+use super::drive::{Glimpse, Plan, Stage, Watcher};
+use super::process;
+use super::summary::{Megabytes, Micros, Usage};
+
+/// How often a terminal is drawn anew.
+const REDRAWN: Duration = Duration::from_millis(250);
+/// How often a line is logged.
+const LOGGED: Duration = Duration::from_secs(1);
+
+/// Shows a progress bar and a table on stderr if that is a terminal; otherwise it logs a line a
+/// second, which `-v` shows. And it notes what the process uses.
+pub(super) struct Live {
+    bar: Option<ProgressBar>,
+    duration: Duration,
+    stage: Stage,
+    /// When round trips were counted last, and how many there were.
+    counted: (Instant, u64),
+    per_second: f64,
+    usage: Usage,
+    processor_before: Option<Duration>,
+}
+
+impl Live {
+    pub(super) fn new(plan: &Plan, now: Instant) -> Live {
+        let terminal = io::stderr().is_terminal();
+        Live {
+            bar: terminal.then(|| {
+                ProgressBar::with_draw_target(
+                    Some(plan.devices.into()),
+                    ProgressDrawTarget::stderr(),
+                )
+                .with_style(style("connecting", "{pos} of {len}"))
+            }),
+            duration: plan.duration,
+            stage: Stage::Connecting,
+            counted: (now, 0),
+            per_second: 0.0,
+            usage: Usage {
+                bytes_before: process::resident_bytes(),
+                ..Usage::default()
+            },
+            processor_before: None,
+        }
+    }
+
+    /// Takes the bar away; what the process used.
+    pub(super) fn finish(self) -> Usage {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.usage
+    }
+
+    /// What is to be noted when a stage begins.
+    fn enter(&mut self, stage: Stage) {
+        match stage {
+            Stage::Connecting => {}
+            Stage::Working => self.processor_before = process::processor_time(),
+            Stage::Draining => self.usage.bytes = process::resident_bytes(),
+            Stage::Closing => {
+                let spent = process::processor_time().zip(self.processor_before);
+                self.usage.processor = spent.map(|(now, before)| now.saturating_sub(before));
+            }
+        }
+        if let Some(bar) = &self.bar {
+            match stage {
+                Stage::Connecting => {}
+                Stage::Working => {
+                    bar.set_length(millis(self.duration));
+                    bar.set_style(style("working", ""));
+                }
+                Stage::Draining => bar.set_style(style("the last answers", "")),
+                Stage::Closing => bar.set_style(style("closing", "")),
+            }
+        }
+        self.stage = stage;
+    }
+
+    fn count(&mut self, now: Instant, answered: u64) {
+        let (since, before) = self.counted;
+        let seconds = now.saturating_since(since).as_secs_f64();
+        // Of a part of a second it would jump.
+        if seconds >= 1.0 {
+            self.per_second = (answered - before) as f64 / seconds;
+            self.counted = (now, answered);
+        }
+    }
+
+    /// What is seen, in columns of a table or as words.
+    fn cells(&self, glimpse: &Glimpse<'_>) -> [(&'static str, String); 6] {
+        let tally = &glimpse.crowd.tally;
+        let latency = tally.latency().unwrap_or_default();
+        let memory = process::resident_bytes().unwrap_or(0);
+        [
+            ("connected", tally.connected.to_string()),
+            ("round trips/s", format!("{:.0}", self.per_second)),
+            ("p50", Micros(latency.p50).to_string()),
+            ("p99", Micros(latency.p99).to_string()),
+            ("errors", tally.troubles_in_all().to_string()),
+            ("memory", Megabytes(memory).to_string()),
+        ]
+    }
+}
+
+impl Watcher for Live {
+    fn interval(&self) -> Duration {
+        match self.bar {
+            Some(_) => REDRAWN,
+            None => LOGGED,
+        }
+    }
+
+    fn look(&mut self, glimpse: &Glimpse<'_>) {
+        if glimpse.stage != self.stage {
+            self.enter(glimpse.stage);
+        }
+        let tally = &glimpse.crowd.tally;
+        self.count(glimpse.now, tally.answered);
+        match &self.bar {
+            Some(bar) => {
+                let position = match glimpse.stage {
+                    Stage::Connecting => tally.connected.into(),
+                    Stage::Working => millis(glimpse.now.saturating_since(glimpse.since)),
+                    Stage::Draining | Stage::Closing => millis(self.duration),
+                };
+                bar.set_position(position);
+                bar.set_message(table(&self.cells(glimpse)));
+            }
+            None => {
+                let words = self
+                    .cells(glimpse)
+                    .map(|(name, cell)| format!("{name} {cell}"));
+                tracing::debug!("{}", words.join(", "));
+            }
+        }
+    }
+}
+
+/// A line with the names and one with the cells below them.
+fn table(cells: &[(&str, String)]) -> String {
+    let mut lines = [String::new(), String::new()];
+    let [names, values] = &mut lines;
+    for (name, cell) in cells {
+        *names += &format!("{name:>14}");
+        *values += &format!("{cell:>14}");
+    }
+    lines.join("\n")
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A bar with a word before it and numbers behind it, and the table below.
+fn style(word: &str, numbers: &str) -> ProgressStyle {
+    let template = format!("{word:<16} [{{bar:40}}] {{elapsed}} {numbers}\n{{msg}}");
+    ProgressStyle::with_template(&template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
