@@ -33,9 +33,7 @@ pub(super) struct Learning<'a> {
 
 impl Learning<'_> {
     /// The cloud pushed a delta with these values.
-    pub(super) fn pushed(&mut self, document: &Document, values: &str) {
-        let content = Object::new(values).unwrap_or_default();
-        let version = document.version();
+    pub(super) fn pushed(&mut self, version: Option<u64>, content: Object) {
         let Some(state) = self.session.shadow_mut(self.shadow.place) else {
             return;
         };
@@ -66,12 +64,15 @@ impl Learning<'_> {
                 update.version == state.version || update.answered.common(&content).is_empty()
             })
         };
-        let news = match still {
+        let answered = !state.answered.is_empty();
+        let news = match still && answered {
             true => content.minus(&state.answered),
             false => content,
         };
-        // An empty object says that a member was withdrawn, and not which.
-        state.answered = state.answered.without(&news.without_empty());
+        if answered {
+            // An empty object says that a member was withdrawn, and not which.
+            state.answered = state.answered.without(&news.without_empty());
+        }
         let mut pending = state.pending.merged(&news);
         if pending.as_str().len() > self.most {
             // More than a document can hold: a get shows what of it is so.
@@ -259,8 +260,10 @@ impl Learning<'_> {
         pending: Object,
         redelivered: bool,
     ) {
-        // A push may hold a part of what waits since an earlier link.
-        let all = origin == DeltaOrigin::Fetched || pending.news_to(&content).is_empty();
+        // The first push of a link may hold a part of what waits since an earlier one.
+        let all = self.shadow.link.told
+            || origin == DeltaOrigin::Fetched
+            || pending.news_to(&content).is_empty();
         let told = self.events.push(Event::Delta(Delta {
             shadow: self.shadow.id,
             origin,
@@ -269,7 +272,7 @@ impl Learning<'_> {
             redelivered,
         }));
         if told {
-            self.shadow.link.told |= all;
+            self.shadow.link.told = all;
             if let Some(state) = self.session.shadow_mut(self.shadow.place) {
                 state.pending = pending;
             }

@@ -10,6 +10,7 @@ use super::shadows::{Knowledge, Shadows};
 use super::token;
 use crate::config::Config;
 use crate::event::{Event, Message, Outcome, Unmatched, UnmatchedReason};
+use crate::json::Object;
 use crate::mqtt::Publish;
 use crate::request::ShadowId;
 use crate::session::Session;
@@ -66,9 +67,9 @@ impl Inbound<'_> {
         };
         match message {
             tencent::Message::Delta { body } => {
-                let document = body.to_document();
-                match document.delta().filter(|state| is_object(state)) {
-                    Some(values) => learning.pushed(&document, values),
+                let values = body.delta().filter(|state| is_object(state));
+                match values.and_then(Object::new) {
+                    Some(values) => learning.pushed(body.version(), values),
                     None => invalid(id, NO_STATE, size, learning.events),
                 }
             }

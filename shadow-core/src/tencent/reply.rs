@@ -107,6 +107,11 @@ impl Body<'_> {
         self.layout.version
     }
 
+    /// As [`Document::delta`].
+    pub(crate) fn delta(&self) -> Option<&str> {
+        self.layout.delta.of(self.text)
+    }
+
     /// A copy that owns its text. Takes one allocation.
     #[must_use]
     pub fn to_document(&self) -> Document {

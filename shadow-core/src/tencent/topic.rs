@@ -100,9 +100,14 @@ impl ShadowName {
     #[must_use]
     pub fn is_result_topic(&self, topic: &str) -> bool {
         let (product_id, device_name) = self.parts();
-        let rest = topic.strip_prefix(RESULT);
-        let rest = rest.and_then(|rest| rest.strip_prefix(product_id)?.strip_prefix('/'));
-        rest == Some(device_name)
+        let names = topic.as_bytes().strip_prefix(RESULT.as_bytes());
+        let names = names.and_then(|names| names.split_at_checked(product_id.len()));
+        names.is_some_and(|(first, rest)| match rest {
+            [b'/', second @ ..] => {
+                second == device_name.as_bytes() && first == product_id.as_bytes()
+            }
+            _ => false,
+        })
     }
 
     /// The product id and device name in a result topic; `None` for every other topic. Takes no
