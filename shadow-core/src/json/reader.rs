@@ -369,7 +369,7 @@ impl<'a> Reader<'a> {
 
 /// Where the first quote, backslash or control character from `start` on is, or the end; eight
 /// bytes at a time.
-#[inline(never)] // Kept apart so that its callers need not save the registers it uses.
+#[inline] // A call for each of the sixteen strings in a get reply is 86 instructions more.
 pub(super) fn plain_end(bytes: &[u8], start: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // The lowest bit set in the result is the high bit of the first byte of `word` below `bound`;
