@@ -84,9 +84,15 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(super) fn topic_name(&mut self, field: Field) -> Result<&'a str, DecodeErrorKind> {
-        let name = self.utf8(field)?;
-        topic::validate_name(name).map_err(|error| topic_error(field, error))?;
-        Ok(name)
+        let bytes = self.binary(field)?;
+        // All is well with nearly every topic; what is not takes the long way, to tell what it is.
+        if !bytes.is_empty()
+            && !topic::has_special_byte(bytes)
+            && let Ok(name) = str::from_utf8(bytes)
+        {
+            return Ok(name);
+        }
+        checked_topic_name(bytes, field)
     }
 
     pub(super) fn topic_filter(&mut self) -> Result<&'a str, DecodeErrorKind> {
@@ -96,14 +102,24 @@ impl<'a> Reader<'a> {
         Ok(filter)
     }
 
-    /// A string that may still contain U+0000. `from_utf8` refuses surrogates and overlong forms.
-    #[inline]
     fn utf8(&mut self, field: Field) -> Result<&'a str, DecodeErrorKind> {
-        str::from_utf8(self.binary(field)?).map_err(|error| DecodeErrorKind::Utf8Invalid {
-            field,
-            valid_up_to: error.valid_up_to(),
-        })
+        utf8(self.binary(field)?, field)
     }
+}
+
+/// A string that may still contain U+0000. `from_utf8` refuses surrogates and overlong forms.
+fn utf8(bytes: &[u8], field: Field) -> Result<&str, DecodeErrorKind> {
+    str::from_utf8(bytes).map_err(|error| DecodeErrorKind::Utf8Invalid {
+        field,
+        valid_up_to: error.valid_up_to(),
+    })
+}
+
+#[cold]
+fn checked_topic_name(bytes: &[u8], field: Field) -> Result<&str, DecodeErrorKind> {
+    let name = utf8(bytes, field)?;
+    topic::validate_name(name).map_err(|error| topic_error(field, error))?;
+    Ok(name)
 }
 
 /// U+0000 is forbidden in every string, so it gets the general clause in topics too.
@@ -160,27 +176,26 @@ impl<'a> Prefixed<'a> {
 }
 
 /// Takes room for a whole packet and writes its fixed header; returns the size of the packet.
-#[inline]
+#[inline(always)]
 pub(super) fn append_fixed_header(
     out: &mut Vec<u8>,
     first_byte: u8,
     remaining_length: usize,
 ) -> Result<usize, EncodeError> {
-    let header_length = match remaining_length {
-        0..=0x7f => 2,
-        0x80..=0x3fff => 3,
-        0x4000..=0x1f_ffff => 4,
-        0x20_0000..=MAXIMUM_REMAINING_LENGTH => 5,
-        _ => return Err(EncodeError::PacketTooLarge { remaining_length }),
+    let mut append = |header: &[u8]| {
+        let size = header.len() + remaining_length;
+        out.reserve(size);
+        out.extend_from_slice(header);
+        Ok(size)
     };
-    let size = header_length + remaining_length;
-    out.reserve(size);
-    out.push(first_byte);
-    let mut left = remaining_length;
-    while left > 0x7f {
-        out.push(left as u8 | 0x80);
-        left >>= 7;
+    let [a, b, c, d] = [0, 7, 14, 21].map(|shift| (remaining_length >> shift) as u8 & 0x7f);
+    match remaining_length {
+        0..=0x7f => append(&[first_byte, a]),
+        0x80..=0x3fff => append(&[first_byte, a | 0x80, b]),
+        0x4000..=0x1f_ffff => append(&[first_byte, a | 0x80, b | 0x80, c]),
+        0x20_0000..=MAXIMUM_REMAINING_LENGTH => {
+            append(&[first_byte, a | 0x80, b | 0x80, c | 0x80, d])
+        }
+        _ => Err(EncodeError::PacketTooLarge { remaining_length }),
     }
-    out.push(left as u8);
-    Ok(size)
 }

@@ -6,6 +6,7 @@ use core::num::NonZeroU16;
 
 use super::cursor::Reader;
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
+use super::publish::Flags;
 use super::{
     ConnAck, Connect, ProtocolVersion, PubAck, PubComp, PubRec, PubRel, Publish, SubAck, Subscribe,
     UnsubAck, Unsubscribe,
@@ -224,25 +225,10 @@ impl<'a> Packet<'a> {
     /// [`DecodeErrorKind::Incomplete`] if bytes are missing and
     /// [`DecodeErrorKind::BytesAfterPacket`] if there are more.
     pub fn decode(packet: &'a [u8], version: ProtocolVersion) -> Result<Packet<'a>, DecodeError> {
-        let given = packet.len();
-        let Some(header) = FixedHeader::parse(packet, version)? else {
-            let kind = DecodeErrorKind::Incomplete {
-                given,
-                needed: usize::max(given + 1, 2),
-            };
-            return Err(DecodeError::new(None, kind));
-        };
-        let needed = header.packet_size();
-        let fail = |kind| DecodeError::new(Some(header.kind), kind);
-        if given > needed {
-            return Err(fail(DecodeErrorKind::BytesAfterPacket {
-                count: given - needed,
-            }));
+        match Publish::split_off(packet) {
+            Some((publish, [])) => publish.read().map(Packet::Publish),
+            _ => decode_any(packet, version),
         }
-        if given < needed {
-            return Err(fail(DecodeErrorKind::Incomplete { given, needed }));
-        }
-        header.decode(packet, version)
     }
 
     /// Appends the packet's bytes to `out` and returns how many they are.
@@ -333,7 +319,6 @@ impl FixedHeader {
 
     /// Reads the header at the front of `bytes`; `None` if more bytes are needed to tell. A fault
     /// is found in the first byte that shows it.
-    #[inline(always)]
     pub(super) fn parse(
         bytes: &[u8],
         version: ProtocolVersion,
@@ -341,31 +326,20 @@ impl FixedHeader {
         let Some((&first, rest)) = bytes.split_first() else {
             return Ok(None);
         };
-        let flags = first & 0x0f;
         let kind = parse_first_byte(first, version)?;
-        let mut remaining = 0;
-        for (index, &byte) in rest
-            .iter()
-            .take(FixedHeader::MAXIMUM_LENGTH - 1)
-            .enumerate()
-        {
-            remaining |= usize::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return Ok(Some(FixedHeader {
-                    kind,
-                    flags,
-                    length: index + 2,
-                    remaining,
-                }));
-            }
+        match RemainingLength::split_off(rest) {
+            Some((remaining, behind)) => Ok(Some(FixedHeader {
+                kind,
+                flags: first & 0x0f,
+                length: bytes.len() - behind.len(),
+                remaining,
+            })),
+            None if bytes.len() < FixedHeader::MAXIMUM_LENGTH => Ok(None),
+            None => Err(DecodeError::new(
+                Some(kind),
+                DecodeErrorKind::RemainingLengthTooLong,
+            )),
         }
-        if bytes.len() < FixedHeader::MAXIMUM_LENGTH {
-            return Ok(None);
-        }
-        Err(DecodeError::new(
-            Some(kind),
-            DecodeErrorKind::RemainingLengthTooLong,
-        ))
     }
 
     /// The size of the whole packet.
@@ -379,25 +353,16 @@ impl FixedHeader {
     }
 
     /// Reads the packet whose header this is; `packet` holds it whole, with the header.
-    #[inline(always)]
     pub(super) fn decode<'a>(
         &self,
         packet: &'a [u8],
         version: ProtocolVersion,
     ) -> Result<Packet<'a>, DecodeError> {
-        let mut reader = Reader::new(packet.get(self.length..).unwrap_or_default());
-        // Nearly every packet is a PUBLISH. It uses up the reader, and is spared the detour.
-        if self.kind == PacketKind::Publish {
-            return match Publish::read(&mut reader, self.flags) {
-                Ok(publish) => Ok(Packet::Publish(publish)),
-                Err(kind) => Err(DecodeError::new(Some(self.kind), kind)),
-            };
-        }
+        let reader = Reader::new(packet.get(self.length..).unwrap_or_default());
         self.read_fields(reader, version)
             .map_err(|kind| DecodeError::new(Some(self.kind), kind))
     }
 
-    #[inline(never)]
     fn read_fields<'a>(
         &self,
         mut reader: Reader<'a>,
@@ -408,7 +373,9 @@ impl FixedHeader {
         let packet = match self.kind {
             PacketKind::Connect => Packet::Connect(Connect::read(fields)?),
             PacketKind::ConnAck => Packet::ConnAck(ConnAck::read(fields, version)?),
-            PacketKind::Publish => Packet::Publish(Publish::read(fields, self.flags)?),
+            PacketKind::Publish => {
+                Packet::Publish(Publish::read(fields, Flags::parse(self.flags)?)?)
+            }
             PacketKind::PubAck => Packet::PubAck(PubAck {
                 packet_id: fields.packet_id()?,
             }),
@@ -437,17 +404,58 @@ impl FixedHeader {
     }
 }
 
+/// The second field of the fixed header.
+pub(super) struct RemainingLength;
+
+impl RemainingLength {
+    /// Takes it off the front of `bytes`; `None` if it is cut, or its fourth byte announces a fifth.
+    #[inline(always)]
+    pub(super) fn split_off(bytes: &[u8]) -> Option<(usize, &[u8])> {
+        let (mut remaining, mut rest) = (0, bytes);
+        for shift in [0, 7, 14, 21] {
+            let (&byte, behind) = rest.split_first()?;
+            remaining |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some((remaining, behind));
+            }
+            rest = behind;
+        }
+        None
+    }
+}
+
+/// Reads one whole packet, of whatever kind.
+#[inline(never)]
+fn decode_any(packet: &[u8], version: ProtocolVersion) -> Result<Packet<'_>, DecodeError> {
+    match FixedHeader::parse(packet, version)? {
+        Some(header) if header.packet_size() == packet.len() => header.decode(packet, version),
+        header => Err(wrong_size(packet.len(), header)),
+    }
+}
+
+/// Why `given` bytes are not the one packet that they should be.
+#[cold]
+fn wrong_size(given: usize, header: Option<FixedHeader>) -> DecodeError {
+    let needed = header.map_or(usize::max(given + 1, 2), |header| header.packet_size());
+    let kind = if given > needed {
+        DecodeErrorKind::BytesAfterPacket {
+            count: given - needed,
+        }
+    } else {
+        DecodeErrorKind::Incomplete { given, needed }
+    };
+    DecodeError::new(header.map(|header| header.kind), kind)
+}
+
 /// Reads the type of a packet and checks that the flags go with it.
 #[inline]
 fn parse_first_byte(first: u8, version: ProtocolVersion) -> Result<PacketKind, DecodeError> {
     if first >> 4 != PacketKind::Publish.number() {
         return parse_other_first_byte(first, version);
     }
-    let fail = |kind| Err(DecodeError::new(Some(PacketKind::Publish), kind));
-    match first & 0b1110 {
-        0b0110 | 0b1110 => fail(DecodeErrorKind::QoSReserved),
-        DUP => fail(DecodeErrorKind::DupAtMostOnce),
-        _ => Ok(PacketKind::Publish),
+    match Flags::parse(first) {
+        Ok(_) => Ok(PacketKind::Publish),
+        Err(kind) => Err(DecodeError::new(Some(PacketKind::Publish), kind)),
     }
 }
 

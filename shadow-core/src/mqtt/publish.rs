@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::cursor::{Prefixed, Reader, append_fixed_header};
-use super::error::{DecodeErrorKind, EncodeError, Field};
-use super::packet::{DUP, PacketId, PacketKind, QoS};
+use super::error::{DecodeError, DecodeErrorKind, EncodeError, Field};
+use super::packet::{DUP, PacketId, PacketKind, QoS, RemainingLength};
 
 /// A message, from client to server or from server to client.
 ///
@@ -58,22 +58,83 @@ impl<'a> Publish<'a> {
         Ok(size)
     }
 
+    /// Takes a PUBLISH of QoS 0 off the front of `bytes` whose fixed header has no fault and that is
+    /// there to its last byte; also what is behind it. `None` stands for everything else.
+    ///
+    /// Nearly every packet is such a one. Looking for it first, with none of the faults and fields
+    /// that others have, saves a third of the instructions beside those that read its topic.
+    #[inline(always)]
+    pub(super) fn split_off(bytes: &'a [u8]) -> Option<(Unread<'a>, &'a [u8])> {
+        let (&first, rest) = bytes.split_first()?;
+        if first & !RETAIN != PacketKind::Publish.first_byte(0) {
+            return None;
+        }
+        let flags = Flags {
+            dup: false,
+            qos: QoS::AtMostOnce,
+            retain: first & RETAIN != 0,
+        };
+        let (remaining, rest) = RemainingLength::split_off(rest)?;
+        let (fields, behind) = rest.split_at_checked(remaining)?;
+        Some((Unread { flags, fields }, behind))
+    }
+
     /// Reads what follows the fixed header. All of `reader` is used up.
-    #[inline]
-    pub(super) fn read(reader: &mut Reader<'a>, flags: u8) -> Result<Publish<'a>, DecodeErrorKind> {
-        let qos = QoS::from_number(flags >> 1 & 0b11).ok_or(DecodeErrorKind::QoSReserved)?;
+    #[inline(always)]
+    pub(super) fn read(
+        reader: &mut Reader<'a>,
+        flags: Flags,
+    ) -> Result<Publish<'a>, DecodeErrorKind> {
+        let Flags { dup, qos, retain } = flags;
         let topic = reader.topic_name(Field::TopicName)?;
         let packet_id = match qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_id()?),
         };
         Ok(Publish {
-            dup: flags & DUP != 0,
+            dup,
             qos,
-            retain: flags & RETAIN != 0,
+            retain,
             topic,
             packet_id,
             payload: reader.take_rest(),
         })
+    }
+}
+
+/// The flags of a PUBLISH.
+#[derive(Clone, Copy)]
+pub(super) struct Flags {
+    dup: bool,
+    qos: QoS,
+    retain: bool,
+}
+
+impl Flags {
+    /// Reads the low half of a PUBLISH's first byte.
+    #[inline(always)]
+    pub(super) fn parse(first: u8) -> Result<Flags, DecodeErrorKind> {
+        let dup = first & DUP != 0;
+        let retain = first & RETAIN != 0;
+        match QoS::from_number(first >> 1 & 0b11) {
+            None => Err(DecodeErrorKind::QoSReserved),
+            Some(QoS::AtMostOnce) if dup => Err(DecodeErrorKind::DupAtMostOnce),
+            Some(qos) => Ok(Flags { dup, qos, retain }),
+        }
+    }
+}
+
+/// A whole PUBLISH behind its fixed header.
+pub(super) struct Unread<'a> {
+    flags: Flags,
+    fields: &'a [u8],
+}
+
+impl<'a> Unread<'a> {
+    /// Reads it.
+    #[inline(always)]
+    pub(super) fn read(&self) -> Result<Publish<'a>, DecodeError> {
+        Publish::read(&mut Reader::new(self.fields), self.flags)
+            .map_err(|kind| DecodeError::new(Some(PacketKind::Publish), kind))
     }
 }

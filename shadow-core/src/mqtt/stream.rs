@@ -6,6 +6,7 @@ use core::fmt;
 use super::cursor::Reader;
 use super::error::{DecodeError, DecodeErrorKind, Field};
 use super::packet::{FixedHeader, PacketId, PacketKind, QoS};
+use super::publish::{Flags, Unread};
 use super::{Packet, ProtocolVersion, Publish};
 
 /// Reads packets from the bytes of one connection, in whatever pieces they come.
@@ -95,7 +96,7 @@ impl StreamDecoder {
                 maximum_packet_size,
                 oversized,
                 buffer: Vec::new(),
-                state: State::Gathering,
+                state: State::GATHERING,
             },
             failure: None,
         }
@@ -124,15 +125,12 @@ impl StreamDecoder {
             return Err(failure);
         }
         self.assembly.release_delivered();
-        if input.is_empty() {
-            return Ok(None);
-        }
-        let result = match self.assembly.split_whole_packet(input) {
-            Some((header, packet)) => match header.decode(packet, self.assembly.version) {
-                Ok(packet) => return Ok(Some(Incoming::Packet(packet))),
+        let result = match self.assembly.split_whole_publish(input) {
+            Some(publish) => match publish.read() {
+                Ok(publish) => return Ok(Some(Incoming::Packet(Packet::Publish(publish)))),
                 Err(error) => Err(error),
             },
-            None => self.assembly.next_cut(input),
+            None => self.assembly.next_any(input),
         };
         if let Err(error) = result {
             self.failure = Some(error);
@@ -146,7 +144,7 @@ impl StreamDecoder {
     pub const fn buffered(&self) -> usize {
         match self.assembly.state {
             State::Delivered => 0,
-            State::Gathering | State::Skipping { .. } => self.assembly.buffer.len(),
+            State::Gathering { .. } | State::Skipping { .. } => self.assembly.buffer.len(),
         }
     }
 
@@ -187,23 +185,59 @@ impl fmt::Debug for Assembly {
 /// What `buffer` holds.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// The beginning of a packet, or nothing.
-    Gathering,
+    /// The beginning of a packet, or nothing. There is nothing to be told of it before it has
+    /// `wanted` bytes.
+    Gathering { wanted: usize },
     /// A packet that the caller has seen; to be cleared.
     Delivered,
     /// A PUBLISH up to its payload, of which `left` bytes have yet to go by.
     Skipping { left: usize },
 }
 
+impl State {
+    const GATHERING: State = State::Gathering { wanted: 0 };
+}
+
 impl Assembly {
     /// Empties the buffer if the caller has seen what is in it.
     fn release_delivered(&mut self) {
         if let State::Delivered = self.state {
-            self.state = State::Gathering;
+            self.state = State::GATHERING;
             self.buffer.clear();
             if self.buffer.capacity() > KEPT_CAPACITY {
                 self.buffer = Vec::new();
             }
+        }
+    }
+
+    /// Takes a PUBLISH off `input` that is there from its first byte to its last. `None` stands for
+    /// everything else.
+    #[inline(always)]
+    fn split_whole_publish<'i>(&self, input: &mut &'i [u8]) -> Option<Unread<'i>> {
+        if !self.buffer.is_empty() {
+            return None;
+        }
+        let (publish, behind) = Publish::split_off(input)?;
+        if input.len() - behind.len() > self.maximum_packet_size {
+            return None;
+        }
+        *input = behind;
+        Some(publish)
+    }
+
+    /// Takes what is no PUBLISH, or cut, or has a fault.
+    fn next_any<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Incoming<'a>>, DecodeError> {
+        if input.is_empty() {
+            return Ok(None);
+        }
+        match self.split_whole_packet(input) {
+            Some((header, packet)) => header
+                .decode(packet, self.version)
+                .map(|packet| Some(Incoming::Packet(packet))),
+            None => self.next_cut(input),
         }
     }
 
@@ -229,6 +263,11 @@ impl Assembly {
         &'a mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Incoming<'a>>, DecodeError> {
+        if let State::Gathering { wanted } = self.state
+            && !self.gather(input, wanted)
+        {
+            return Ok(None);
+        }
         let Some(header) = self.gather_header(input)? else {
             return Ok(None);
         };
@@ -237,6 +276,8 @@ impl Assembly {
             return self.skip(input, header);
         }
         if !self.gather(input, size) {
+            // So that bytes which come one by one cost no reading of the header each.
+            self.state = State::Gathering { wanted: size };
             return Ok(None);
         }
         self.state = State::Delivered;
@@ -254,7 +295,7 @@ impl Assembly {
         let size = header.packet_size();
         let left = match self.state {
             State::Skipping { left } => left,
-            State::Gathering | State::Delivered => {
+            State::Gathering { .. } | State::Delivered => {
                 let Some(kept) = self.gather_publish_header(input, header)? else {
                     return Ok(None);
                 };
@@ -356,6 +397,7 @@ impl Assembly {
 
 fn read_publish_header(header: FixedHeader, packet: &[u8]) -> Result<Publish<'_>, DecodeError> {
     let after_header = packet.get(header.length..).unwrap_or_default();
-    Publish::read(&mut Reader::new(after_header), header.flags)
+    Flags::parse(header.flags)
+        .and_then(|flags| Publish::read(&mut Reader::new(after_header), flags))
         .map_err(|kind| DecodeError::new(Some(header.kind), kind))
 }

@@ -155,7 +155,8 @@ fn validate_length(text: &str) -> Result<(), TopicError> {
 ///
 /// Every message passes here in both directions, so this looks at chunks without a branch for each
 /// byte, which compilers turn into vector instructions. The last chunk may overlap the one before.
-fn has_special_byte(bytes: &[u8]) -> bool {
+#[inline(never)] // A copy in each caller costs more than the call.
+pub(super) fn has_special_byte(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else {
         return bytes.iter().any(|&byte| is_special(byte));
     };
