@@ -319,6 +319,7 @@ impl FixedHeader {
 
     /// Reads the header at the front of `bytes`; `None` if more bytes are needed to tell. A fault
     /// is found in the first byte that shows it.
+    #[inline(always)]
     pub(super) fn parse(
         bytes: &[u8],
         version: ProtocolVersion,
@@ -353,16 +354,27 @@ impl FixedHeader {
     }
 
     /// Reads the packet whose header this is; `packet` holds it whole, with the header.
+    #[inline(always)]
     pub(super) fn decode<'a>(
         &self,
         packet: &'a [u8],
         version: ProtocolVersion,
     ) -> Result<Packet<'a>, DecodeError> {
-        let reader = Reader::new(packet.get(self.length..).unwrap_or_default());
+        let mut reader = Reader::new(packet.get(self.length..).unwrap_or_default());
+        // A PUBLISH uses up the reader, and is spared the detour.
+        if self.kind == PacketKind::Publish {
+            let publish =
+                Flags::parse(self.flags).and_then(|flags| Publish::read(&mut reader, flags));
+            return match publish {
+                Ok(publish) => Ok(Packet::Publish(publish)),
+                Err(kind) => Err(DecodeError::new(Some(self.kind), kind)),
+            };
+        }
         self.read_fields(reader, version)
             .map_err(|kind| DecodeError::new(Some(self.kind), kind))
     }
 
+    #[inline(never)]
     fn read_fields<'a>(
         &self,
         mut reader: Reader<'a>,
