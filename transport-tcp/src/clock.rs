@@ -107,7 +107,12 @@ impl Clock for SystemClock {
 /// ```
 #[derive(Default)]
 pub struct Alarm {
-    set: Option<(Instant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    set: Option<Sleep>,
+}
+
+struct Sleep {
+    until: Instant,
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Alarm {
@@ -131,15 +136,17 @@ impl Alarm {
             return Poll::Pending;
         };
         loop {
-            let (_, sleep) = match &mut self.set {
-                Some(set) if set.0 <= deadline => set,
+            let sleep = match &mut self.set {
+                Some(sleep) if sleep.until <= deadline => sleep,
                 set => {
                     let clock = clock.clone();
-                    let sleep = async move { clock.sleep_until(deadline).await };
-                    set.insert((deadline, Box::pin(sleep)))
+                    set.insert(Sleep {
+                        until: deadline,
+                        future: Box::pin(async move { clock.sleep_until(deadline).await }),
+                    })
                 }
             };
-            ready!(sleep.as_mut().poll(cx));
+            ready!(sleep.future.as_mut().poll(cx));
             self.set = None;
             if clock.now() >= deadline {
                 return Poll::Ready(());
@@ -151,8 +158,8 @@ impl Alarm {
 /// When it goes off.
 impl fmt::Debug for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.set.as_ref().map(|(at, _)| at);
-        f.debug_struct("Alarm").field("at", &at).finish()
+        let until = self.set.as_ref().map(|sleep| sleep.until);
+        f.debug_struct("Alarm").field("set", &until).finish()
     }
 }
 
@@ -206,6 +213,6 @@ mod tests {
         assert_eq!(due(12, Some(12)), (true, 3));
         assert_eq!(due(12, Some(12)), (true, 4), "of the past");
         assert_eq!(due(20, Some(30)), (false, 5));
-        assert_eq!(due(40, Some(35)), (true, 5), "two deadlines have passed");
+        assert_eq!(due(40, Some(35)), (true, 5), "both have passed");
     }
 }

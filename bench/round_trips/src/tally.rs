@@ -117,8 +117,6 @@ impl Tally {
         let full = self.latencies.len() == MAXIMUM;
         if full || end.saturating_duration_since(self.begun.0) >= PERIOD {
             self.ended = now();
-            self.latencies.shrink_to_fit();
-            self.latencies.truncate(MAXIMUM);
             return false;
         }
         true
