@@ -39,7 +39,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// How often each subject gets its turn; the median counts.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only this path.
     #[arg(long)]
