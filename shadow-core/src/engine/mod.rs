@@ -282,11 +282,8 @@ impl Engine {
         let now = self.advance(now);
         self.connection.note_received(now);
         let mut input = bytes;
-        let mut is_news = false;
         while self.connection.is_open() {
-            let next = self.decoder.next(&mut input);
-            is_news |= !matches!(next, Ok(None));
-            let notice = match next {
+            let notice = match self.decoder.next(&mut input) {
                 Ok(None) => break,
                 Ok(Some(incoming)) => {
                     let mqtt = &mut self.session.mqtt;
@@ -322,11 +319,7 @@ impl Engine {
             };
             self.handle_notice(now, notice);
         }
-        // A part of a packet gives no reason to send anything. Of 460 instructions for each byte
-        // that came alone half went into looking for one.
-        if is_news {
-            self.flush(now);
-        }
+        self.flush(now);
     }
 
     /// The transport lost its connection, or could not make one. Ignored when none is asked for.
