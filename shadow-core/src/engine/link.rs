@@ -1,7 +1,6 @@
 //! What the engine does when its link comes, goes, or takes something.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::login::Credentials;
@@ -111,7 +110,7 @@ impl Engine {
                     continue;
                 }
                 let task = Task::Subscribe {
-                    filter: subscription.filter.clone(),
+                    filter: subscription.filter.as_str().into(),
                     qos: subscription.qos,
                 };
                 self.requests
@@ -209,7 +208,7 @@ impl Engine {
                 self.end(request, Outcome::SubscriptionRefused);
                 if request.owner == Owner::Engine {
                     self.events.push(Event::SubscriptionLost {
-                        filter: filter.clone(),
+                        filter: filter.as_ref().into(),
                     });
                 }
             }
@@ -279,7 +278,7 @@ impl Engine {
                     && self.connection.is_online()
                     && !self.session.is_subscribed(filter)
                 {
-                    self.end_subscription(filter.clone());
+                    self.end_subscription(filter);
                 }
             }
         }
@@ -314,7 +313,8 @@ impl Engine {
     }
 
     /// Has the server end a subscription that is nobody's any more.
-    pub(super) fn end_subscription(&mut self, filter: String) {
+    pub(super) fn end_subscription(&mut self, filter: &str) {
+        let filter = filter.into();
         let task = Task::Unsubscribe { filter };
         self.requests
             .register(Owner::Engine, None, Progress::Held, task);
@@ -438,27 +438,31 @@ impl Engine {
                     if !self.connection.may_publish(now) {
                         continue;
                     }
-                    if *operation == Operation::Get {
+                    let written: &[u8] = if *operation == Operation::Get {
                         // Its token says all, and it may be sent a second time.
                         let Behaviour {
                             token_style,
                             json_style,
                             ..
                         } = self.config.behaviour;
-                        payload.clear();
-                        write_get_up_to_token(json_style, payload);
+                        let get = &mut self.payload;
+                        get.clear();
+                        write_get_up_to_token(json_style, get);
                         let session = &self.session;
-                        token::append(token_style, session, shadow, *token, json_style, payload);
-                        payload.push(b'}');
-                    }
+                        token::append(token_style, session, shadow, *token, json_style, get);
+                        get.push(b'}');
+                        get
+                    } else {
+                        payload
+                    };
                     let mqtt = &mut self.session.mqtt;
                     let publication =
-                        Publication::new(&shadow.operation_topic, payload).qos(shadow_qos);
+                        Publication::new(&shadow.operation_topic, written).qos(shadow_qos);
                     let sent = self
                         .connection
                         .publish(now, mqtt, &publication, id)
                         .map(drop);
-                    *payload = Vec::new();
+                    *payload = Box::default();
                     sent
                 }
                 Task::Publish {
@@ -484,7 +488,7 @@ impl Engine {
                         .connection
                         .publish(now, mqtt, &publication, id)
                         .map(drop);
-                    *payload = Vec::new();
+                    *payload = Box::default();
                     sent
                 }
                 Task::Subscribe { .. } | Task::Unsubscribe { .. } if !self.connection.may_ask() => {

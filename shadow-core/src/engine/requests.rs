@@ -1,7 +1,7 @@
 //! The table of open requests: what was asked, how far it got, until when it may take.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::mqtt::QoS;
@@ -46,7 +46,7 @@ pub(super) enum Task {
         shadow: ShadowId,
         operation: Operation,
         token: u64,
-        payload: Vec<u8>,
+        payload: Box<[u8]>,
     },
     /// Subscribing a shadow's result topic.
     Attach { shadow: ShadowId },
@@ -59,19 +59,19 @@ pub(super) enum Task {
         /// Whether the update under way has all of it.
         covered: bool,
         /// Why a change of `desired` was rejected.
-        reason: Option<String>,
+        reason: Option<Box<str>>,
     },
     /// A plain message. `payload` is empty once it is queued.
     Publish {
-        topic: String,
-        payload: Vec<u8>,
+        topic: Box<str>,
+        payload: Box<[u8]>,
         qos: QoS,
         retain: bool,
     },
     /// A plain subscription.
-    Subscribe { filter: String, qos: QoS },
+    Subscribe { filter: Box<str>, qos: QoS },
     /// The end of a plain subscription.
-    Unsubscribe { filter: String },
+    Unsubscribe { filter: Box<str> },
 }
 
 impl Task {
@@ -108,6 +108,36 @@ pub(super) enum Fate {
 /// How many ended tokens are remembered, to tell a duplicate reply from a late one.
 const REMEMBERED: usize = 16;
 
+/// A token that is not open any more, in half of the bytes that it takes as it is: every engine
+/// that has worked holds [`REMEMBERED`] of them.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    shadow: ShadowId,
+    /// The token's lower 31 bits, and below them whether it was answered. Whoever replies to a token
+    /// that was given out 2,147,483,648 tokens before one of these is told of that one's fate.
+    token_and_fate: u32,
+}
+
+impl Ended {
+    fn new(shadow: ShadowId, token: u64, fate: Fate) -> Ended {
+        Ended {
+            shadow,
+            token_and_fate: (token as u32) << 1 | u32::from(fate == Fate::Answered),
+        }
+    }
+
+    fn fate(self) -> Fate {
+        match self.token_and_fate & 1 {
+            0 => Fate::Abandoned,
+            _ => Fate::Answered,
+        }
+    }
+
+    fn is_of(self, shadow: ShadowId, token: u64) -> bool {
+        self.shadow == shadow && self.token_and_fate >> 1 == token as u32 & (u32::MAX >> 1)
+    }
+}
+
 /// Room for this many requests is kept while none is open.
 const KEPT_REQUESTS: usize = 1;
 
@@ -116,7 +146,7 @@ const KEPT_REQUESTS: usize = 1;
 pub(super) struct Requests {
     open: Vec<Request>,
     next_id: u64,
-    fates: VecDeque<(ShadowId, u64, Fate)>,
+    ended: VecDeque<Ended>,
     /// Sums over `open`, kept so that a request on the hot path costs the same however many are
     /// open.
     of_application: u32,
@@ -316,10 +346,10 @@ impl Requests {
             self.held.bytes -= request.task.held_bytes();
         }
         if let Task::Shadow { shadow, token, .. } = request.task {
-            if self.fates.len() == REMEMBERED {
-                self.fates.pop_front();
+            if self.ended.len() == REMEMBERED {
+                self.ended.pop_front();
             }
-            self.fates.push_back((shadow, token, fate));
+            self.ended.push_back(Ended::new(shadow, token, fate));
         }
         if self.open.is_empty() {
             self.open.shrink_to(KEPT_REQUESTS);
@@ -329,12 +359,9 @@ impl Requests {
 
     /// What became of a token, as far as it is remembered.
     pub(super) fn fate(&self, shadow: ShadowId, token: u64) -> Option<Fate> {
-        let found = self
-            .fates
-            .iter()
-            .rev()
-            .find(|(s, t, _)| *s == shadow && *t == token);
-        found.map(|(_, _, fate)| *fate)
+        let mut ended = self.ended.iter().rev();
+        let found = ended.find(|ended| ended.is_of(shadow, token));
+        found.map(|ended| ended.fate())
     }
 
     /// Whether a request on this shadow waits, which a later one may not overtake.
@@ -366,7 +393,7 @@ impl Requests {
     pub(super) fn has_held_filter(&self, wanted: &str) -> bool {
         self.open.iter().any(|request| match &request.task {
             Task::Subscribe { filter, .. } | Task::Unsubscribe { filter } => {
-                request.progress == Progress::Held && filter == wanted
+                request.progress == Progress::Held && **filter == *wanted
             }
             Task::Shadow { .. }
             | Task::Attach { .. }

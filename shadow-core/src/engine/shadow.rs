@@ -1,5 +1,6 @@
 //! The requests on shadows.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -93,7 +94,7 @@ impl Engine {
         }
         self.session.forget_shadow(detached.place);
         if self.connection.is_online() || !self.config.clean_session {
-            self.end_subscription(detached.name.result_topic());
+            self.end_subscription(&detached.name.result_topic());
         }
         self.flush(now);
         Ok(())
@@ -278,7 +279,7 @@ impl Engine {
             // The hot path: straight from one buffer that is used again into another.
             let request =
                 self.requests
-                    .register(owner, deadline, Progress::Queued, task(Vec::new()));
+                    .register(owner, deadline, Progress::Queued, task(Box::default()));
             let publication = Publication::new(&shadow.operation_topic, &self.payload)
                 .qos(self.config.shadow_qos);
             let sent =
@@ -290,7 +291,7 @@ impl Engine {
             );
             return Ok(request);
         }
-        let task = task(self.payload.clone());
+        let task = task(self.payload.as_slice().into());
         let request = self
             .requests
             .register(owner, deadline, Progress::Held, task);

@@ -8,7 +8,7 @@
 //! reported meanwhile goes with the next.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -219,7 +219,7 @@ impl Engine {
             let task = Task::Report {
                 shadow: id,
                 covered: false,
-                reason: reason.map(String::from),
+                reason: reason.map(Box::from),
             };
             self.requests
                 .register(Owner::Application, None, Progress::Sent, task)
