@@ -2,6 +2,7 @@
 //! signatures.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::Add;
 use core::time::Duration;
 
@@ -9,36 +10,42 @@ use core::time::Duration;
 ///
 /// There is no `now()`: time is an input of every call. There is no subtraction either, since a
 /// difference of two instants tempts to negative durations; use [`Instant::saturating_since`].
-/// All arithmetic saturates, so the largest instant means "practically never" and nothing wraps.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Instant(u64);
+/// All arithmetic saturates, so the largest instant, 584,542 years after the epoch, means
+/// "practically never" and nothing wraps.
+///
+/// An `Option<Instant>` takes no more memory than an `Instant`: an engine holds several.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    /// The microseconds and one more.
+    NonZeroU64,
+);
 
 impl Instant {
     /// The driver's epoch.
-    pub const ZERO: Instant = Instant(0);
+    pub const ZERO: Instant = Instant::from_micros(0);
 
-    /// The instant `micros` microseconds after the epoch.
+    /// The instant `micros` microseconds after the epoch; `u64::MAX` is taken for one less.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Instant {
-        Instant(micros)
+        Instant(NonZeroU64::MIN.saturating_add(micros))
     }
 
     /// The instant `millis` milliseconds after the epoch, saturating.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Instant {
-        Instant(millis.saturating_mul(1_000))
+        Instant::from_micros(millis.saturating_mul(1_000))
     }
 
     /// The instant `seconds` seconds after the epoch, saturating.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Instant {
-        Instant(seconds.saturating_mul(1_000_000))
+        Instant::from_micros(seconds.saturating_mul(1_000_000))
     }
 
     /// Microseconds since the epoch.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How long after `earlier` this is; zero when it is not after it.
@@ -54,7 +61,14 @@ impl Instant {
     /// ```
     #[must_use]
     pub const fn saturating_since(self, earlier: Instant) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+/// The driver's epoch.
+impl Default for Instant {
+    fn default() -> Instant {
+        Instant::ZERO
     }
 }
 
@@ -80,7 +94,8 @@ impl fmt::Debug for Instant {
 /// Seconds with six decimals, as in `12.345678s`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
+        let micros = self.as_micros();
+        write!(f, "{}.{:06}s", micros / 1_000_000, micros % 1_000_000)
     }
 }
 
@@ -129,10 +144,20 @@ mod tests {
         let last = Instant::from_micros(u64::MAX);
         assert_eq!(last + Duration::MAX, last);
         assert_eq!(Instant::from_secs(u64::MAX), last);
+        assert_eq!(last.as_micros(), u64::MAX - 1);
         assert_eq!(
             WallTime::from_unix_millis(5) + Duration::MAX,
             WallTime::from_unix_millis(u64::MAX)
         );
+    }
+
+    #[test]
+    fn microseconds_are_kept() {
+        for micros in [0, 1, 1_000_042, u64::MAX - 1] {
+            assert_eq!(Instant::from_micros(micros).as_micros(), micros);
+        }
+        assert_eq!(Instant::default().as_micros(), 0);
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<Instant>());
     }
 
     #[test]
