@@ -188,8 +188,14 @@ pub fn sign(
 /// The user name alone, as a device sends it whose TLS client certificate proves the rest.
 #[must_use]
 pub fn user_name(client_id: &str, sdk_app_id: u32, connection_id: [u8; 5], expiry: u64) -> String {
-    let [a, b, c, d, e] = connection_id.map(char::from);
-    alloc::format!("{client_id};{sdk_app_id};{a}{b}{c}{d}{e};{expiry}")
+    let mut name = String::from(client_id);
+    name.push(';');
+    name.push_str(itoa::Buffer::new().format(sdk_app_id));
+    name.push(';');
+    name.extend(connection_id.map(char::from));
+    name.push(';');
+    name.push_str(itoa::Buffer::new().format(expiry));
+    name
 }
 
 /// Checks a login as the cloud does: the password has to be the user name's signature. Whether the
