@@ -112,6 +112,18 @@ impl fmt::Display for RequestError {
 
 impl core::error::Error for RequestError {}
 
+/// What an error says; without the feature `diagnostics` only `brief`, since no other text is put
+/// together in an engine, and what does that takes 3 KB.
+#[cfg(feature = "diagnostics")]
+pub(crate) fn account(error: &dyn fmt::Display, _brief: &str) -> String {
+    alloc::string::ToString::to_string(error)
+}
+
+#[cfg(not(feature = "diagnostics"))]
+pub(crate) fn account(_error: &dyn fmt::Display, brief: &str) -> String {
+    brief.into()
+}
+
 impl From<LimitExceeded> for RequestError {
     fn from(exceeded: LimitExceeded) -> RequestError {
         RequestError::LimitExceeded(exceeded)

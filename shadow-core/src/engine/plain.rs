@@ -1,12 +1,10 @@
 //! The requests on topics that are no shadow's.
 
-use alloc::string::ToString;
-
 use super::Engine;
 use super::requests::{Owner, Progress, Task};
 use crate::mqtt::link::Publication;
 use crate::mqtt::{QoS, topic};
-use crate::request::{RequestError, RequestId};
+use crate::request::{RequestError, RequestId, account};
 use crate::time::Instant;
 
 impl Engine {
@@ -32,8 +30,9 @@ impl Engine {
             qos,
             retain,
         } = *publication;
-        topic::validate_name(topic)
-            .map_err(|error| RequestError::InvalidTopic(error.to_string()))?;
+        topic::validate_name(topic).map_err(|error| {
+            RequestError::InvalidTopic(account(&error, "the topic is not valid"))
+        })?;
         self.take(now, topic, payload.len(), || Task::Publish {
             topic: topic.into(),
             payload: payload.into(),
@@ -115,5 +114,6 @@ impl Engine {
 }
 
 fn validate_filter(filter: &str) -> Result<(), RequestError> {
-    topic::validate_filter(filter).map_err(|error| RequestError::InvalidTopic(error.to_string()))
+    topic::validate_filter(filter)
+        .map_err(|error| RequestError::InvalidTopic(account(&error, "the topic is not valid")))
 }

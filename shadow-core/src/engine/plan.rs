@@ -22,14 +22,7 @@ pub(super) struct Plan {
     /// The version that it carries.
     pub(super) version: Option<u64>,
     /// The request itself.
-    pub(super) update: Parts,
-}
-
-/// An update's type says which parts it has.
-pub(super) enum Parts {
-    Both(Update<Json, Json>),
-    Reported(Update<Json>),
-    Desired(Update<(), Json>),
+    pub(super) update: Update<Json, Json>,
 }
 
 impl Plan {
@@ -74,26 +67,16 @@ impl Plan {
             Some(Json::from(answered.deletion()))
         };
         let patch = (!reported.is_empty()).then(|| Json::from(reported.clone()));
-        let versioned = Update::new();
-        let versioned = match version {
-            Some(version) => versioned.version(version),
-            None => versioned,
-        };
-        let update = match (patch, desired) {
-            (Some(reported), Some(desired)) => {
-                Parts::Both(versioned.reported(reported).desired(desired))
-            }
-            (Some(reported), None) => Parts::Reported(versioned.reported(reported)),
-            (None, Some(desired)) => Parts::Desired(versioned.desired(desired)),
-            (None, None) => return None,
-        };
+        if patch.is_none() && desired.is_none() {
+            return None;
+        }
         Some(Plan {
             clears: answered == state.answered,
             reported,
             answered,
             whole,
             version,
-            update,
+            update: Update::of_parts(patch, desired, version, false),
         })
     }
 

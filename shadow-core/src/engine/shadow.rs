@@ -1,7 +1,6 @@
 //! The requests on shadows.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -13,13 +12,13 @@ use crate::config::TokenStyle;
 use crate::event::Outcome;
 use crate::json::JsonStyle;
 use crate::mqtt::link::Publication;
-use crate::request::{RequestError, RequestId, ShadowId};
-use crate::tencent::request::write_get_up_to_token;
+use crate::request::{RequestError, RequestId, ShadowId, account};
+use crate::tencent::request::{Written, write_get_up_to_token};
 use crate::tencent::{Operation, ShadowName, Update, UpdateError};
 use crate::time::Instant;
 
-/// Appends a request up to its client token to a buffer; how many objects and arrays it opens.
-type Write<'w> = dyn Fn(JsonStyle, &mut Vec<u8>) -> Result<usize, UpdateError> + 'w;
+/// Appends a request up to its client token to a buffer.
+type Write<'w> = dyn Fn(JsonStyle, &mut Vec<u8>) -> Result<Written, UpdateError> + 'w;
 
 impl Engine {
     /// The device's own shadow, if [`Config::own_shadow`](crate::Config::own_shadow) names one.
@@ -110,13 +109,7 @@ impl Engine {
     pub fn get(&mut self, now: Instant, shadow: ShadowId) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
         self.admit(0)?;
-        self.ask(
-            now,
-            shadow,
-            Operation::Get,
-            Owner::Application,
-            None::<&Update>,
-        )
+        self.ask_get(now, shadow, Owner::Application)
     }
 
     /// Sends an update of `reported`, `desired` or both, once: if the link is lost before the answer
@@ -136,13 +129,7 @@ impl Engine {
     ) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
         self.admit(0)?;
-        self.ask(
-            now,
-            shadow,
-            Operation::Update,
-            Owner::Application,
-            Some(update),
-        )
+        self.ask(now, shadow, Owner::Application, update)
     }
 
     /// Deletes all of `reported` (`"reported":null`).
@@ -200,27 +187,34 @@ impl Engine {
             asking.link.asked = Some(now);
             asking.link.risen = false;
         }
-        let asked = self.ask(now, shadow, Operation::Get, Owner::Engine, None::<&Update>);
+        let asked = self.ask_get(now, shadow, Owner::Engine);
         debug_assert!(asked.is_ok(), "the shadow is attached and a get is small");
     }
 
-    /// Registers and, if it may, sends a get or an update.
+    /// Registers and, if it may, sends an update.
     pub(super) fn ask<R: Serialize, D: Serialize>(
         &mut self,
         now: Instant,
         id: ShadowId,
-        operation: Operation,
         owner: Owner,
-        update: Option<&Update<R, D>>,
+        update: &Update<R, D>,
     ) -> Result<RequestId, RequestError> {
         // What depends on the types is kept apart, as there is one of it for each.
-        self.ask_with(now, id, operation, owner, &|style, out| match update {
-            None => {
-                write_get_up_to_token(style, out);
-                Ok(0)
-            }
-            Some(update) => update.write_up_to_token(style, out),
-        })
+        let write = |style, out: &mut Vec<u8>| update.write_up_to_token(style, out);
+        self.ask_with(now, id, Operation::Update, owner, &write)
+    }
+
+    fn ask_get(
+        &mut self,
+        now: Instant,
+        id: ShadowId,
+        owner: Owner,
+    ) -> Result<RequestId, RequestError> {
+        let write = |style, out: &mut Vec<u8>| {
+            write_get_up_to_token(style, out);
+            Ok(Written::default())
+        };
+        self.ask_with(now, id, Operation::Get, owner, &write)
     }
 
     /// As [`Engine::ask`], with what writes the payload up to the client token.
@@ -244,16 +238,18 @@ impl Engine {
         let written = write(json, payload);
         token::append(style, &self.session, shadow, number, json, payload);
         payload.push(b'}');
-        let opened = written.map_err(|error| RequestError::InvalidUpdate(error.to_string()))?;
+        let written = written.map_err(|error| {
+            RequestError::InvalidUpdate(account(&error, "the update is not valid"))
+        })?;
         if owner == Owner::Application {
             self.admit(self.payload.len())?;
             // What opens few objects and arrays cannot nest deep, and is not followed.
-            if opened > self.config.limits.document_depth as usize {
+            if written.opened > self.config.limits.document_depth as usize {
                 // The parts are within the request and its `state`.
                 self.config.limits.check_depth(&self.payload, 2)?;
             }
             if operation == Operation::Update {
-                self.hand_over(id);
+                self.hand_over(id, &written);
             }
         }
         let deadline = self.request_deadline(now, owner);

@@ -8,12 +8,11 @@
 //! reported meanwhile goes with the next.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::plan::{ENVELOPE, Parts, Plan};
+use super::plan::{ENVELOPE, Plan};
 use super::requests::{Owner, Progress, Task};
 use super::shadows::{Knowledge, Subscribed, UpdateUnderWay};
 use super::{Engine, SHORTEST_RETRY};
@@ -21,9 +20,9 @@ use crate::event::{Delta, Outcome};
 use crate::json::{DEEPEST, Json, JsonStyle, Object, depth};
 use crate::limit::{Limit, LimitExceeded};
 use crate::mqtt::QoS;
-use crate::request::{RequestError, RequestId, ShadowId};
-use crate::tencent::request::{Part, parse_request};
-use crate::tencent::{Operation, Update, UpdateError, UpdatePart};
+use crate::request::{RequestError, RequestId, ShadowId, account};
+use crate::tencent::request::Written;
+use crate::tencent::{UpdateError, UpdatePart};
 use crate::time::Instant;
 
 /// How many requests of one shadow wait for acknowledgement at a time before they end together.
@@ -349,11 +348,7 @@ impl Engine {
             self.waits_for_room = true;
             return false;
         }
-        let sent = match plan.update {
-            Parts::Both(ref update) => self.ask_of_engine(now, id, update),
-            Parts::Reported(ref update) => self.ask_of_engine(now, id, update),
-            Parts::Desired(ref update) => self.ask_of_engine(now, id, update),
-        };
+        let sent = self.ask(now, id, Owner::Engine, &plan.update);
         debug_assert!(sent.is_ok(), "sizes and shadow were checked");
         let (Ok(_), Some(shadow)) = (sent, self.shadows.get_mut(id)) else {
             return false;
@@ -372,15 +367,6 @@ impl Engine {
         }));
         self.session.touch();
         true
-    }
-
-    fn ask_of_engine<R: Serialize, D: Serialize>(
-        &mut self,
-        now: Instant,
-        id: ShadowId,
-        update: &Update<R, D>,
-    ) -> Result<RequestId, RequestError> {
-        self.ask(now, id, Operation::Update, Owner::Engine, Some(update))
     }
 
     /// Ends the reports for which `wanted` holds.
@@ -403,8 +389,9 @@ impl Engine {
         self.requests.uncover(id);
     }
 
-    /// An application's own update becomes the last writer of the keys of `reported` that it names.
-    pub(super) fn hand_over(&mut self, id: ShadowId) {
+    /// An application's own update, in the payload, becomes the last writer of the keys of
+    /// `reported` that it names.
+    pub(super) fn hand_over(&mut self, id: ShadowId, written: &Written) {
         let Some(shadow) = self.shadows.get_mut(id) else {
             return;
         };
@@ -415,13 +402,12 @@ impl Engine {
         if parts.into_iter().all(Object::is_empty) {
             return;
         }
-        let Ok(request) = parse_request(&self.payload) else {
-            return;
-        };
-        let named = match request.reported {
-            Part::Absent => return,
-            Part::Object(text) if !request.overwrite => Object::new(text),
-            Part::Object(_) | Part::Null => None,
+        let part = self.payload.get(written.reported.clone());
+        let part = part.and_then(|part| core::str::from_utf8(part).ok());
+        let named = match part.unwrap_or_default() {
+            "" => return,
+            text if !written.overwrites => Object::new(text),
+            _ => None,
         };
         state.give_up(named.as_ref());
         shadow.contested = match &named {
@@ -467,7 +453,9 @@ pub(super) fn settle_reports(
 }
 
 fn object<R: Serialize + ?Sized>(value: &R) -> Result<Object, RequestError> {
-    let refuse = |error: UpdateError| RequestError::InvalidUpdate(error.to_string());
+    let refuse = |error: UpdateError| {
+        RequestError::InvalidUpdate(account(&error, "the update is not valid"))
+    };
     let json =
         Json::from_serialize(value).map_err(|error| refuse(UpdateError::Serialize(error)))?;
     // Below that one key could not be told from another.

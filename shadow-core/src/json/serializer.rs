@@ -4,13 +4,14 @@
 //! one takes no memory of its own, writes either [`JsonStyle`] directly, and refuses NaN and
 //! infinity, which serde_json turns into `null`: in a shadow, `null` deletes the key.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Write};
 
 use serde::ser::{self, Serialize};
 
 use super::{JsonStyle, restyle, write_string};
+use crate::request::account;
 
 /// The name under which serde_json's `RawValue` passes its text to a serializer.
 pub(super) const RAW_VALUE: &str = "$serde_json::private::RawValue";
@@ -30,7 +31,7 @@ impl core::error::Error for SerializeError {}
 
 impl ser::Error for SerializeError {
     fn custom<T: Display>(message: T) -> SerializeError {
-        SerializeError(message.to_string())
+        SerializeError(account(&message, "a value has no JSON form"))
     }
 }
 
@@ -195,7 +196,9 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
     type SerializeStructVariant = Compound<'s, 'o>;
 
     fn serialize_bool(self, value: bool) -> Written {
-        self.display(value)
+        let text: &[u8] = if value { b"true" } else { b"false" };
+        self.out.extend_from_slice(text);
+        Ok(())
     }
 
     integers!(

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use serde::Serialize;
 
@@ -205,19 +206,22 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
         written.map(drop)
     }
 
-    /// Appends the request but for the token, a JSON string, and the `}` behind it; returns how many
-    /// objects and arrays begin in its parts, at most. After an error `out` holds a part of it.
+    /// Appends the request but for the token, a JSON string, and the `}` behind it. After an error
+    /// `out` holds a part of it.
     pub(crate) fn write_up_to_token(
         &self,
         style: JsonStyle,
         out: &mut Vec<u8>,
-    ) -> Result<usize, UpdateError> {
+    ) -> Result<Written, UpdateError> {
         let mut opened = 0;
+        let mut reported_at = 0..0;
         match (&self.reported, &self.desired) {
             (None, None) => return Err(UpdateError::Empty),
             (Some(reported), desired) => {
                 write_literal(r#"{"type":"update","state":{"reported":"#, style, out);
+                let start = out.len();
                 opened += write_part(UpdatePart::Reported, reported, style, out)?;
+                reported_at = start..out.len();
                 if let Some(desired) = desired {
                     write_literal(r#","desired":"#, style, out);
                     opened += write_part(UpdatePart::Desired, desired, style, out)?;
@@ -228,9 +232,14 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
                 opened += write_part(UpdatePart::Desired, desired, style, out)?;
             }
         }
+        let written = Written {
+            opened,
+            reported: reported_at,
+            overwrites: self.overwrite,
+        };
         if self.version.is_none() && !self.overwrite {
             write_literal(r#"},"clientToken":"#, style, out);
-            return Ok(opened);
+            return Ok(written);
         }
         out.push(b'}');
         if let Some(version) = self.version {
@@ -241,8 +250,19 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
             write_literal(r#","overwriteUpdate":true"#, style, out);
         }
         write_literal(r#","clientToken":"#, style, out);
-        Ok(opened)
+        Ok(written)
     }
+}
+
+/// What there is to know of a request's text without reading it again.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// How many objects and arrays begin in its parts, at most.
+    pub(crate) opened: usize,
+    /// Where `reported` is; empty when it names none.
+    pub(crate) reported: Range<usize>,
+    /// Whether `reported` replaces the cloud's.
+    pub(crate) overwrites: bool,
 }
 
 /// One of the two parts of a document that an update can change.
