@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{DisconnectCause, TransportFailure};
 use crate::mqtt::ConnectReturnCode;
 use crate::random::Random;
-use crate::time::Instant;
+use crate::time::{Instant, micros};
 
 /// When to connect again: the n-th try in a row waits between half and all of
 /// `initial` · 2^(n-1), at most `maximum`. It never gives up.
@@ -112,7 +112,7 @@ impl Backoff {
 fn wait(initial: Duration, maximum: Duration, failures: u32, random: &mut Random) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     let nominal = initial.saturating_mul(1 << doublings).min(maximum);
-    let micros = u64::try_from(nominal.as_micros()).unwrap_or(u64::MAX);
+    let micros = micros(nominal);
     Duration::from_micros(micros - micros / 2 + random.below(micros / 2 + 1))
 }
 

@@ -15,7 +15,7 @@ use crate::mqtt::{
     Connect, ConnectReturnCode, EncodeError, Entries, Incoming, Packet, PacketId, PacketKind,
     ProtocolVersion, PubRel, Publish, QoS, Subscribe, SubscribeReturnCode, Unsubscribe,
 };
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 
 /// What a connection is told once.
 #[derive(Clone, Copy, Debug)]
@@ -623,8 +623,7 @@ impl Connection {
         let pace = self
             .paced
             .then(|| (ConnectionTimer::Pace, self.pace.opens_at()));
-        let others = self.state_deadline().into_iter();
-        others.chain(pace).min_by_key(|(_, at)| *at)
+        earlier(self.state_deadline(), pace)
     }
 
     fn state_deadline(&self) -> Option<(ConnectionTimer, Instant)> {
@@ -634,16 +633,10 @@ impl Connection {
                 Some((ConnectionTimer::Connect, *deadline))
             }
             State::Online(online) => {
-                let acknowledgement = online
-                    .awaiting
-                    .iter()
-                    .map(|awaiting| (ConnectionTimer::Acknowledgement, awaiting.deadline))
-                    .min_by_key(|(_, at)| *at);
-                online
-                    .alive_deadline(&self.settings)
-                    .into_iter()
-                    .chain(acknowledgement)
-                    .min_by_key(|(_, at)| *at)
+                let acknowledgement = online.awaiting.iter().map(|one| one.deadline).min();
+                let acknowledgement =
+                    acknowledgement.map(|at| (ConnectionTimer::Acknowledgement, at));
+                earlier(online.alive_deadline(&self.settings), acknowledgement)
             }
             State::Closed => None,
         }
