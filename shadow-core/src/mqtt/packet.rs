@@ -152,6 +152,12 @@ impl PacketKind {
         self as u8
     }
 
+    /// Appends a packet of this kind without any fields; how many bytes that are.
+    pub(in crate::mqtt) fn encode_bare(self, out: &mut Vec<u8>) -> usize {
+        out.extend_from_slice(&[self.first_byte(0), 0]);
+        2
+    }
+
     /// The packet's first byte, with the flags of its fixed header in the low half. Only the low
     /// four bits of `flags` are taken.
     pub(super) const fn first_byte(self, flags: u8) -> u8 {
@@ -258,8 +264,7 @@ impl<'a> Packet<'a> {
             Packet::Unsubscribe(packet) => packet.encode(version, out),
             Packet::UnsubAck(packet) => Ok(packet.encode(out)),
             Packet::PingReq | Packet::PingResp | Packet::Disconnect => {
-                out.extend_from_slice(&[self.kind().first_byte(0), 0]);
-                Ok(2)
+                Ok(self.kind().encode_bare(out))
             }
         }
     }

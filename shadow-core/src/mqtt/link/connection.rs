@@ -564,12 +564,7 @@ impl Connection {
                 self.outbox.push_close();
             }
             State::Online(_) => {
-                let pushed = self
-                    .outbox
-                    .push_packet(PacketKind::Disconnect, None, None, |out| {
-                        Packet::Disconnect.encode(self.settings.version, out)
-                    });
-                debug_assert!(pushed.is_ok(), "DISCONNECT has a fixed form");
+                self.outbox.push_bare(PacketKind::Disconnect);
                 self.outbox.push_close();
             }
         }
@@ -597,23 +592,14 @@ impl Connection {
     }
 
     fn ping(&mut self, now: Instant) {
-        let Settings {
-            version,
-            ping_timeout,
-            ..
-        } = self.settings;
+        let Settings { ping_timeout, .. } = self.settings;
         let keep_alive = self.settings.keep_alive();
         if let State::Online(online) = &mut self.state {
             online.ping_response_by = Some(now + ping_timeout.min(keep_alive / 2));
             if self.outbox.has(PacketKind::PingReq) {
                 return; // One that the transport has not taken yet will do.
             }
-            let pushed = self
-                .outbox
-                .push_packet(PacketKind::PingReq, None, None, |out| {
-                    Packet::PingReq.encode(version, out)
-                });
-            debug_assert!(pushed.is_ok(), "PINGREQ has a fixed form");
+            self.outbox.push_bare(PacketKind::PingReq);
         }
     }
 

@@ -155,6 +155,12 @@ impl Outbox {
         Ok(())
     }
 
+    /// Adds a packet that is no more than its kind: PINGREQ or DISCONNECT.
+    pub(crate) fn push_bare(&mut self, kind: PacketKind) {
+        let pushed = self.push_packet(kind, None, None, |out| Ok(kind.encode_bare(out)));
+        debug_assert!(pushed.is_ok(), "it has a fixed form");
+    }
+
     fn push(&mut self, item: Item) {
         if self.items.capacity() == 0 {
             self.items.reserve_exact(KEPT_ITEMS);
@@ -176,7 +182,8 @@ impl Outbox {
             };
             if *ticket == Some(wanted) {
                 self.bytes.drain(start..start + len);
-                self.items.remove(index);
+                let mut place = 0..;
+                self.items.retain(|_| place.next() != Some(index));
                 return true;
             }
             start += len;
