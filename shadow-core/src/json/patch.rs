@@ -282,16 +282,28 @@ fn same_number(first: &str, second: &str) -> bool {
 /// the first of them. An exponent beyond 32 bits is the farthest place.
 #[cfg(any(test, not(feature = "floats")))]
 fn decimal(number: &str) -> (bool, String, i64) {
-    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let is_negative = mantissa.starts_with('-');
-    let mantissa = mantissa.trim_start_matches('-');
-    let whole = mantissa.find('.').unwrap_or(mantissa.len());
-    let all: String = mantissa.chars().filter(|digit| *digit != '.').collect();
-    let digits = all.trim_start_matches('0');
-    if digits.is_empty() {
-        return (false, String::new(), 0);
+    let end = number.bytes().position(|byte| matches!(byte, b'e' | b'E'));
+    let (mantissa, exponent) = number
+        .split_at_checked(end.unwrap_or(number.len()))
+        .unwrap_or_default();
+    let (mut is_negative, mut behind_point) = (false, false);
+    let (mut digits, mut place) = (String::new(), 0_i64);
+    for byte in mantissa.bytes() {
+        match byte {
+            b'-' => is_negative = true,
+            b'.' => behind_point = true,
+            b'0' if digits.is_empty() => place -= i64::from(behind_point),
+            digit => {
+                digits.push(char::from(digit));
+                place += i64::from(!behind_point);
+            }
+        }
     }
-    let zeros = all.len() - digits.len();
+    if digits.is_empty() {
+        return (false, digits, 0);
+    }
+    digits.truncate(digits.trim_end_matches('0').len());
+    let exponent = exponent.get(1..).unwrap_or("0");
     let farthest = if exponent.starts_with('-') {
         i64::MIN
     } else {
@@ -299,8 +311,7 @@ fn decimal(number: &str) -> (bool, String, i64) {
     };
     let exponent: i64 = exponent.parse().unwrap_or(farthest);
     let exponent = exponent.clamp(i32::MIN.into(), i32::MAX.into());
-    let place = exponent + whole as i64 - zeros as i64;
-    (is_negative, digits.trim_end_matches('0').into(), place)
+    (is_negative, digits, place + exponent)
 }
 
 /// Whether it is an integer of 64 bits. What JSON writes as -0 is none.
