@@ -176,8 +176,9 @@ impl Write for Text<'_> {
 }
 
 macro_rules! integers {
-    ($($method:ident: $type:ty),*) => {
+    ($($method:ident: $type:ty as $written:ty),*) => {
         $(fn $method(self, value: $type) -> Written {
+            let value = <$written>::from(value);
             self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
             Ok(())
         })*
@@ -201,17 +202,18 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
         Ok(())
     }
 
+    // Short ones as long ones, so that there is the code for few of them.
     integers!(
-        serialize_i8: i8,
-        serialize_i16: i16,
-        serialize_i32: i32,
-        serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8,
-        serialize_u16: u16,
-        serialize_u32: u32,
-        serialize_u64: u64,
-        serialize_u128: u128
+        serialize_i8: i8 as i64,
+        serialize_i16: i16 as i64,
+        serialize_i32: i32 as i64,
+        serialize_i64: i64 as i64,
+        serialize_i128: i128 as i128,
+        serialize_u8: u8 as u64,
+        serialize_u16: u16 as u64,
+        serialize_u32: u32 as u64,
+        serialize_u64: u64 as u64,
+        serialize_u128: u128 as u128
     );
 
     fn serialize_f32(self, value: f32) -> Written {

@@ -190,7 +190,7 @@ pub fn sign(
 pub fn user_name(client_id: &str, sdk_app_id: u32, connection_id: [u8; 5], expiry: u64) -> String {
     let mut name = String::from(client_id);
     name.push(';');
-    name.push_str(itoa::Buffer::new().format(sdk_app_id));
+    name.push_str(itoa::Buffer::new().format(u64::from(sdk_app_id)));
     name.push(';');
     name.extend(connection_id.map(char::from));
     name.push(';');
