@@ -66,8 +66,10 @@ pub(super) struct Version {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fit {
     Any,
-    /// The update was accepted: its version was the document's.
-    Accepted,
+    /// The update was accepted, and carried none.
+    Unchecked,
+    /// It was accepted, and carried the first of these versions when the other was the highest.
+    Accepted(u64, u64),
     /// It was not, as it carried this version.
     Conflict(u64),
 }
@@ -133,8 +135,8 @@ impl Histories {
         let history = self.history(name, told.version);
         let step = Step::new(told.version, history.highest, told.shows());
         let fit = match (told.code, carried) {
-            (Some(0), Some(carried)) if carried != history.highest => Fit::Any,
-            (Some(0), _) if told.is_update => Fit::Accepted,
+            (Some(0), Some(carried)) if told.is_update => Fit::Accepted(carried, history.highest),
+            (Some(0), None) if told.is_update => Fit::Unchecked,
             (Some(VERSION_CONFLICT), Some(carried)) if carried != told.version => {
                 Fit::Conflict(carried)
             }
@@ -202,18 +204,31 @@ impl Counts {
             false => version.step.version(highest, recorded),
         };
         match (version.fit, carried) {
-            (Fit::Accepted, Some(carried)) if carried != highest => return None,
+            // It is checked now: only a document that is as it was told accepts it, and makes one
+            // version of it at most.
+            (Fit::Unchecked, Some(carried))
+                if carried != highest || number.checked_sub(carried).is_none_or(|up| up > 1) =>
+            {
+                return None;
+            }
+            (Fit::Accepted(then, before), Some(carried)) => {
+                // Only what is late is told after what changed the document again.
+                let late = matches!(version.step, Step::Late(_));
+                if !late && carried != highest && carried.cmp(&highest) != then.cmp(&before) {
+                    return None;
+                }
+                // It follows the version that it was accepted for, whatever else was told.
+                number = moved(recorded, then, carried);
+            }
             (Fit::Conflict(_), None) => return None,
             // The change that it conflicted with was told by what is gone, and now is by this.
-            (Fit::Conflict(before), Some(carried)) if carried == number => {
-                number = match recorded.checked_sub(before) {
-                    Some(up) => carried.saturating_add(up),
-                    None => carried.saturating_sub(before - recorded),
-                };
+            (Fit::Conflict(then), Some(carried)) if carried == number => {
+                number = moved(recorded, then, carried);
             }
             _ => {}
         }
-        Some(Counted {
+        // Where they are not counted anew, none is moved to where it would fit.
+        (!self.recorded || number == recorded).then(|| Counted {
             version: number,
             history: version.history,
             highest: match version.step {
@@ -226,6 +241,14 @@ impl Counts {
     /// A version has been told.
     pub(super) fn tell(&mut self, counted: Counted) {
         self.highest.insert(counted.history, counted.highest);
+    }
+}
+
+/// What is to `to` as `version` is to `from`.
+fn moved(version: u64, from: u64, to: u64) -> u64 {
+    match version.checked_sub(from) {
+        Some(up) => to.saturating_add(up),
+        None => to.saturating_sub(from - version),
     }
 }
 
@@ -317,7 +340,15 @@ mod tests {
 
     /// The versions of those that are left, each with that of the answered update.
     fn counted(versions: &[Version], left: &[(usize, Option<u64>)]) -> Vec<Option<u64>> {
-        let mut counts = Counts::new(false);
+        told_by(Counts::new(false), versions, left)
+    }
+
+    /// As [`counted`], from these counts on.
+    fn told_by(
+        mut counts: Counts,
+        versions: &[Version],
+        left: &[(usize, Option<u64>)],
+    ) -> Vec<Option<u64>> {
         let told = left.iter().map(|(index, carried)| {
             let counted = counts.count(&versions[*index], *carried)?;
             counts.tell(counted);
@@ -383,6 +414,46 @@ mod tests {
         // What is not checked is not in conflict, and what is, is not accepted.
         let rest = [(0, None), (2, None), (3, Some(7)), (3, None)];
         assert_eq!(counted(&versions, &rest), [Some(8), None, None, Some(9)]);
+    }
+
+    /// An update is accepted for the version that the document has, and makes one of it.
+    #[test]
+    fn a_reply_follows_what_its_update_carried() {
+        let versions = recorded(&[
+            (GOT, 8, None),
+            // Two changes of which nothing was told.
+            (ACCEPTED, 11, None),
+            (DELTA, 12, None),
+            (ACCEPTED, 13, Some(12)),
+            // Two more, of which the application knew elsewhere.
+            (ACCEPTED, 16, Some(15)),
+            (DELTA, 18, None),
+            // Late, behind the delta.
+            (ACCEPTED, 17, Some(16)),
+        ]);
+        let all = [
+            (0, None),
+            (1, None),
+            (2, None),
+            (3, Some(12)),
+            (4, Some(15)),
+            (5, None),
+            (6, Some(16)),
+        ];
+        let same = [8, 11, 12, 13, 16, 18, 17].map(Some);
+        let whole = |recorded| told_by(Counts::new(recorded), &versions, &all);
+        assert_eq!([whole(false), whole(true)], [same, same]);
+        // The recorded version would be too high for what is carried.
+        let rest = [(0, None), (3, Some(8))];
+        assert_eq!(counted(&versions, &rest), [Some(8), Some(9)]);
+        let kept = told_by(Counts::new(true), &versions, &rest);
+        assert_eq!(kept, [Some(8), None]);
+        // An update that is checked now was not accepted over changes that were not told.
+        assert_eq!(counted(&versions, &[(0, None), (1, Some(8))])[1], None);
+        // Without what made it late, and without what it knew of.
+        assert_eq!(counted(&versions, &[(0, None), (6, Some(8))])[1], Some(9));
+        assert_eq!(counted(&versions, &[(0, None), (4, Some(10))])[1], Some(11));
+        assert_eq!(counted(&versions, &[(0, None), (4, Some(7))])[1], None);
     }
 
     #[test]
