@@ -86,8 +86,7 @@ impl<'a> Reader<'a> {
     pub(super) fn topic_name(&mut self, field: Field) -> Result<&'a str, DecodeErrorKind> {
         let bytes = self.binary(field)?;
         // All is well with nearly every topic; what is not takes the long way, to tell what it is.
-        if !bytes.is_empty()
-            && !topic::has_special_byte(bytes)
+        if topic::is_plain(bytes)
             && let Ok(name) = str::from_utf8(bytes)
         {
             return Ok(name);

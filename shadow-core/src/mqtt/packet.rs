@@ -431,6 +431,10 @@ impl RemainingLength {
     /// Takes it off the front of `bytes`; `None` if it is cut, or its fourth byte announces a fifth.
     #[inline(always)]
     pub(super) fn split_off(bytes: &[u8]) -> Option<(usize, &[u8])> {
+        // That of most messages has two bytes.
+        if let [low @ 0x80..=0xff, high @ 0..=0x7f, behind @ ..] = bytes {
+            return Some((usize::from(low & 0x7f) | usize::from(*high) << 7, behind));
+        }
         let (mut remaining, mut rest) = (0, bytes);
         for shift in [0, 7, 14, 21] {
             let (&byte, behind) = rest.split_first()?;

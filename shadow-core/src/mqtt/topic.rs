@@ -83,10 +83,10 @@ impl core::error::Error for TopicError {}
 #[inline]
 pub fn validate_name(topic: &str) -> Result<(), TopicError> {
     validate_length(topic)?;
-    match has_special_byte(topic.as_bytes()) {
-        false => Ok(()),
-        true if topic.contains('\0') => Err(TopicError::NulCharacter),
-        true => Err(TopicError::WildcardInName),
+    match is_plain(topic.as_bytes()) {
+        true => Ok(()),
+        false if topic.contains('\0') => Err(TopicError::NulCharacter),
+        false => Err(TopicError::WildcardInName),
     }
 }
 
@@ -151,21 +151,21 @@ fn validate_length(text: &str) -> Result<(), TopicError> {
     }
 }
 
-/// Whether `bytes` holds one of the three that no topic name may have.
+/// Whether `bytes` are some, and none of the three that no topic name may have.
 ///
 /// Every message passes here in both directions, so this looks at chunks without a branch for each
-/// byte, which compilers turn into vector instructions. The last chunk may overlap the one before.
+/// byte, which compilers turn into vector instructions. The last chunk may overlap others.
 #[inline(never)] // A copy in each caller costs more than the call.
-pub(super) fn has_special_byte(bytes: &[u8]) -> bool {
-    let Some(last) = bytes.last_chunk() else {
-        return bytes.iter().any(|&byte| is_special(byte));
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let (Some((first, rest)), Some(last)) = (bytes.split_first_chunk(), bytes.last_chunk()) else {
+        return !bytes.is_empty() && !bytes.iter().any(|&byte| is_special(byte));
     };
-    let (chunks, _) = bytes.as_chunks();
-    chunks.iter().any(has_special_byte_in_chunk) || has_special_byte_in_chunk(last)
+    let (chunks, _) = rest.as_chunks();
+    !(has_special_byte(first) | has_special_byte(last)) && !chunks.iter().any(has_special_byte)
 }
 
 #[inline]
-fn has_special_byte_in_chunk(chunk: &[u8; 16]) -> bool {
+fn has_special_byte(chunk: &[u8; 16]) -> bool {
     chunk
         .iter()
         .fold(false, |found, &byte| found | is_special(byte))
