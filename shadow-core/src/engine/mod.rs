@@ -282,6 +282,14 @@ impl Engine {
         let now = self.advance(now);
         self.connection.note_received(now);
         let mut input = bytes;
+        if self.connection.is_open() && !self.decoder.takes_middle(&mut input) {
+            self.handle_packets(now, input);
+        }
+        self.flush(now);
+    }
+
+    #[inline(never)] // Where bytes come one by one, most complete no packet.
+    fn handle_packets(&mut self, now: Instant, mut input: &[u8]) {
         while self.connection.is_open() {
             let notice = match self.decoder.next(&mut input) {
                 Ok(None) => break,
@@ -319,7 +327,6 @@ impl Engine {
             };
             self.handle_notice(now, notice);
         }
-        self.flush(now);
     }
 
     /// The transport lost its connection, or could not make one. Ignored when none is asked for.

@@ -338,9 +338,7 @@ impl Connection {
     /// Whether another message may leave by now, of whatever QoS. If not it is waited for, as long
     /// as nobody calls [`Connection::resume_more`].
     pub(crate) fn may_publish(&mut self, now: Instant) -> bool {
-        let resuming =
-            matches!(&self.state, State::Online(online) if !online.resuming.waiting.is_empty());
-        let open = self.pace.is_open(now) && !resuming;
+        let open = self.pace.is_open(now) && !self.is_resuming();
         self.paced |= !open;
         open
     }
@@ -492,8 +490,22 @@ impl Connection {
     }
 
     /// Sends on what [`Connection::resume`] took up, as fast as messages may leave.
+    #[inline]
     pub(crate) fn resume_more(&mut self, now: Instant, session: &mut SessionState) {
         self.paced = false;
+        // Most links have nothing to resume.
+        if self.is_resuming() {
+            self.resume_waiting(now, session);
+        }
+    }
+
+    #[inline]
+    fn is_resuming(&self) -> bool {
+        matches!(&self.state, State::Online(online) if !online.resuming.waiting.is_empty())
+    }
+
+    #[inline(never)]
+    fn resume_waiting(&mut self, now: Instant, session: &mut SessionState) {
         let State::Online(Online { resuming, .. }) = &mut self.state else {
             return;
         };
@@ -539,7 +551,7 @@ impl Connection {
             debug_assert!(pushed.is_ok(), "it was encoded before");
             resuming.waiting.pop();
         }
-        resuming.waiting = Vec::new(); // Given back: most links have nothing to resume.
+        resuming.waiting = Vec::new(); // Given back: a link resumes once.
     }
 
     /// Takes back a message, SUBSCRIBE or UNSUBSCRIBE that never left, as if it had not been sent.
