@@ -155,10 +155,47 @@ pub enum JsonStyle {
 /// assert_eq!(out, br#"{"a": [1, 2], "b": "\u00e9"}"#);
 /// ```
 pub fn restyle(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    let mut restyler = Restyler::new(style);
-    for byte in text.bytes() {
-        restyler.push(byte, out);
+    match style {
+        JsonStyle::Compact => compact(text.as_bytes(), out),
+        JsonStyle::Python => {
+            let mut place = Place::Structure;
+            for byte in text.bytes() {
+                place = place.behind(byte, out);
+            }
+        }
     }
+}
+
+/// Appends all but the white space between tokens.
+fn compact(text: &[u8], out: &mut Vec<u8>) {
+    let (mut kept, mut at) = (0, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => at = string_end(text, at + 1),
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                out.extend_from_slice(text.get(kept..at).unwrap_or_default());
+                at += 1;
+                kept = at;
+            }
+            _ => at += 1,
+        }
+    }
+    out.extend_from_slice(text.get(kept..).unwrap_or_default());
+}
+
+/// The place behind the closing quote of the string whose inner text begins at `start`, or the end of
+/// the text.
+fn string_end(text: &[u8], start: usize) -> usize {
+    let mut at = plain_end(text, start);
+    while let Some(byte) = text.get(at) {
+        at = match byte {
+            b'"' => return at + 1,
+            b'\\' => plain_end(text, at + 2),
+            // No valid JSON.
+            _ => plain_end(text, at + 1),
+        };
+    }
+    at
 }
 
 /// How deep valid JSON `text` nests: 0 for a number or string, 1 for `{}`, 2 for `{"a":[]}`.
@@ -168,18 +205,18 @@ pub fn restyle(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
 /// ```
 #[must_use]
 pub fn depth(text: &str) -> usize {
+    let text = text.as_bytes();
     let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text.bytes() {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        at += 1;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_string,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
+            b'"' => at = string_end(text, at),
+            b'{' | b'[' => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
@@ -198,12 +235,11 @@ pub(crate) fn write_literal(compact: &str, style: JsonStyle, out: &mut Vec<u8>) 
 pub(crate) fn write_string(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    if style == JsonStyle::Compact && is_plain(text.as_bytes()) {
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-        return;
+    match style {
+        JsonStyle::Compact if is_plain(text.as_bytes()) => out.extend_from_slice(text.as_bytes()),
+        JsonStyle::Compact => write_escaped(text.as_bytes(), out),
+        JsonStyle::Python => write_ascii(text, out),
     }
-    write_escaped(text, style, out);
     out.push(b'"');
 }
 
@@ -234,15 +270,26 @@ fn is_plain(text: &[u8]) -> bool {
     !text.iter().any(escaped)
 }
 
-/// Appends `text` as it stands between the quotes of a JSON string.
-fn write_escaped(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
+/// Appends `text` as it stands between the quotes of a string in compact JSON.
+fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    let mut at = 0;
+    loop {
+        let end = plain_end(text, at);
+        out.extend_from_slice(text.get(at..end).unwrap_or_default());
+        let Some(byte) = text.get(end) else {
+            break;
+        };
+        push_escaped(*byte, out);
+        at = end + 1;
+    }
+}
+
+/// Appends `text` as it stands between the quotes of a string that Python prints.
+fn write_ascii(text: &str, out: &mut Vec<u8>) {
     let plain = |byte: u8| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=0x7f);
     let mut rest = text;
     loop {
-        let length = match style {
-            JsonStyle::Compact => plain_end(rest.as_bytes(), 0),
-            JsonStyle::Python => rest.bytes().take_while(|byte| plain(*byte)).count(),
-        };
+        let length = rest.bytes().take_while(|byte| plain(*byte)).count();
         // The length is that of whole characters.
         let (run, special) = rest.split_at_checked(length).unwrap_or((rest, ""));
         out.extend_from_slice(run.as_bytes());
@@ -257,82 +304,66 @@ fn write_escaped(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
     }
 }
 
-/// The state of re-spacing between two bytes of JSON text.
-struct Restyler {
-    style: JsonStyle,
-    place: Place,
-}
-
+/// Where Python's style is between two bytes of JSON text.
 enum Place {
     Structure,
     String,
     /// Behind a backslash.
     Escape,
-    /// Inside `\uXXXX`: hex digits still to come and the value so far. Python style only.
+    /// Inside `\uXXXX`: hex digits still to come and the value so far.
     Hex {
         missing: u8,
         value: u16,
     },
-    /// Inside a UTF-8 sequence: bytes still to come and the code point so far. Python style only.
+    /// Inside a UTF-8 sequence: bytes still to come and the code point so far.
     Utf8 {
         missing: u8,
         value: u32,
     },
 }
 
-impl Restyler {
-    fn new(style: JsonStyle) -> Restyler {
-        Restyler {
-            style,
-            place: Place::Structure,
-        }
-    }
-
-    fn push(&mut self, byte: u8, out: &mut Vec<u8>) {
-        let python = self.style == JsonStyle::Python;
-        self.place = match self.place {
+impl Place {
+    /// Appends what becomes of the next byte; the place behind it.
+    fn behind(self, byte: u8, out: &mut Vec<u8>) -> Place {
+        match self {
             Place::Structure => match byte {
                 b' ' | b'\t' | b'\n' | b'\r' => Place::Structure,
-                b',' | b':' if python => {
+                b',' | b':' => {
                     out.extend_from_slice(&[byte, b' ']);
+                    Place::Structure
+                }
+                b'"' => {
+                    out.push(byte);
+                    Place::String
+                }
+                _ => {
+                    out.push(byte);
+                    Place::Structure
+                }
+            },
+            Place::String => match byte {
+                b'\\' => Place::Escape,
+                0xc0..=0xdf => Place::Utf8 {
+                    missing: 1,
+                    value: u32::from(byte & 0x1f),
+                },
+                0xe0..=0xef => Place::Utf8 {
+                    missing: 2,
+                    value: u32::from(byte & 0x0f),
+                },
+                0xf0..=0xff => Place::Utf8 {
+                    missing: 3,
+                    value: u32::from(byte & 0x07),
+                },
+                b'"' => {
+                    out.push(byte);
                     Place::Structure
                 }
                 _ => {
                     out.push(byte);
-                    if byte == b'"' {
-                        Place::String
-                    } else {
-                        Place::Structure
-                    }
+                    Place::String
                 }
             },
-            Place::String => match byte {
-                b'\\' if python => Place::Escape,
-                0xc0..=0xdf if python => Place::Utf8 {
-                    missing: 1,
-                    value: u32::from(byte & 0x1f),
-                },
-                0xe0..=0xef if python => Place::Utf8 {
-                    missing: 2,
-                    value: u32::from(byte & 0x0f),
-                },
-                0xf0..=0xff if python => Place::Utf8 {
-                    missing: 3,
-                    value: u32::from(byte & 0x07),
-                },
-                _ => {
-                    out.push(byte);
-                    match byte {
-                        b'"' => Place::Structure,
-                        b'\\' => Place::Escape,
-                        _ => Place::String,
-                    }
-                }
-            },
-            Place::Escape if !python => {
-                out.push(byte);
-                Place::String
-            }
             Place::Escape => match byte {
                 b'u' => Place::Hex {
                     missing: 4,
@@ -375,7 +406,7 @@ impl Restyler {
                     Place::String
                 }
             }
-        };
+        }
     }
 }
 

@@ -243,8 +243,8 @@ impl Engine {
         })?;
         if owner == Owner::Application {
             self.admit(self.payload.len())?;
-            // What opens few objects and arrays cannot nest deep, and is not followed.
-            if written.opened > self.config.limits.document_depth as usize {
+            // It may have counted too much.
+            if written.deepest > self.config.limits.document_depth as usize {
                 // The parts are within the request and its `state`.
                 self.config.limits.check_depth(&self.payload, 2)?;
             }

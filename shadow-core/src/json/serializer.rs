@@ -16,6 +16,9 @@ use crate::request::account;
 /// The name under which serde_json's `RawValue` passes its text to a serializer.
 pub(super) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
+/// The name under which text that is compact JSON already comes.
+pub(super) const COMPACT_TEXT: &str = "$shadow_core::CompactText";
+
 /// Why a value has no JSON form: a NaN or infinite number, a map key that is no string, number or
 /// boolean, or whatever the value's own `Serialize` reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +38,9 @@ impl ser::Error for SerializeError {
     }
 }
 
-/// Appends `value` to `out` and returns how many objects and arrays begin in it, at most; after an
-/// error `out` holds a part of it.
+/// Appends `value` to `out` and returns how deep it nests, at most: how deep does not count for JSON
+/// text that was handed through, only what looks like a beginning there. After an error `out` holds a
+/// part of it.
 pub(crate) fn write_value<T: Serialize + ?Sized>(
     value: &T,
     style: JsonStyle,
@@ -44,21 +48,32 @@ pub(crate) fn write_value<T: Serialize + ?Sized>(
 ) -> Result<usize, SerializeError> {
     let mut serializer = Serializer {
         style,
-        raw: false,
-        opened: 0,
+        next: Next::String,
+        depth: 0,
+        deepest: 0,
         out,
     };
     value.serialize(&mut serializer)?;
-    Ok(serializer.opened)
+    Ok(serializer.deepest)
 }
 
 struct Serializer<'o> {
     style: JsonStyle,
-    /// Whether the next string is JSON text, to be written without quotes.
-    raw: bool,
-    /// Objects and arrays begun, or what looks like them in JSON text that was handed through.
-    opened: usize,
+    next: Next,
+    /// Objects and arrays that are open, and the most that were.
+    depth: usize,
+    deepest: usize,
     out: &'o mut Vec<u8>,
+}
+
+/// What the next string is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    String,
+    /// JSON text, to be written without quotes.
+    Json,
+    /// As [`Next::Json`], without white space.
+    CompactJson,
 }
 
 type Written = Result<(), SerializeError>;
@@ -68,6 +83,25 @@ impl<'o> Serializer<'o> {
         // Writing to a vector cannot fail.
         let _ = write!(Text(self.out), "{value}");
         Ok(())
+    }
+
+    /// Appends a number of thousandths, with no zeros at its end but one for the point.
+    fn decimal(&mut self, is_negative: bool, thousandths: u64) {
+        if is_negative {
+            self.out.push(b'-');
+        }
+        let mut digits = itoa::Buffer::new();
+        let whole = digits.format(thousandths / 1_000);
+        self.out.extend_from_slice(whole.as_bytes());
+        let digit = |scale: u64| b'0' + (thousandths / scale % 10) as u8;
+        let decimals = [b'.', digit(100), digit(10), digit(1)];
+        let used = match thousandths {
+            rest if rest % 100 == 0 => 2,
+            rest if rest % 10 == 0 => 3,
+            _ => 4,
+        };
+        self.out
+            .extend_from_slice(decimals.get(..used).unwrap_or_default());
     }
 
     fn comma(&mut self) {
@@ -86,20 +120,36 @@ impl<'o> Serializer<'o> {
 
     /// `{"variant":`, for a variant with content; the closing brace is the caller's.
     fn variant(&mut self, variant: &str) {
-        self.opened += 1;
+        self.enter();
         self.out.push(b'{');
         write_string(variant, self.style, self.out);
         self.colon();
     }
 
+    /// One more object or array is open.
+    fn enter(&mut self) {
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+    }
+
     fn compound(&mut self, open: u8, close: &'static str) -> Compound<'_, 'o> {
-        self.opened += 1;
+        self.enter();
         self.out.push(open);
         Compound {
             serializer: self,
             first: true,
             close,
-            raw: false,
+            text: Next::String,
+        }
+    }
+
+    /// Something whose one field is the text of a value.
+    fn text(&mut self, text: Next) -> Compound<'_, 'o> {
+        Compound {
+            serializer: self,
+            first: true,
+            close: "",
+            text,
         }
     }
 
@@ -123,8 +173,10 @@ impl<'o> Serializer<'o> {
 struct Compound<'s, 'o> {
     serializer: &'s mut Serializer<'o>,
     first: bool,
+    /// The brackets of all that it opened.
     close: &'static str,
-    raw: bool,
+    /// What its field is, if not a value of its own.
+    text: Next,
 }
 
 impl Compound<'_, '_> {
@@ -141,7 +193,7 @@ impl Compound<'_, '_> {
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Written {
-        if self.raw {
+        if self.text != Next::String {
             return self.raw_text(value);
         }
         self.separate();
@@ -153,14 +205,15 @@ impl Compound<'_, '_> {
     /// The text of a `RawValue` arrives as a string. Only serde_json makes such values, and only
     /// from valid JSON.
     fn raw_text<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        self.serializer.raw = true;
+        self.serializer.next = self.text;
         let written = value.serialize(&mut *self.serializer);
-        self.serializer.raw = false;
+        self.serializer.next = Next::String;
         written
     }
 
     fn close(self) -> Written {
         self.serializer.out.extend_from_slice(self.close.as_bytes());
+        self.serializer.depth -= self.close.len();
         Ok(())
     }
 }
@@ -223,6 +276,10 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
 
     /// The shortest digits that read back as the same number, always with a point or an exponent.
     fn serialize_f64(self, value: f64) -> Written {
+        if let Some((is_negative, thousandths)) = thousandths(value) {
+            self.decimal(is_negative, thousandths);
+            return Ok(());
+        }
         finite(value.is_finite())?;
         self.display(format_args!("{value:?}"))
     }
@@ -232,14 +289,16 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
     }
 
     fn serialize_str(self, value: &str) -> Written {
-        if self.raw {
-            self.opened += value
-                .bytes()
-                .filter(|byte| matches!(byte, b'{' | b'['))
-                .count();
-            restyle(value, self.style, self.out);
-        } else {
+        if self.next == Next::String {
             write_string(value, self.style, self.out);
+            return Ok(());
+        }
+        let opened = value.bytes().filter(|byte| matches!(byte, b'{' | b'['));
+        self.deepest = self.deepest.max(self.depth + opened.count());
+        if self.next == Next::CompactJson && self.style == JsonStyle::Compact {
+            self.out.extend_from_slice(value.as_bytes());
+        } else {
+            restyle(value, self.style, self.out);
         }
         Ok(())
     }
@@ -292,6 +351,7 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
         self.variant(variant);
         value.serialize(&mut *self)?;
         self.out.push(b'}');
+        self.depth -= 1;
         Ok(())
     }
 
@@ -331,15 +391,11 @@ impl<'s, 'o> ser::Serializer for &'s mut Serializer<'o> {
         name: &'static str,
         _length: usize,
     ) -> Result<Compound<'s, 'o>, SerializeError> {
-        if name == RAW_VALUE {
-            return Ok(Compound {
-                serializer: self,
-                first: true,
-                close: "",
-                raw: true,
-            });
-        }
-        Ok(self.compound(b'{', "}"))
+        Ok(match name {
+            RAW_VALUE => self.text(Next::Json),
+            COMPACT_TEXT => self.text(Next::CompactJson),
+            _ => self.compound(b'{', "}"),
+        })
     }
 
     fn serialize_struct_variant(
@@ -401,6 +457,21 @@ impl ser::SerializeMap for Compound<'_, '_> {
     fn end(self) -> Written {
         self.close()
     }
+}
+
+/// The sign and the thousandths of a number that is nothing but that, below a million million.
+///
+/// That is what sensors measure, and it is written with a seventh of the instructions that finding
+/// the shortest digits of any number takes. These are the shortest: a number of at most 15 digits is
+/// the only one of so many that is read as the double next to it.
+fn thousandths(value: f64) -> Option<(bool, u64)> {
+    const BOUND: f64 = 1e12;
+    let size = value.abs();
+    if size >= BOUND {
+        return None;
+    }
+    let thousandths = (size * 1_000.0 + 0.5) as u64;
+    (thousandths as f64 / 1_000.0 == size).then_some((value.is_sign_negative(), thousandths))
 }
 
 fn finite(is_finite: bool) -> Written {

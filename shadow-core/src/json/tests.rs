@@ -205,6 +205,68 @@ fn floats_read_back_as_the_same_number() {
     }
 }
 
+/// Rust's own form is the reference, however a float came to its digits.
+#[test]
+fn floats_are_written_as_rust_prints_them() {
+    let same = |number: f64| {
+        let text = written(&number, JsonStyle::Compact);
+        assert_eq!(text, Ok(format!("{number:?}")));
+    };
+    let edges = [
+        0.0,
+        0.001,
+        0.000_999,
+        0.05,
+        0.5,
+        1.0,
+        17.25,
+        0.1 + 0.2,
+        999_999_999_999.999,
+        999_999_999_999.999_9,
+        1e12,
+        1e12 + 0.5,
+        1e15,
+        1e16,
+        f64::from_bits(17.25_f64.to_bits() + 1),
+        f64::from_bits(17.25_f64.to_bits() - 1),
+    ];
+    for number in edges {
+        same(number);
+        same(-number);
+    }
+    for number in 0_u32..5_000 {
+        for scale in [1.0, 10.0, 100.0, 1_000.0, 10_000.0] {
+            same(f64::from(number) / scale);
+            same(f64::from(number) * 7_919_113.0 / scale);
+        }
+    }
+}
+
+#[test]
+fn how_deep_a_value_nests_is_told_as_it_is_written() {
+    #[derive(Serialize)]
+    enum Kind {
+        Unit,
+        One(Vec<u8>),
+        Two(u8, Vec<u8>),
+        Named { inner: Vec<Vec<u8>> },
+    }
+    let one = || Kind::One(vec![]);
+    fn depths<T: Serialize>(value: &T) -> (usize, usize) {
+        let mut out = Vec::new();
+        let told = write_value(value, JsonStyle::Python, &mut out).unwrap();
+        (told, depth(core::str::from_utf8(&out).unwrap()))
+    }
+    let inner = vec![vec![], vec![1]];
+    assert_eq!(depths(&1), (0, 0));
+    assert_eq!(depths(&[Kind::Unit, one(), one(), one()]), (3, 3));
+    assert_eq!(depths(&(one(), Kind::Two(1, vec![2]), one())), (4, 4));
+    assert_eq!(depths(&[Kind::Named { inner }, one()]), (5, 5));
+    // In text that is handed through each beginning counts.
+    let raw = Json::new(r#"{"a":[],"b":[]}"#).unwrap();
+    assert_eq!(depths(&[&raw, &raw]), (4, 3));
+}
+
 #[test]
 fn raw_values_pass_as_json() {
     let raw = RawValue::from_string(r#"{"a": [1.50, "é"]}"#.to_string()).unwrap();

@@ -213,27 +213,27 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
         style: JsonStyle,
         out: &mut Vec<u8>,
     ) -> Result<Written, UpdateError> {
-        let mut opened = 0;
+        let mut deepest = 0;
         let mut reported_at = 0..0;
         match (&self.reported, &self.desired) {
             (None, None) => return Err(UpdateError::Empty),
             (Some(reported), desired) => {
                 write_literal(r#"{"type":"update","state":{"reported":"#, style, out);
                 let start = out.len();
-                opened += write_part(UpdatePart::Reported, reported, style, out)?;
+                deepest = deepest.max(write_part(UpdatePart::Reported, reported, style, out)?);
                 reported_at = start..out.len();
                 if let Some(desired) = desired {
                     write_literal(r#","desired":"#, style, out);
-                    opened += write_part(UpdatePart::Desired, desired, style, out)?;
+                    deepest = deepest.max(write_part(UpdatePart::Desired, desired, style, out)?);
                 }
             }
             (None, Some(desired)) => {
                 write_literal(r#"{"type":"update","state":{"desired":"#, style, out);
-                opened += write_part(UpdatePart::Desired, desired, style, out)?;
+                deepest = deepest.max(write_part(UpdatePart::Desired, desired, style, out)?);
             }
         }
         let written = Written {
-            opened,
+            deepest,
             reported: reported_at,
             overwrites: self.overwrite,
         };
@@ -257,8 +257,8 @@ impl<R: Serialize, D: Serialize> Update<R, D> {
 /// What there is to know of a request's text without reading it again.
 #[derive(Default)]
 pub(crate) struct Written {
-    /// How many objects and arrays begin in its parts, at most.
-    pub(crate) opened: usize,
+    /// How deep its parts nest, at most.
+    pub(crate) deepest: usize,
     /// Where `reported` is; empty when it names none.
     pub(crate) reported: Range<usize>,
     /// Whether `reported` replaces the cloud's.
@@ -468,7 +468,7 @@ fn finish(client_token: &str, style: JsonStyle, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends a part; returns how many objects and arrays begin in it, at most.
+/// Appends a part; returns how deep it nests, at most.
 fn write_part<T: Serialize>(
     part: UpdatePart,
     value: &T,
@@ -476,10 +476,10 @@ fn write_part<T: Serialize>(
     out: &mut Vec<u8>,
 ) -> Result<usize, UpdateError> {
     let start = out.len();
-    let opened = write_value(value, style, out).map_err(UpdateError::Serialize)?;
+    let depth = write_value(value, style, out).map_err(UpdateError::Serialize)?;
     let written = out.get(start..).unwrap_or_default();
     if written.starts_with(b"{") || written == b"null" {
-        Ok(opened)
+        Ok(depth)
     } else {
         Err(UpdateError::NotAnObject { part })
     }
