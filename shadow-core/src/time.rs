@@ -74,15 +74,16 @@ impl Default for Instant {
 
 /// Of two times at which something is due, the earlier one with what that is; of the same time the
 /// first.
+#[inline]
 pub(crate) fn earlier<T>(
     first: Option<(T, Instant)>,
     second: Option<(T, Instant)>,
 ) -> Option<(T, Instant)> {
-    match (first, second) {
-        (Some(first), Some(second)) if second.1 < first.1 => Some(second),
-        (None, second) => second,
-        (first, _) => first,
-    }
+    let is_second = match (&first, &second) {
+        (Some(first), Some(second)) => second.1 < first.1,
+        (first, _) => first.is_none(),
+    };
+    if is_second { second } else { first }
 }
 
 /// Microseconds, as many as there can be.
