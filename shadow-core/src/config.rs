@@ -11,9 +11,11 @@ use crate::limit::LimitExceeded;
 use crate::mqtt::link::Backoff;
 use crate::mqtt::{ProtocolVersion, QoS};
 use crate::random::Random;
+#[cfg(feature = "behaviours")]
+use crate::tencent::python_sdk;
 use crate::tencent::{
     Authentication, DEFAULT_SDK_APP_ID, DeviceInfo, Limits, Secret, ShadowName, SignatureMethod,
-    limits, python_sdk,
+    limits,
 };
 
 /// Everything that an [`Engine`](crate::Engine) is told at its start.
@@ -60,7 +62,8 @@ pub struct Config {
     /// When and how often to connect again.
     pub backoff: Backoff,
     /// QoS of the shadow topics: of the subscription, and of requests. Default 0, as all the
-    /// vendor's SDKs.
+    /// vendor's SDKs. Only with the feature `messages`.
+    #[cfg(feature = "messages")]
     pub shadow_qos: QoS,
     /// Whether the updates that the engine makes of reports and answers are checked against the
     /// document's version. Default [`VersionPolicy::Rebase`] with 3 tries.
@@ -97,7 +100,9 @@ pub struct Config {
     pub maximum_event_bytes: usize,
     /// How many shadows and plain subscriptions may exist together. Default 1,024.
     pub maximum_subscriptions: usize,
-    /// In what the engine copies another client; the default copies none.
+    /// In what the engine copies another client; the default copies none. Only with the feature
+    /// `behaviours`.
+    #[cfg(feature = "behaviours")]
     pub behaviour: Behaviour,
 }
 
@@ -150,23 +155,26 @@ pub struct Behaviour {
 
 impl Default for Behaviour {
     fn default() -> Behaviour {
-        Behaviour {
-            json_style: JsonStyle::Compact,
-            token_style: TokenStyle::Nonce,
-            wait_for_suback: true,
-            get_on_subscribe: true,
-            resubscribe: true,
-            renew_credentials: true,
-            guard_shadow_topics: true,
-            duplicate_without_session: false,
-            drop_without_link: false,
-            keep_alive_check: 0,
-        }
+        Behaviour::SAFE
     }
 }
 
 impl Behaviour {
+    const SAFE: Behaviour = Behaviour {
+        json_style: JsonStyle::Compact,
+        token_style: TokenStyle::Nonce,
+        wait_for_suback: true,
+        get_on_subscribe: true,
+        resubscribe: true,
+        renew_credentials: true,
+        guard_shadow_topics: true,
+        duplicate_without_session: false,
+        drop_without_link: false,
+        keep_alive_check: 0,
+    };
+
     /// What the vendor's Python SDK does (seen in its source and on the wire).
+    #[cfg(feature = "behaviours")]
     #[must_use]
     pub const fn python_sdk() -> Behaviour {
         Behaviour {
@@ -447,7 +455,7 @@ impl Config {
     /// CONNECT, SUBSCRIBE and PUBLISH bytes it reproduces. The application attaches the shadow
     /// itself, as there. It connects again as soon as [`Backoff::python_sdk`] says, and checks no
     /// more than the SDK does.
-    #[cfg(feature = "hmac-sha1")]
+    #[cfg(all(feature = "behaviours", feature = "hmac-sha1"))]
     #[must_use]
     pub fn python_sdk(device: &DeviceInfo) -> Config {
         let mut config = Config::new(device);
@@ -510,6 +518,21 @@ impl Config {
         Ok(())
     }
 
+    /// What the engine follows.
+    pub(crate) const fn behaviour(&self) -> &Behaviour {
+        #[cfg(feature = "behaviours")]
+        return &self.behaviour;
+        #[cfg(not(feature = "behaviours"))]
+        &Behaviour::SAFE
+    }
+
+    pub(crate) const fn shadow_qos(&self) -> QoS {
+        #[cfg(feature = "messages")]
+        return self.shadow_qos;
+        #[cfg(not(feature = "messages"))]
+        QoS::AtMostOnce
+    }
+
     fn with_login(login: Login) -> Config {
         Config {
             login,
@@ -522,6 +545,7 @@ impl Config {
             will: None,
             request_timeout: Duration::from_secs(10),
             backoff: Backoff::default(),
+            #[cfg(feature = "messages")]
             shadow_qos: QoS::AtMostOnce,
             version_policy: VersionPolicy::default(),
             maximum_packet_size: 128 * 1024,
@@ -532,6 +556,7 @@ impl Config {
             maximum_events: 256,
             maximum_event_bytes: 256 * 1024,
             maximum_subscriptions: 1_024,
+            #[cfg(feature = "behaviours")]
             behaviour: Behaviour::default(),
         }
     }

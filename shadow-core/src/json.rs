@@ -138,7 +138,18 @@ pub enum JsonStyle {
     Compact,
     /// What `json.dumps` of Python's standard library prints with its defaults: `", "` and `": "`,
     /// every UTF-16 unit beyond ASCII as `\uxxxx` in lower-case hex, DEL (0x7f) as it is.
+    #[cfg(feature = "behaviours")]
     Python,
+}
+
+impl JsonStyle {
+    /// Whether it is [`JsonStyle::Python`], without which the code for it is not there either.
+    pub(crate) const fn is_python(self) -> bool {
+        #[cfg(feature = "behaviours")]
+        return matches!(self, JsonStyle::Python);
+        #[cfg(not(feature = "behaviours"))]
+        false
+    }
 }
 
 /// Appends `text` to `out` in the given style. Numbers, the order of keys and duplicate keys stay.
@@ -155,14 +166,13 @@ pub enum JsonStyle {
 /// assert_eq!(out, br#"{"a": [1, 2], "b": "\u00e9"}"#);
 /// ```
 pub fn restyle(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    match style {
-        JsonStyle::Compact => compact(text.as_bytes(), out),
-        JsonStyle::Python => {
-            let mut place = Place::Structure;
-            for byte in text.bytes() {
-                place = place.behind(byte, out);
-            }
+    if style.is_python() {
+        let mut place = Place::Structure;
+        for byte in text.bytes() {
+            place = place.behind(byte, out);
         }
+    } else {
+        compact(text.as_bytes(), out);
     }
 }
 
@@ -225,9 +235,10 @@ pub fn depth(text: &str) -> usize {
 
 /// Appends `compact`, a piece of compact JSON text that is cut inside no string.
 pub(crate) fn write_literal(compact: &str, style: JsonStyle, out: &mut Vec<u8>) {
-    match style {
-        JsonStyle::Compact => out.extend_from_slice(compact.as_bytes()),
-        JsonStyle::Python => restyle(compact, style, out),
+    if style.is_python() {
+        restyle(compact, style, out);
+    } else {
+        out.extend_from_slice(compact.as_bytes());
     }
 }
 
@@ -235,10 +246,12 @@ pub(crate) fn write_literal(compact: &str, style: JsonStyle, out: &mut Vec<u8>) 
 pub(crate) fn write_string(text: &str, style: JsonStyle, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    match style {
-        JsonStyle::Compact if is_plain(text.as_bytes()) => out.extend_from_slice(text.as_bytes()),
-        JsonStyle::Compact => write_escaped(text.as_bytes(), out),
-        JsonStyle::Python => write_ascii(text, out),
+    if style.is_python() {
+        write_ascii(text, out);
+    } else if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        write_escaped(text.as_bytes(), out);
     }
     out.push(b'"');
 }

@@ -258,7 +258,7 @@ fn inspect_request(request: &Request) -> InspectedRequest {
         } => "rejection of a delta".to_string(),
         Task::Publish { topic, .. } => alloc::format!("publish {topic}"),
         Task::Subscribe { filter, .. } => alloc::format!("subscribe {filter}"),
-        Task::Unsubscribe { filter } => alloc::format!("unsubscribe {filter}"),
+        Task::Unsubscribe { filter, .. } => alloc::format!("unsubscribe {filter}"),
     };
     InspectedRequest {
         id: request.id,

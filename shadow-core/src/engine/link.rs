@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::login::Credentials;
+use super::plain::PLAIN;
 use super::requests::{Owner, Progress, Request, Task};
 use super::shadows::{ShadowLink, Subscribed};
 use super::{Engine, KEPT_BYTES, token};
@@ -44,7 +45,7 @@ impl Engine {
         if !self.connection.is_connecting() {
             return;
         }
-        if self.config.behaviour.renew_credentials || self.credentials.is_none() {
+        if self.config.behaviour().renew_credentials || self.credentials.is_none() {
             let wall = self.wall_time(now);
             let credentials = Credentials::new(&self.config.login, wall, &mut self.random);
             self.credentials = credentials.map(Box::new);
@@ -58,7 +59,7 @@ impl Engine {
         if let Some(notice) = self.connection.handle_connected(now, &connect, timing) {
             self.handle_notice(now, notice);
         }
-        if !self.config.behaviour.renew_credentials {
+        if !self.config.behaviour().renew_credentials {
             self.credentials = Some(credentials);
         }
     }
@@ -77,7 +78,7 @@ impl Engine {
             }
             Notice::Unsubscribed { ticket } => {
                 if let Some(request) = self.requests.remove(RequestId(ticket)) {
-                    if let Task::Unsubscribe { filter } = &request.task {
+                    if let Task::Unsubscribe { filter, .. } = &request.task {
                         self.session.forget_subscription(filter);
                     }
                     self.end(&request, Outcome::Unsubscribed);
@@ -103,7 +104,9 @@ impl Engine {
         {
             self.published(RequestId(ticket));
         }
-        if self.config.behaviour.resubscribe {
+        if self.config.behaviour().resubscribe
+            && let Some(plain) = PLAIN
+        {
             for subscription in &self.session.subscriptions {
                 // What the application has asked for since goes out anyway.
                 if self.requests.has_held_filter(&subscription.filter) {
@@ -112,6 +115,7 @@ impl Engine {
                 let task = Task::Subscribe {
                     filter: subscription.filter.as_str().into(),
                     qos: subscription.qos,
+                    _plain: plain,
                 };
                 self.requests
                     .register(Owner::Engine, None, Progress::Held, task);
@@ -129,7 +133,7 @@ impl Engine {
     }
 
     fn go_offline(&mut self) {
-        let resubscribe = self.config.behaviour.resubscribe;
+        let resubscribe = self.config.behaviour().resubscribe;
         for shadow in self.shadows.iter_mut() {
             let asked = shadow.link.subscription != Subscribed::No;
             shadow.link = ShadowLink::default();
@@ -196,7 +200,7 @@ impl Engine {
     fn subscribed(&mut self, now: Instant, request: &Request, code: SubscribeReturnCode) {
         match (&request.task, code) {
             (Task::Attach { shadow }, code) => self.shadow_subscribed(now, *shadow, code),
-            (Task::Subscribe { filter, qos }, SubscribeReturnCode::Granted(granted)) => {
+            (Task::Subscribe { filter, qos, .. }, SubscribeReturnCode::Granted(granted)) => {
                 // The engine's own renews what may have been given up meanwhile.
                 if request.owner == Owner::Application {
                     self.session.remember_subscription(filter, *qos);
@@ -231,7 +235,7 @@ impl Engine {
             SubscribeReturnCode::Granted(_) => {
                 shadow.link.subscription = Subscribed::Live;
                 self.events.push(Event::ShadowSubscribed { shadow: id });
-                if self.config.behaviour.get_on_subscribe {
+                if self.config.behaviour().get_on_subscribe {
                     self.get_after_subscription(now, id);
                 }
             }
@@ -287,10 +291,10 @@ impl Engine {
     /// Ends the application's request of QoS 0 that was just registered, if there is no connection
     /// and the behaviour is to drop it then.
     pub(super) fn drop_without_link(&mut self, id: RequestId) {
-        if !self.config.behaviour.drop_without_link || self.connection.is_open() {
+        if !self.config.behaviour().drop_without_link || self.connection.is_open() {
             return;
         }
-        let shadow_qos = self.config.shadow_qos;
+        let shadow_qos = self.config.shadow_qos();
         let is_message = |task: &Task| match task {
             Task::Shadow { .. } => shadow_qos == QoS::AtMostOnce,
             Task::Publish { qos, .. } => *qos == QoS::AtMostOnce,
@@ -314,10 +318,14 @@ impl Engine {
 
     /// Has the server end a subscription that is nobody's any more.
     pub(super) fn end_subscription(&mut self, filter: &str) {
-        let filter = filter.into();
-        let task = Task::Unsubscribe { filter };
-        self.requests
-            .register(Owner::Engine, None, Progress::Held, task);
+        if let Some(plain) = PLAIN {
+            let task = Task::Unsubscribe {
+                filter: filter.into(),
+                _plain: plain,
+            };
+            self.requests
+                .register(Owner::Engine, None, Progress::Held, task);
+        }
     }
 
     /// Attached shadows subscribe anew on this link and every later one: what is held to end such a
@@ -327,7 +335,7 @@ impl Engine {
         let ends = |request: &Request| {
             request.owner == Owner::Engine
                 && request.progress == Progress::Held
-                && matches!(&request.task, Task::Unsubscribe { filter } if shadows.own(filter))
+                && matches!(&request.task, Task::Unsubscribe { filter, .. } if shadows.own(filter))
         };
         while self.requests.remove_first(ends).is_some() {}
     }
@@ -388,7 +396,7 @@ impl Engine {
     }
 
     fn subscribe_shadows(&mut self, now: Instant) {
-        let qos = self.config.shadow_qos;
+        let qos = self.config.shadow_qos();
         for shadow in self.shadows.iter_mut() {
             if shadow.link.subscription != Subscribed::No || !self.connection.may_ask() {
                 continue;
@@ -411,8 +419,8 @@ impl Engine {
             return false;
         }
         let mut any = false;
-        let waits = self.config.behaviour.wait_for_suback;
-        let shadow_qos = self.config.shadow_qos;
+        let waits = self.config.behaviour().wait_for_suback;
+        let shadow_qos = self.config.shadow_qos();
         let mut window_closed = false;
         let mut refused: Vec<RequestId> = Vec::new();
         for request in self
@@ -454,7 +462,7 @@ impl Engine {
                             token_style,
                             json_style,
                             ..
-                        } = self.config.behaviour;
+                        } = *self.config.behaviour();
                         let get = &mut self.payload;
                         get.clear();
                         write_get_up_to_token(json_style, get);
@@ -480,6 +488,7 @@ impl Engine {
                     payload,
                     qos,
                     retain,
+                    ..
                 } => {
                     window_closed |= *qos != QoS::AtMostOnce && !self.connection.has_window(mqtt);
                     if window_closed && *qos != QoS::AtMostOnce {
@@ -504,10 +513,12 @@ impl Engine {
                 Task::Subscribe { .. } | Task::Unsubscribe { .. } if !self.connection.may_ask() => {
                     continue;
                 }
-                Task::Subscribe { filter, qos } => {
+                Task::Subscribe { filter, qos, .. } => {
                     self.connection.subscribe(now, mqtt, filter, *qos, id)
                 }
-                Task::Unsubscribe { filter } => self.connection.unsubscribe(now, mqtt, filter, id),
+                Task::Unsubscribe { filter, .. } => {
+                    self.connection.unsubscribe(now, mqtt, filter, id)
+                }
                 Task::Attach { .. } | Task::Retry { .. } | Task::Report { .. } => continue,
             };
             debug_assert!(

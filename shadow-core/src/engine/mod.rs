@@ -1,11 +1,17 @@
 //! The engine: see [`Engine`].
 
+#[cfg(feature = "messages")]
+mod attach;
 mod desired;
 mod events;
 mod inbound;
 mod inspect;
 mod link;
 mod login;
+#[cfg(feature = "messages")]
+mod plain;
+#[cfg(not(feature = "messages"))]
+#[path = "no_plain.rs"]
 mod plain;
 mod plan;
 mod requests;
@@ -20,6 +26,7 @@ use core::time::Duration;
 
 use self::events::Events;
 use self::inbound::Inbound;
+#[cfg(feature = "recording")]
 pub(crate) use self::link::maximum_packet_size;
 use self::login::Credentials;
 use self::requests::{Owner, Progress, Request, Requests, Task};
@@ -210,15 +217,15 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, mut session: Session, seed: u64, now: Instant) -> Engine {
         let mut random = Random::new(seed);
-        session.begin_run(config.behaviour.token_style, &mut random);
+        session.begin_run(config.behaviour().token_style, &mut random);
         session.mqtt.forget_tickets();
         let acknowledgements = config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS);
         let settings = Settings {
             version: config.protocol_version,
             clean_session: config.clean_session,
-            always_duplicate: config.behaviour.duplicate_without_session,
+            always_duplicate: config.behaviour().duplicate_without_session,
             keep_alive: config.keep_alive,
-            keep_alive_check: config.behaviour.keep_alive_check,
+            keep_alive_check: config.behaviour().keep_alive_check,
             ping_timeout: config.ping_timeout,
             connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),
             acknowledgement_timeout: config.request_timeout,
@@ -231,7 +238,7 @@ impl Engine {
         let mut shadows = Shadows::default();
         if let Some(name) = &config.own_shadow {
             let place = session.keep_shadow(name);
-            let first = config.behaviour.token_style.first();
+            let first = config.behaviour().token_style.first();
             shadows.attach(name.clone(), place, first);
         }
         Engine {

@@ -7,6 +7,12 @@ use crate::mqtt::{QoS, topic};
 use crate::request::{RequestError, RequestId, account};
 use crate::time::Instant;
 
+/// What a task on such a topic has, so that the compiler knows where there is none.
+pub(super) type Plain = ();
+
+/// How to make such a task, where there are any.
+pub(super) const PLAIN: Option<Plain> = Some(());
+
 impl Engine {
     /// Publishes a message on a topic that is no shadow's; the vendor's server retains nothing.
     /// Without a link it waits for one until its deadline. A QoS 1 or 2 message that was sent stays
@@ -38,6 +44,7 @@ impl Engine {
             payload: payload.into(),
             qos,
             retain,
+            _plain: (),
         })
     }
 
@@ -60,6 +67,7 @@ impl Engine {
         self.take(now, filter, 0, || Task::Subscribe {
             filter: filter.into(),
             qos,
+            _plain: (),
         })
     }
 
@@ -72,6 +80,7 @@ impl Engine {
         validate_filter(filter)?;
         let request = self.take(now, filter, 0, || Task::Unsubscribe {
             filter: filter.into(),
+            _plain: (),
         })?;
         self.session.forget_subscription(filter);
         Ok(request)
@@ -100,7 +109,7 @@ impl Engine {
         let now = self.advance(now);
         self.admit(size)?;
         self.config.limits.check_topic(topic)?;
-        if self.config.behaviour.guard_shadow_topics && self.shadows.own(topic) {
+        if self.config.behaviour().guard_shadow_topics && self.shadows.own(topic) {
             return Err(RequestError::ShadowTopic);
         }
         let deadline = self.request_deadline(now, Owner::Application);

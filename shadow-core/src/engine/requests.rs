@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::plain::Plain;
 use crate::mqtt::QoS;
 use crate::request::{RequestId, ShadowId};
 use crate::tencent::Operation;
@@ -67,11 +68,16 @@ pub(super) enum Task {
         payload: Box<[u8]>,
         qos: QoS,
         retain: bool,
+        _plain: Plain,
     },
     /// A plain subscription.
-    Subscribe { filter: Box<str>, qos: QoS },
-    /// The end of a plain subscription.
-    Unsubscribe { filter: Box<str> },
+    Subscribe {
+        filter: Box<str>,
+        qos: QoS,
+        _plain: Plain,
+    },
+    /// The end of a plain subscription, or of a detached shadow's.
+    Unsubscribe { filter: Box<str>, _plain: Plain },
 }
 
 impl Task {
@@ -392,7 +398,7 @@ impl Requests {
     /// Whether a subscription of this filter, or its end, waits.
     pub(super) fn has_held_filter(&self, wanted: &str) -> bool {
         self.open.iter().any(|request| match &request.task {
-            Task::Subscribe { filter, .. } | Task::Unsubscribe { filter } => {
+            Task::Subscribe { filter, .. } | Task::Unsubscribe { filter, .. } => {
                 request.progress == Progress::Held && **filter == *wanted
             }
             Task::Shadow { .. }

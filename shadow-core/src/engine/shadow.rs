@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::requests::{Owner, Progress, Request, Task};
+use super::requests::{Owner, Progress, Task};
 use super::shadows::Subscribed;
 use super::{Engine, token};
 use crate::config::TokenStyle;
-use crate::event::Outcome;
 use crate::json::JsonStyle;
 use crate::mqtt::link::Publication;
 use crate::request::{RequestError, RequestId, ShadowId, account};
@@ -32,71 +31,6 @@ impl Engine {
     #[must_use]
     pub fn shadow_name(&self, shadow: ShadowId) -> Option<&ShadowName> {
         self.shadows.get(shadow).map(|shadow| &shadow.name)
-    }
-
-    /// Attaches one more shadow, as that of a gateway's sub-device: subscribes its result topic on
-    /// this link and every later one. What the session holds of it goes on. Attaching a shadow whose
-    /// subscription was refused tries again under the same id.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError::AlreadyAttached`], [`RequestError::TooManySubscriptions`],
-    /// [`RequestError::LimitExceeded`] for its names or [`RequestError::Closed`].
-    pub fn attach(&mut self, now: Instant, name: &ShadowName) -> Result<ShadowId, RequestError> {
-        let now = self.advance(now);
-        if self.connection.is_closed() {
-            return Err(RequestError::Closed);
-        }
-        let known = self
-            .shadows
-            .by_name(name)
-            .map(|shadow| (shadow.id, shadow.link.subscription));
-        let id = match known {
-            Some((id, Subscribed::Refused)) => {
-                if let Some(shadow) = self.shadows.get_mut(id) {
-                    shadow.link.subscription = Subscribed::No;
-                }
-                id
-            }
-            Some((id, _)) => return Err(RequestError::AlreadyAttached(id)),
-            None => {
-                self.config.limits.check_name(name)?;
-                self.admit_subscription()?;
-                let place = self.session.keep_shadow(name);
-                let first = self.config.behaviour.token_style.first();
-                let id = self.shadows.attach(name.clone(), place, first);
-                self.keep_subscriptions();
-                id
-            }
-        };
-        self.flush(now);
-        Ok(id)
-    }
-
-    /// Detaches a shadow: its open requests end as cancelled, its result topic is unsubscribed, and
-    /// what the session kept of it is forgotten. A shadow of an earlier run that is not attached any
-    /// more stays in the session until it is attached and detached.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError::UnknownShadow`].
-    pub fn detach(&mut self, now: Instant, shadow: ShadowId) -> Result<(), RequestError> {
-        let now = self.advance(now);
-        let detached = self
-            .shadows
-            .detach(shadow)
-            .ok_or(RequestError::UnknownShadow(shadow))?;
-        let of_shadow = |request: &Request| request.task.shadow() == Some(shadow);
-        while let Some(request) = self.requests.remove_first(of_shadow) {
-            self.withdraw(&request);
-            self.end(&request, Outcome::Cancelled);
-        }
-        self.session.forget_shadow(detached.place);
-        if self.connection.is_online() || !self.config.clean_session {
-            self.end_subscription(&detached.name.result_topic());
-        }
-        self.flush(now);
-        Ok(())
     }
 
     /// Asks for the whole shadow. If the link is lost it is asked again on the next, until its time
@@ -173,7 +107,7 @@ impl Engine {
             .get_mut(shadow)
             .ok_or(RequestError::UnknownShadow(shadow))?;
         shadow.next_token = number;
-        if let TokenStyle::FixedNonce(_) = self.config.behaviour.token_style {
+        if let TokenStyle::FixedNonce(_) = self.config.behaviour().token_style {
             self.session.set_next_token(number);
         }
         Ok(())
@@ -226,7 +160,7 @@ impl Engine {
         owner: Owner,
         write: &Write<'_>,
     ) -> Result<RequestId, RequestError> {
-        let behaviour = self.config.behaviour;
+        let behaviour = *self.config.behaviour();
         let (style, json) = (behaviour.token_style, behaviour.json_style);
         let shadow = self
             .shadows
@@ -268,7 +202,7 @@ impl Engine {
             payload,
         };
         let live = shadow.link.subscription == Subscribed::Live || !behaviour.wait_for_suback;
-        let window = self.config.shadow_qos == crate::mqtt::QoS::AtMostOnce
+        let window = self.config.shadow_qos() == crate::mqtt::QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
         let free = live && window && !held && self.connection.is_online();
         if free && self.connection.may_publish(now) {
@@ -277,7 +211,7 @@ impl Engine {
                 self.requests
                     .register(owner, deadline, Progress::Queued, task(Box::default()));
             let publication = Publication::new(&shadow.operation_topic, &self.payload)
-                .qos(self.config.shadow_qos);
+                .qos(self.config.shadow_qos());
             let sent =
                 self.connection
                     .publish(now, &mut self.session.mqtt, &publication, request.0);

@@ -17,7 +17,7 @@ use super::requests::{Owner, Progress, Task};
 use super::shadows::{Knowledge, Subscribed, UpdateUnderWay};
 use super::{Engine, SHORTEST_RETRY};
 use crate::event::{Delta, Outcome};
-use crate::json::{DEEPEST, Json, JsonStyle, Object, depth};
+use crate::json::{DEEPEST, Json, Object, depth};
 use crate::limit::{Limit, LimitExceeded};
 use crate::mqtt::QoS;
 use crate::request::{RequestError, RequestId, ShadowId, account};
@@ -236,19 +236,19 @@ impl Engine {
 
     /// How many times longer than compact text it becomes when it is written, at most.
     fn stretch(&self) -> usize {
-        match self.config.behaviour.json_style {
-            JsonStyle::Compact => 1,
+        match self.config.behaviour().json_style.is_python() {
+            false => 1,
             // A character of two bytes takes six there.
-            JsonStyle::Python => 3,
+            true => 3,
         }
     }
 
     /// Sends the gets that shadows need to be in step, where a change was missed.
     pub(super) fn close_gaps(&mut self, now: Instant) {
-        if !self.config.behaviour.get_on_subscribe {
+        if !self.config.behaviour().get_on_subscribe {
             return;
         }
-        let waits = self.config.behaviour.wait_for_suback;
+        let waits = self.config.behaviour().wait_for_suback;
         for index in 0..self.shadows.len() {
             let gap = self.shadows.at(index).filter(|shadow| {
                 let live = !waits || shadow.link.subscription == Subscribed::Live;
@@ -263,7 +263,7 @@ impl Engine {
     /// Sends updates of the shadows whose device is ahead of the cloud; whether one left. Where not
     /// all may leave at once, each shadow has its turn.
     pub(super) fn send_updates(&mut self, now: Instant) -> bool {
-        let waits = self.config.behaviour.wait_for_suback;
+        let waits = self.config.behaviour().wait_for_suback;
         let (count, start) = (self.shadows.len(), self.shadows.turn());
         let mut sent = false;
         for index in (start..count).chain(0..start) {
@@ -305,9 +305,9 @@ impl Engine {
         };
         let known = match shadow.link.knowledge {
             Knowledge::Complete | Knowledge::Refused => true,
-            Knowledge::None | Knowledge::Gap => !self.config.behaviour.get_on_subscribe,
+            Knowledge::None | Knowledge::Gap => !self.config.behaviour().get_on_subscribe,
         };
-        let window = self.config.shadow_qos == QoS::AtMostOnce
+        let window = self.config.shadow_qos() == QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
         // What was reported behind a one-shot update must not overtake it.
         let first = !self.requests.has_held_update_of(id);

@@ -105,16 +105,16 @@ impl<'o> Serializer<'o> {
     }
 
     fn comma(&mut self) {
-        match self.style {
-            JsonStyle::Compact => self.out.push(b','),
-            JsonStyle::Python => self.out.extend_from_slice(b", "),
+        self.out.push(b',');
+        if self.style.is_python() {
+            self.out.push(b' ');
         }
     }
 
     fn colon(&mut self) {
-        match self.style {
-            JsonStyle::Compact => self.out.push(b':'),
-            JsonStyle::Python => self.out.extend_from_slice(b": "),
+        self.out.push(b':');
+        if self.style.is_python() {
+            self.out.push(b' ');
         }
     }
 

@@ -78,7 +78,8 @@ pub struct DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// The packet type is 0 or 15 (MQTT section 2.2.1, table 2.1).
+    /// The packet type is 0 or 15 (MQTT section 2.2.1, table 2.1); without the feature `server` also
+    /// one with fields that only clients send.
     PacketTypeReserved {
         /// The four bits of the type.
         packet_type: u8,

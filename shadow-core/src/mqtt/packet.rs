@@ -388,6 +388,14 @@ impl FixedHeader {
         mut reader: Reader<'a>,
         version: ProtocolVersion,
     ) -> Result<Packet<'a>, DecodeErrorKind> {
+        let of_clients = matches!(
+            self.kind,
+            PacketKind::Connect | PacketKind::Subscribe | PacketKind::Unsubscribe
+        );
+        if of_clients && !cfg!(feature = "server") {
+            let packet_type = self.kind.number();
+            return Err(DecodeErrorKind::PacketTypeReserved { packet_type });
+        }
         let dup = self.flags & DUP != 0;
         let fields = &mut reader;
         let packet = match self.kind {

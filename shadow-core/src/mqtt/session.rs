@@ -92,7 +92,12 @@ impl SessionState {
 
     /// The outbound messages that are not fully acknowledged, in the order in which they were sent.
     pub(crate) fn outgoing(&self) -> &[Outgoing] {
-        &self.outgoing
+        // Without the feature none gets there, which the compiler cannot know.
+        if cfg!(feature = "messages") {
+            &self.outgoing
+        } else {
+            &[]
+        }
     }
 
     /// The same, to change them.
@@ -103,7 +108,11 @@ impl SessionState {
 
     /// The inbound QoS 2 messages that the server has not released.
     pub(crate) fn incoming_exactly_once(&self) -> &[PacketId] {
-        &self.incoming_exactly_once
+        if cfg!(feature = "messages") {
+            &self.incoming_exactly_once
+        } else {
+            &[]
+        }
     }
 
     /// The same, to change them.
@@ -127,7 +136,10 @@ impl SessionState {
             self.last_packet_id = self.last_packet_id.wrapping_add(1);
             if let Some(id) = PacketId::new(self.last_packet_id)
                 && !also_used(id)
-                && !self.outgoing.iter().any(|message| message.packet_id == id)
+                && !self
+                    .outgoing()
+                    .iter()
+                    .any(|message| message.packet_id == id)
             {
                 return id;
             }
@@ -136,8 +148,9 @@ impl SessionState {
 
     /// Nobody waits for this message any more.
     pub(crate) fn abandon(&mut self, ticket: u64) {
-        let of_ticket = |message: &&mut Outgoing| message.ticket == Some(ticket);
-        if let Some(message) = self.outgoing.iter_mut().find(of_ticket) {
+        let of_ticket = |message: &Outgoing| message.ticket == Some(ticket);
+        let index = self.outgoing().iter().position(of_ticket);
+        if let Some(message) = index.and_then(|index| self.outgoing.get_mut(index)) {
             message.ticket = None;
             message.abandoned = true;
             self.revision = self.revision.wrapping_add(1);

@@ -5,6 +5,7 @@
 #[cfg(feature = "hmac-sha1")]
 use super::credentials::SignatureMethod;
 use super::limits::Limits;
+#[cfg(feature = "behaviours")]
 use crate::json::JsonStyle;
 
 /// The application id in its user names.
@@ -15,6 +16,7 @@ pub const SDK_APP_ID: u32 = 21_010_406;
 pub const SIGNATURE_METHOD: SignatureMethod = SignatureMethod::HmacSha1;
 
 /// How it prints JSON.
+#[cfg(feature = "behaviours")]
 pub const JSON_STYLE: JsonStyle = JsonStyle::Python;
 
 /// What it takes from an application: payloads, topics and names are as short as elsewhere, and

@@ -74,6 +74,11 @@ impl Online {
             Packet::PubComp(PubComp { packet_id }) => {
                 settle(session, packet_id, Stage::PubComp, kind)
             }
+            Packet::PubRec(PubRec { packet_id }) | Packet::PubRel(PubRel { packet_id, .. })
+                if !cfg!(feature = "messages") =>
+            {
+                Notice::UnexpectedAcknowledgement { kind, packet_id }
+            }
             Packet::PubRec(PubRec { packet_id }) => {
                 let of_id = |message: &Outgoing| {
                     message.packet_id == packet_id && message.stage != Stage::PubAck
@@ -193,6 +198,9 @@ pub(super) fn acknowledge_inbound(
     packet_id: Option<PacketId>,
     outbox: &mut Outbox,
 ) -> Result<bool, &'static str> {
+    if qos != QoS::AtMostOnce && !cfg!(feature = "messages") {
+        return Err("[MQTT-3.8.4-6] a message of a QoS above the granted one");
+    }
     match (qos, packet_id) {
         (QoS::AtLeastOnce, Some(packet_id)) => {
             let answer = PubAck { packet_id };
