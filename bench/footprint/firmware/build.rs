@@ -11,5 +11,7 @@ fn main() {
         println!("cargo:rustc-link-arg-bins=-Tlink.x");
         // The sections as they are, without the gaps that paging would want.
         println!("cargo:rustc-link-arg-bins=--nmagic");
+        // Functions whose code is the same become one.
+        println!("cargo:rustc-link-arg-bins=--icf=all");
     }
 }

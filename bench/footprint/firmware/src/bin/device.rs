@@ -1,6 +1,8 @@
-//! A lamp: everything that a device does with its shadow. The driver is at the other end of the
+//! A lamp: what a device does with its shadow. It logs in with its key and is told when to connect;
+//! takes bytes, ticks and the wall time; gets, reports and updates; accepts what is desired; polls
+//! packets, events and the deadline. The driver is at the other end of the
 //! [`Console`](firmware::Console); what comes in is passed to the engine, and what comes out of the
-//! engine is passed on.
+//! engine is passed on. The features add what not every device does.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -15,7 +17,10 @@ mod program {
     use semihosting::io::Error;
     use semihosting::process;
     use serde::Serialize;
+    #[cfg(feature = "own-topics")]
     use shadow_core::mqtt::QoS;
+    #[cfg(not(any(feature = "base64", feature = "device-info")))]
+    use shadow_core::tencent::{Authentication, Secret, ShadowName};
     use shadow_core::tencent::{DeviceInfo, Update};
     use shadow_core::{
         Config, Delta, Engine, Event, Instant, Session, Transmit, TransportFailure, WallTime,
@@ -51,24 +56,34 @@ mod program {
 
     #[entry]
     fn main() -> ! {
-        process::exit(i32::from(run().is_err()))
+        match start() {
+            Ok(mut device) => loop {
+                match device.step() {
+                    Ok(true) => {}
+                    // A device does not end; this one, where its driver does.
+                    ended => process::exit(i32::from(ended.is_err())),
+                }
+            },
+            Err(_) => process::exit(1),
+        }
     }
 
-    fn run() -> Result<(), Error> {
+    fn start() -> Result<Device, Error> {
         let mut console = Console::open()?;
         // Who it is: from a page of the flash that was written in the factory.
         let identity = console.read()?;
         let Some(info) = device_info(&identity.content) else {
-            return console.write(b'?', 0, b"");
+            console.write(b'?', 0, b"")?;
+            process::exit(1)
         };
         // What was stored before the last reset, if anything was.
         let stored = console.read()?;
-        #[cfg(not(feature = "forgetful"))]
+        #[cfg(feature = "stored")]
         let session = Session::from_bytes(&stored.content).unwrap_or_default();
-        #[cfg(feature = "forgetful")]
+        #[cfg(not(feature = "stored"))]
         let session = Session::new();
         let now = Instant::from_micros(stored.micros);
-        let mut device = Device {
+        Ok(Device {
             console,
             engine: Engine::new(Config::new(&info), session, identity.micros, now),
             now,
@@ -81,13 +96,24 @@ mod program {
             },
             delta: None,
             buffer: Vec::new(),
-        };
-        while device.step()? {}
-        Ok(())
+        })
     }
 
-    /// Product, name and secret, a line each.
-    #[cfg(not(feature = "device-info"))]
+    /// Product and name, a line each, and then the key.
+    #[cfg(not(any(feature = "base64", feature = "device-info")))]
+    fn device_info(content: &[u8]) -> Option<DeviceInfo> {
+        let mut parts = content.splitn(3, |byte| *byte == b'\n');
+        let mut line = || core::str::from_utf8(parts.next()?).ok();
+        let name = ShadowName::new(line()?, line()?).ok()?;
+        let secret = Secret::from_bytes(parts.next()?);
+        Some(DeviceInfo {
+            name,
+            authentication: Authentication::Key { secret },
+        })
+    }
+
+    /// Product, name and the key as the vendor's console shows it, a line each.
+    #[cfg(feature = "base64")]
     fn device_info(content: &[u8]) -> Option<DeviceInfo> {
         let mut lines = core::str::from_utf8(content).ok()?.lines();
         DeviceInfo::with_key(lines.next()?, lines.next()?, lines.next()?).ok()
@@ -160,16 +186,18 @@ mod program {
                     Some(delta) => engine.accept(now, &delta),
                     None => return false,
                 },
+                #[cfg(feature = "reject")]
                 b'x' => match self.delta.take() {
                     Some(delta) => engine.reject(now, &delta, "not with this bulb"),
                     None => return false,
                 },
+                #[cfg(feature = "own-topics")]
                 b's' => engine.subscribe(
                     now,
                     core::str::from_utf8(content).unwrap_or_default(),
                     QoS::AtLeastOnce,
                 ),
-                #[cfg(feature = "publish")]
+                #[cfg(feature = "own-topics")]
                 b'p' => engine.publish(
                     now,
                     &shadow_core::Publication::new("PRODUCT001/lamp/event", content),
@@ -215,11 +243,12 @@ mod program {
                         self.delta = Some(delta);
                     }
                     Event::Ended { request, .. } => console.write(b'E', request.as_u64(), b"")?,
+                    #[cfg(feature = "own-topics")]
                     Event::Message(message) => console.write(b'M', 0, &message.payload)?,
                     _ => console.write(b'e', 0, b"")?,
                 }
             }
-            #[cfg(not(feature = "forgetful"))]
+            #[cfg(feature = "stored")]
             console.write(b'S', 0, &engine.session().to_bytes())?;
             if let Some(deadline) = engine.poll_deadline() {
                 console.write(b'T', deadline.at.as_micros(), b"")?;
