@@ -340,59 +340,60 @@ impl Engine {
         while self.requests.remove_first(ends).is_some() {}
     }
 
-    /// Sends whatever can be sent by now. Most inputs leave nothing to be sent, be it because they
-    /// are one byte of many.
+    /// Sends whatever can be sent by now.
     #[inline]
     pub(super) fn flush(&mut self, now: Instant) {
+        // Most inputs leave nothing to be sent, as they are a reply, or one byte of many.
+        let nothing_waits = self.connection.is_settled()
+            && !self.requests.has_held()
+            && !self.shadows.want_to_send();
+        if !nothing_waits || self.payload.capacity() > KEPT_BYTES {
+            self.send_waiting(now);
+        }
+    }
+
+    #[inline(never)]
+    fn send_waiting(&mut self, now: Instant) {
         if self.connection.is_due(now) {
-            self.start(now);
+            if let Err(exceeded) = self.config.check() {
+                let cause = DisconnectCause::LimitExceeded(exceeded);
+                let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
+                let notice = self.connection.refuse_start(now, cause, timing);
+                self.handle_notice(now, notice);
+            } else if self.may_connect() {
+                self.connection.start(now);
+            } else if !self.wall_asked {
+                self.wall_asked = true;
+                self.events.push(Event::WallTimeNeeded);
+            }
         }
         if self.connection.is_online() {
             self.connection.resume_more(now, &mut self.session.mqtt);
-            if self.requests.has_held() || self.shadows.want_to_send() {
-                self.send(now);
-            }
+        }
+        if self.connection.is_online() && (self.requests.has_held() || self.shadows.want_to_send())
+        {
+            self.subscribe_shadows(now);
+            self.close_gaps(now);
+            self.send_held(now, |r| {
+                r.owner == Owner::Engine && r.task.shadow().is_some()
+            });
+            // Both may wait for one message's room, again and again: they take turns.
+            self.requests_first = if self.requests_first {
+                let sent = self.send_held(now, |_| true);
+                self.send_updates(now);
+                !sent
+            } else {
+                let sent = self.send_updates(now);
+                // What was reported behind an update that has waited may follow it.
+                if self.send_held(now, |_| true) {
+                    self.send_updates(now);
+                }
+                sent
+            };
         }
         if self.payload.capacity() > KEPT_BYTES {
             self.payload = Vec::new();
         }
-    }
-
-    #[inline(never)]
-    fn start(&mut self, now: Instant) {
-        if let Err(exceeded) = self.config.check() {
-            let cause = DisconnectCause::LimitExceeded(exceeded);
-            let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
-            let notice = self.connection.refuse_start(now, cause, timing);
-            self.handle_notice(now, notice);
-        } else if self.may_connect() {
-            self.connection.start(now);
-        } else if !self.wall_asked {
-            self.wall_asked = true;
-            self.events.push(Event::WallTimeNeeded);
-        }
-    }
-
-    #[inline(never)]
-    fn send(&mut self, now: Instant) {
-        self.subscribe_shadows(now);
-        self.close_gaps(now);
-        self.send_held(now, |r| {
-            r.owner == Owner::Engine && r.task.shadow().is_some()
-        });
-        // Both may wait for one message's room, again and again: they take turns.
-        self.requests_first = if self.requests_first {
-            let sent = self.send_held(now, |_| true);
-            self.send_updates(now);
-            !sent
-        } else {
-            let sent = self.send_updates(now);
-            // What was reported behind an update that has waited may follow it.
-            if self.send_held(now, |_| true) {
-                self.send_updates(now);
-            }
-            sent
-        };
     }
 
     fn subscribe_shadows(&mut self, now: Instant) {

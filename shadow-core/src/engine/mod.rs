@@ -287,16 +287,17 @@ impl Engine {
     /// The transport received `bytes`, in any cutting. Ignored when there is no connection.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         let now = self.advance(now);
-        self.connection.note_received(now);
-        let mut input = bytes;
-        if self.connection.is_open() && !self.decoder.takes_middle(&mut input) {
-            self.handle_packets(now, input);
+        // Where bytes come one by one, few of them complete a packet.
+        if self.connection.note_received_online(now) && self.decoder.takes_byte(bytes) {
+            self.flush(now);
+        } else {
+            self.handle_packets(now, bytes);
         }
-        self.flush(now);
     }
 
-    #[inline(never)] // Where bytes come one by one, most complete no packet.
+    #[inline(never)]
     fn handle_packets(&mut self, now: Instant, mut input: &[u8]) {
+        self.connection.note_received(now);
         while self.connection.is_open() {
             let notice = match self.decoder.next(&mut input) {
                 Ok(None) => break,
@@ -334,6 +335,7 @@ impl Engine {
             };
             self.handle_notice(now, notice);
         }
+        self.flush(now);
     }
 
     /// The transport lost its connection, or could not make one. Ignored when none is asked for.

@@ -371,9 +371,7 @@ impl FixedHeader {
         let mut reader = Reader::new(packet.get(self.length..).unwrap_or_default());
         // A PUBLISH uses up the reader, and is spared the detour.
         if self.kind == PacketKind::Publish {
-            let publish =
-                Flags::parse(self.flags).and_then(|flags| Publish::read(&mut reader, flags));
-            return match publish {
+            return match Publish::read(&mut reader, Flags::of(self.flags)) {
                 Ok(publish) => Ok(Packet::Publish(publish)),
                 Err(kind) => Err(DecodeError::new(Some(self.kind), kind)),
             };
@@ -401,9 +399,7 @@ impl FixedHeader {
         let packet = match self.kind {
             PacketKind::Connect => Packet::Connect(Connect::read(fields)?),
             PacketKind::ConnAck => Packet::ConnAck(ConnAck::read(fields, version)?),
-            PacketKind::Publish => {
-                Packet::Publish(Publish::read(fields, Flags::parse(self.flags)?)?)
-            }
+            PacketKind::Publish => Packet::Publish(Publish::read(fields, Flags::of(self.flags))?),
             PacketKind::PubAck => Packet::PubAck(PubAck {
                 packet_id: fields.packet_id()?,
             }),
@@ -521,8 +517,8 @@ fn parse_first_byte(first: u8, version: ProtocolVersion) -> Result<PacketKind, D
     if first >> 4 != PacketKind::Publish.number() {
         return parse_other_first_byte(first, version);
     }
-    match Flags::parse(first) {
-        Ok(_) => Ok(PacketKind::Publish),
+    match Flags::check(first) {
+        Ok(()) => Ok(PacketKind::Publish),
         Err(kind) => Err(DecodeError::new(Some(PacketKind::Publish), kind)),
     }
 }

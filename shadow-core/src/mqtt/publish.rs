@@ -111,15 +111,23 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// Reads the low half of a PUBLISH's first byte.
+    /// Whether the low half of a PUBLISH's first byte is as it must be.
     #[inline(always)]
-    pub(super) fn parse(first: u8) -> Result<Flags, DecodeErrorKind> {
-        let dup = first & DUP != 0;
-        let retain = first & RETAIN != 0;
+    pub(super) fn check(first: u8) -> Result<(), DecodeErrorKind> {
         match QoS::from_number(first >> 1 & 0b11) {
             None => Err(DecodeErrorKind::QoSReserved),
-            Some(QoS::AtMostOnce) if dup => Err(DecodeErrorKind::DupAtMostOnce),
-            Some(qos) => Ok(Flags { dup, qos, retain }),
+            Some(QoS::AtMostOnce) if first & DUP != 0 => Err(DecodeErrorKind::DupAtMostOnce),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Reads it once it was checked.
+    #[inline(always)]
+    pub(super) fn of(first: u8) -> Flags {
+        Flags {
+            dup: first & DUP != 0,
+            qos: QoS::from_number(first >> 1 & 0b11).unwrap_or_default(),
+            retain: first & RETAIN != 0,
         }
     }
 }

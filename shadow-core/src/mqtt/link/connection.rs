@@ -252,6 +252,16 @@ impl Connection {
         }
     }
 
+    /// The same, if the link is online; whether it is.
+    #[inline]
+    pub(crate) fn note_received_online(&mut self, now: Instant) -> bool {
+        let State::Online(online) = &mut self.state else {
+            return false;
+        };
+        online.activity.received = now;
+        true
+    }
+
     /// Takes one packet of the peer.
     pub(crate) fn handle_incoming<'a>(
         &mut self,
@@ -338,7 +348,9 @@ impl Connection {
     /// Whether another message may leave by now, of whatever QoS. If not it is waited for, as long
     /// as nobody calls [`Connection::resume_more`].
     pub(crate) fn may_publish(&mut self, now: Instant) -> bool {
-        let open = self.pace.is_open(now) && !self.is_resuming();
+        let resuming =
+            matches!(&self.state, State::Online(online) if !online.resuming.waiting.is_empty());
+        let open = self.pace.is_open(now) && !resuming;
         self.paced |= !open;
         open
     }
@@ -453,6 +465,16 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether the link is online with nothing of its own that waits to be sent, for
+    /// [`Connection::resume_more`] or for the pace.
+    #[inline(always)]
+    pub(crate) fn is_settled(&self) -> bool {
+        match &self.state {
+            State::Online(online) => online.resuming.waiting.is_empty() && !self.paced,
+            _ => false,
+        }
+    }
+
     /// Takes up the unacknowledged messages of earlier links again, in order [MQTT-4.4.0-1]. Where
     /// the server kept nothing they are sent as new ones; those that it had already taken over are
     /// done, and their tickets are handed back. [`Connection::resume_more`] sends them.
@@ -490,22 +512,8 @@ impl Connection {
     }
 
     /// Sends on what [`Connection::resume`] took up, as fast as messages may leave.
-    #[inline]
     pub(crate) fn resume_more(&mut self, now: Instant, session: &mut SessionState) {
         self.paced = false;
-        // Most links have nothing to resume.
-        if self.is_resuming() {
-            self.resume_waiting(now, session);
-        }
-    }
-
-    #[inline]
-    fn is_resuming(&self) -> bool {
-        matches!(&self.state, State::Online(online) if !online.resuming.waiting.is_empty())
-    }
-
-    #[inline(never)]
-    fn resume_waiting(&mut self, now: Instant, session: &mut SessionState) {
         let State::Online(Online { resuming, .. }) = &mut self.state else {
             return;
         };
@@ -551,7 +559,7 @@ impl Connection {
             debug_assert!(pushed.is_ok(), "it was encoded before");
             resuming.waiting.pop();
         }
-        resuming.waiting = Vec::new(); // Given back: a link resumes once.
+        resuming.waiting = Vec::new(); // Given back: most links have nothing to resume.
     }
 
     /// Takes back a message, SUBSCRIBE or UNSUBSCRIBE that never left, as if it had not been sent.
