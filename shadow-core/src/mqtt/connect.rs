@@ -109,7 +109,8 @@ impl<'a> Connect<'a> {
         }
         let fields = fields.iter().flatten();
 
-        let protocol = Prefixed::string(Field::ProtocolName, self.version.name())?;
+        let name = self.version.name().as_bytes();
+        let protocol = Prefixed::binary(Field::ProtocolName, name)?;
         let [keep_alive_high, keep_alive_low] = self.keep_alive.to_be_bytes();
         let fixed = [self.version.level(), flags, keep_alive_high, keep_alive_low];
         let payload_length: usize = fields.clone().map(|field| field.encoded_length()).sum();

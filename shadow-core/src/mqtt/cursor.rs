@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     /// A string (MQTT section 1.5.3).
     pub(super) fn string(&mut self, field: Field) -> Result<&'a str, DecodeErrorKind> {
         let text = self.utf8(field)?;
-        if text.contains('\0') {
+        if has_nul(text) {
             return Err(DecodeErrorKind::NulCharacter { field });
         }
         Ok(text)
@@ -114,6 +114,21 @@ fn utf8(bytes: &[u8], field: Field) -> Result<&str, DecodeErrorKind> {
     })
 }
 
+/// Whether a string holds U+0000. It is looked at by chunks, as a topic is.
+fn has_nul(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.contains(&0);
+    };
+    let (chunks, _) = bytes.as_chunks();
+    has_nul_in_chunk(last) || chunks.iter().any(has_nul_in_chunk)
+}
+
+#[inline]
+fn has_nul_in_chunk(chunk: &[u8; 16]) -> bool {
+    chunk.iter().fold(false, |found, &byte| found | (byte == 0))
+}
+
 #[cold]
 fn checked_topic_name(bytes: &[u8], field: Field) -> Result<&str, DecodeErrorKind> {
     let name = utf8(bytes, field)?;
@@ -146,7 +161,7 @@ impl<'a> Prefixed<'a> {
     }
 
     pub(super) fn string(field: Field, text: &'a str) -> Result<Prefixed<'a>, EncodeError> {
-        if text.contains('\0') {
+        if has_nul(text) {
             return Err(EncodeError::NulCharacter { field });
         }
         Prefixed::binary(field, text.as_bytes())
@@ -181,19 +196,20 @@ pub(super) fn append_fixed_header(
     first_byte: u8,
     remaining_length: usize,
 ) -> Result<usize, EncodeError> {
+    let byte = |shift: u32| (remaining_length >> shift) as u8 & 0x7f;
+    let more = |shift| byte(shift) | 0x80;
     let mut append = |header: &[u8]| {
         let size = header.len() + remaining_length;
         out.reserve(size);
         out.extend_from_slice(header);
         Ok(size)
     };
-    let [a, b, c, d] = [0, 7, 14, 21].map(|shift| (remaining_length >> shift) as u8 & 0x7f);
     match remaining_length {
-        0..=0x7f => append(&[first_byte, a]),
-        0x80..=0x3fff => append(&[first_byte, a | 0x80, b]),
-        0x4000..=0x1f_ffff => append(&[first_byte, a | 0x80, b | 0x80, c]),
+        0..=0x7f => append(&[first_byte, byte(0)]),
+        0x80..=0x3fff => append(&[first_byte, more(0), byte(7)]),
+        0x4000..=0x1f_ffff => append(&[first_byte, more(0), more(7), byte(14)]),
         0x20_0000..=MAXIMUM_REMAINING_LENGTH => {
-            append(&[first_byte, a | 0x80, b | 0x80, c | 0x80, d])
+            append(&[first_byte, more(0), more(7), more(14), byte(21)])
         }
         _ => Err(EncodeError::PacketTooLarge { remaining_length }),
     }
