@@ -1,8 +1,10 @@
 //! What the engine's next update of a shadow holds.
 
+use serde::{Serialize, Serializer};
+
 use super::shadows::{Knowledge, Shadow};
 use crate::config::{Config, VersionPolicy};
-use crate::json::{Json, Object};
+use crate::json::Object;
 use crate::session::ShadowState;
 use crate::tencent::Update;
 
@@ -21,8 +23,25 @@ pub(super) struct Plan {
     pub(super) clears: bool,
     /// The version that it carries.
     pub(super) version: Option<u64>,
-    /// The request itself.
-    pub(super) update: Update<Json, Json>,
+    /// How it deletes them.
+    deletion: Option<Deletion>,
+}
+
+/// What an update says of `desired`.
+pub(super) enum Deletion {
+    /// That nothing of it stays.
+    All,
+    /// The patch that deletes some.
+    Some(Object),
+}
+
+impl Serialize for Deletion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Deletion::All => serializer.serialize_unit(),
+            Deletion::Some(patch) => patch.serialize(serializer),
+        }
+    }
 }
 
 impl Plan {
@@ -50,7 +69,7 @@ impl Plan {
         let whole = rest.is_empty();
         // A null may be longer than the value it stands for, but the key is there too.
         let room = limit.saturating_sub(reported.as_str().len()) / 2;
-        let (answered, _) = state.answered.split(room);
+        let (answered, _) = state.answered.clone().split(room);
         // What was accepted is reported before it is deleted, or with it.
         let fits = answered.as_str().len() <= room || reported.is_empty();
         let answered = if whole && may_delete && fits {
@@ -59,15 +78,14 @@ impl Plan {
             Object::default()
         };
         let everything = state.pending.is_empty() && answered == state.answered;
-        let desired = if answered.is_empty() {
+        let deletion = if answered.is_empty() {
             None
         } else if everything && version.is_some() {
-            Some(Json::null())
+            Some(Deletion::All)
         } else {
-            Some(Json::from(answered.deletion()))
+            Some(Deletion::Some(answered.deletion()))
         };
-        let patch = (!reported.is_empty()).then(|| Json::from(reported.clone()));
-        if patch.is_none() && desired.is_none() {
+        if reported.is_empty() && deletion.is_none() {
             return None;
         }
         Some(Plan {
@@ -76,8 +94,14 @@ impl Plan {
             answered,
             whole,
             version,
-            update: Update::of_parts(patch, desired, version, false),
+            deletion,
         })
+    }
+
+    /// The request itself.
+    pub(super) fn update(&self) -> Update<&Object, &Deletion> {
+        let reported = Some(&self.reported).filter(|reported| !reported.is_empty());
+        Update::of_parts(reported, self.deletion.as_ref(), self.version, false)
     }
 
     /// Bytes of the update, at most.

@@ -17,7 +17,7 @@ use super::requests::{Owner, Progress, Task};
 use super::shadows::{Knowledge, Subscribed, UpdateUnderWay};
 use super::{Engine, SHORTEST_RETRY};
 use crate::event::{Delta, Outcome};
-use crate::json::{DEEPEST, Json, Object, depth};
+use crate::json::{DEEPEST, JsonStyle, Object, SerializeError, depth, write_value};
 use crate::limit::{Limit, LimitExceeded};
 use crate::mqtt::QoS;
 use crate::request::{RequestError, RequestId, ShadowId, account};
@@ -59,7 +59,7 @@ impl Engine {
         patch: &R,
     ) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
-        let patch = object(patch)?;
+        let patch = self.object(patch)?;
         self.keep(now, shadow, &patch, &Object::default(), None)
     }
 
@@ -72,7 +72,9 @@ impl Engine {
     ///
     /// Those of [`Engine::report`].
     pub fn accept(&mut self, now: Instant, delta: &Delta) -> Result<RequestId, RequestError> {
-        self.accept_as(now, delta, &delta.state)
+        let now = self.advance(now);
+        let values = self.object(&delta.state)?;
+        self.keep(now, delta.shadow, &values, &values, None)
     }
 
     /// Answers a change of `desired` as [`Engine::accept`], but reports other values: those that the
@@ -88,7 +90,7 @@ impl Engine {
         reported: &R,
     ) -> Result<RequestId, RequestError> {
         let now = self.advance(now);
-        let patch = object(reported)?;
+        let patch = self.object(reported)?;
         self.keep(now, delta.shadow, &patch, &answer(delta), None)
     }
 
@@ -133,6 +135,33 @@ impl Engine {
         !shadow.unsynchronized || self.session.shadow(shadow.place).is_some_and(settled)
     }
 
+    /// What `value` serializes to, which has to be an object.
+    fn object<R: Serialize + ?Sized>(&mut self, value: &R) -> Result<Object, RequestError> {
+        let text = &mut self.payload;
+        text.clear();
+        let written = write_value(value, JsonStyle::Compact, text);
+        self.written_object(written)
+    }
+
+    /// As [`Engine::object`], without what depends on the type.
+    fn written_object(
+        &self,
+        written: Result<usize, SerializeError>,
+    ) -> Result<Object, RequestError> {
+        let refuse = |error: UpdateError| {
+            RequestError::InvalidUpdate(account(&error, "the update is not valid"))
+        };
+        let deepest = written.map_err(|error| refuse(UpdateError::Serialize(error)))?;
+        // Serializers only hand over text.
+        let text = core::str::from_utf8(&self.payload).unwrap_or_default();
+        // Below that one key could not be told from another.
+        if deepest > DEEPEST {
+            LimitExceeded::check(Limit::DocumentDepth, depth(text), DEEPEST)?;
+        }
+        let part = UpdatePart::Reported;
+        Object::new(text).ok_or_else(|| refuse(UpdateError::NotAnObject { part }))
+    }
+
     /// Keeps a report and an answer, and sends what may be sent.
     fn keep(
         &mut self,
@@ -145,11 +174,14 @@ impl Engine {
         if self.connection.is_closed() {
             return Err(RequestError::Closed);
         }
-        let leaf = patch.largest_leaf() * self.stretch() + ENVELOPE;
         let limit = self.config.maximum_queued_bytes;
-        self.config.limits.check_payload(leaf)?;
-        if leaf > limit && !patch.is_empty() {
-            return Err(RequestError::QueueFull { limit });
+        // No leaf is larger than all of them.
+        if patch.as_str().len() > self.largest_update() {
+            let leaf = patch.largest_leaf() * self.stretch() + ENVELOPE;
+            self.config.limits.check_payload(leaf)?;
+            if leaf > limit && !patch.is_empty() {
+                return Err(RequestError::QueueFull { limit });
+            }
         }
         let waiting = self.events.ends();
         let shadow = self
@@ -173,7 +205,11 @@ impl Engine {
             });
         }
         // A key that the device deletes without having set it may be there all the same.
-        let acknowledged = state.acknowledged.unsettled_by(&patch.minus(&reported));
+        let gone = match patch.is_plain() {
+            true => Object::default(),
+            false => patch.minus(&reported),
+        };
+        let acknowledged = state.acknowledged.unsettled_by(&gone);
         // A get under way may have been overtaken by an update that has ended meanwhile.
         let overtaken = shadow.link.fetching && shadow.link.precedes_update;
         let contested = match overtaken || self.requests.has_update_of(id) {
@@ -348,7 +384,7 @@ impl Engine {
             self.waits_for_room = true;
             return false;
         }
-        let sent = self.ask(now, id, Owner::Engine, &plan.update);
+        let sent = self.ask(now, id, Owner::Engine, &plan.update());
         debug_assert!(sent.is_ok(), "sizes and shadow were checked");
         let (Ok(_), Some(shadow)) = (sent, self.shadows.get_mut(id)) else {
             return false;
@@ -450,18 +486,6 @@ pub(super) fn settle_reports(
         requests.remove(request);
         events.end(request, outcome);
     }
-}
-
-fn object<R: Serialize + ?Sized>(value: &R) -> Result<Object, RequestError> {
-    let refuse = |error: UpdateError| {
-        RequestError::InvalidUpdate(account(&error, "the update is not valid"))
-    };
-    let json =
-        Json::from_serialize(value).map_err(|error| refuse(UpdateError::Serialize(error)))?;
-    // Below that one key could not be told from another.
-    LimitExceeded::check(Limit::DocumentDepth, depth(json.as_str()), DEEPEST)?;
-    let part = UpdatePart::Reported;
-    Object::new(json.as_str()).ok_or_else(|| refuse(UpdateError::NotAnObject { part }))
 }
 
 /// What a delta says, to be compared with what waits for an answer.

@@ -4,14 +4,19 @@
 //! A *leaf* is any value that is no object; an array is one leaf, as the cloud replaces it whole.
 //! Objects below [`DEEPEST`] levels count as leaves too, so that the recursion here has a bound.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 use super::members::{Cursor, DEEPEST, Key, Pair, Pairs, Writer};
-use super::reader::read_string;
+use super::reader::{read_string, unescape};
+use super::serializer::COMPACT_TEXT;
 use super::{JsonStyle, Reader, restyle, write_string};
 
 /// A JSON object as compact text, members sorted by key, no key twice.
@@ -48,6 +53,12 @@ impl Object {
         if self.is_empty() { "{}" } else { &self.0 }
     }
 
+    /// Whether each of its leaves is a value that a merge sets; false in doubt.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_other = |pair: &[u8]| matches!(pair, b":n" | b"{}");
+        !self.0.as_bytes().windows(2).any(is_other)
+    }
+
     pub(crate) fn into_text(self) -> Box<str> {
         if self.is_empty() { "{}".into() } else { self.0 }
     }
@@ -56,6 +67,9 @@ impl Object {
     pub(crate) fn merged(&self, patch: &Object) -> Object {
         if patch.is_empty() {
             return self.clone();
+        }
+        if self.is_empty() && patch.is_plain() {
+            return patch.clone();
         }
         self.written_with(patch, merge)
     }
@@ -135,9 +149,9 @@ impl Object {
 
     /// As many members, whole or in part, as make a text of at most `size` bytes, and the rest. A
     /// single leaf that is larger stands alone.
-    pub(crate) fn split(&self, size: usize) -> (Object, Object) {
+    pub(crate) fn split(self, size: usize) -> (Object, Object) {
         if self.as_str().len() <= size {
-            return (self.clone(), Object::default());
+            return (self, Object::default());
         }
         let (mut first, mut rest) = (Writer::new(size), Writer::new(self.0.len()));
         split(&mut self.cursor(), size, true, &mut first, &mut rest);
@@ -195,6 +209,15 @@ impl Object {
             "{}" => Object::default(),
             _ => Object(text.into()),
         }
+    }
+}
+
+/// For [`write_value`](super::write_value), which has nothing to do but copy it.
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = serializer.serialize_struct(COMPACT_TEXT, 1)?;
+        text.serialize_field(COMPACT_TEXT, self.as_str())?;
+        text.end()
     }
 }
 
@@ -344,7 +367,7 @@ enum Node<'a> {
 
 /// A member of an object, in the order of the keys.
 struct Member<'a> {
-    key: String,
+    key: Cow<'a, str>,
     /// How many members stand before it.
     place: usize,
     value: Node<'a>,
@@ -378,10 +401,12 @@ impl<'a> Node<'a> {
             return Node::Leaf(reader.value());
         }
         let mut members = Vec::new();
-        reader.members(|key, reader| {
+        reader.raw_members(|raw, is_escaped, reader| {
+            let read = if is_escaped { unescape(raw) } else { None };
+            // It comes out of a text.
+            let plain = || Cow::Borrowed(core::str::from_utf8(raw).unwrap_or_default());
             members.push(Member {
-                // It comes out of a text.
-                key: core::str::from_utf8(key).unwrap_or_default().into(),
+                key: read.map_or_else(plain, Cow::Owned),
                 place: members.len(),
                 value: Node::next(reader, depth + 1),
             });

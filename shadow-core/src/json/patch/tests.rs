@@ -257,7 +257,7 @@ fn splits_so_that_the_parts_make_the_whole() {
     for size in 0..patch.as_str().len() + 2 {
         let (mut left, mut whole, mut parts) = (patch.clone(), Object::default(), 0);
         while !left.is_empty() {
-            let (first, rest) = left.split(size);
+            let (first, rest) = left.clone().split(size);
             assert!(!first.is_empty(), "no progress at {size}");
             let leaf = first.largest_leaf();
             assert!(

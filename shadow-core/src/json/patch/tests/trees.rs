@@ -257,7 +257,7 @@ proptest! {
         let whole = of(&whole);
         let (mut left, mut sum) = (whole.clone(), Object::default());
         while !left.is_empty() {
-            let (first, rest) = left.split(size);
+            let (first, rest) = left.clone().split(size);
             prop_assert!(!first.is_empty());
             prop_assert!(first.as_str().len() <= size.max(first.largest_leaf()));
             sum = sum.merged_as_patch(&first);
