@@ -110,25 +110,79 @@ impl<'a> Reader<'a> {
     /// escapes.
     #[inline]
     pub(super) fn raw_members(&mut self, mut visit: impl FnMut(&'a [u8], bool, &mut Reader<'a>)) {
-        self.position = self.expect(self.position, b'{');
-        if self.peek() == Some(b'}') {
-            self.position += 1;
+        if !self.enter_object() {
+            return;
+        }
+        while let Some((key, is_escaped)) = self.raw_key() {
+            visit(key, is_escaped, self);
+            if !self.has_next_member() {
+                return;
+            }
+        }
+    }
+
+    /// As [`Reader::members`], for an object some of whose keys are known. They stand in `known` in
+    /// quotes and with the colon, as they nearly always come: then they need not be searched for
+    /// their end first.
+    #[inline]
+    pub(crate) fn fields<F: Copy>(
+        &mut self,
+        known: &[(&str, F)],
+        mut visit: impl FnMut(Option<F>, &mut Reader<'a>),
+    ) {
+        if !self.enter_object() {
             return;
         }
         loop {
-            let start = self.expect(self.position, b'"');
-            let (end, is_escaped) = self.string(start);
-            self.position = self.expect(end, b':');
-            let Some(key) = self.text.as_bytes().get(start..end.wrapping_sub(1)) else {
-                return;
+            let bytes = self.text.as_bytes();
+            let rest = bytes.get(self.position..).unwrap_or_default();
+            let mut plain = known.iter();
+            let field = match plain.find(|(key, _)| rest.starts_with(key.as_bytes())) {
+                Some((key, field)) => {
+                    self.position += key.len();
+                    Some(*field)
+                }
+                None => match self.raw_key() {
+                    Some((key, is_escaped)) => field_of(key, is_escaped, known),
+                    None => return,
+                },
             };
-            visit(key, is_escaped, self);
-            if self.byte(self.position) != Some(b',') && self.peek() != Some(b',') {
-                self.position = self.expect(self.position, b'}');
+            visit(field, self);
+            if !self.has_next_member() {
                 return;
             }
-            self.position += 1;
         }
+    }
+
+    /// Moves behind the brace that opens an object; whether there are members.
+    #[inline]
+    fn enter_object(&mut self) -> bool {
+        self.position = self.expect(self.position, b'{');
+        let is_empty = self.peek() == Some(b'}');
+        self.position += usize::from(is_empty);
+        !is_empty
+    }
+
+    /// Moves behind a key and its colon: the text between its quotes, and whether it has escapes.
+    #[inline]
+    fn raw_key(&mut self) -> Option<(&'a [u8], bool)> {
+        let start = self.expect(self.position, b'"');
+        let (end, is_escaped) = self.string(start);
+        self.position = self.expect(end, b':');
+        let key = self.text.as_bytes().get(start..end.wrapping_sub(1))?;
+        Some((key, is_escaped))
+    }
+
+    /// Moves behind the comma or brace after a member; whether one follows.
+    #[inline]
+    fn has_next_member(&mut self) -> bool {
+        let goes_on = self.byte(self.position) == Some(b',') || self.peek() == Some(b',');
+        if goes_on {
+            self.position += 1;
+        } else {
+            self.position = self.expect(self.position, b'}');
+        }
+        goes_on
     }
 
     /// Reads the array that comes next: calls `visit` before each element, which it has to read.
@@ -365,6 +419,20 @@ impl<'a> Reader<'a> {
     fn byte(&self, at: usize) -> Option<u8> {
         self.text.as_bytes().get(at).copied()
     }
+}
+
+/// The field of a key that is unknown, or not spelt as expected.
+fn field_of<F: Copy>(key: &[u8], is_escaped: bool, known: &[(&str, F)]) -> Option<F> {
+    let read = if is_escaped { unescape(key) } else { None };
+    let key = read.as_ref().map_or(key, |key| key.as_bytes());
+    let is_named = |spelt: &str| {
+        let name = spelt
+            .strip_prefix('"')
+            .and_then(|spelt| spelt.strip_suffix("\":"));
+        name.is_some_and(|name| name.as_bytes() == key)
+    };
+    let found = known.iter().find(|(spelt, _)| is_named(spelt));
+    found.map(|(_, field)| *field)
 }
 
 /// Where the first quote, backslash or control character from `start` on is, or the end; eight

@@ -108,14 +108,15 @@ pub(super) fn text(payload: &[u8]) -> Result<&str, ParseError> {
 }
 
 /// Reads the whole of `text` as one object, handing each member's value to `visit`.
-pub(super) fn read<'a>(
+pub(super) fn read<'a, F: Copy>(
     text: &'a str,
-    visit: impl FnMut(&[u8], &mut Reader<'a>),
+    known: &[(&str, F)],
+    visit: impl FnMut(Option<F>, &mut Reader<'a>),
 ) -> Result<(), ParseError> {
     let mut reader = Reader::new(text);
     let is_object = reader.peek() == Some(b'{');
     if is_object {
-        reader.members(visit);
+        reader.fields(known, visit);
     } else {
         reader.value_span();
     }

@@ -68,12 +68,12 @@ pub fn parse(payload: &[u8]) -> Result<Message<'_>, ParseError> {
     let text = envelope::text(payload)?;
     let (mut kind, mut token, mut result) = (None, None, None);
     let mut fields = Fields::default();
-    envelope::read(text, |key, reader| match key {
-        b"type" => kind = Some(reader.value()),
-        b"clientToken" => token = Some(reader.value()),
-        b"result" => result = Some(reader.value()),
-        b"payload" => fields = Fields::read(reader),
-        _ => drop(reader.value_span()),
+    envelope::read(text, &KNOWN, |field, reader| match field {
+        Some(Field::Type) => kind = Some(reader.value()),
+        Some(Field::ClientToken) => token = Some(reader.value()),
+        Some(Field::Result) => result = Some(reader.value()),
+        Some(Field::Payload) => fields = Fields::read(reader),
+        Some(Field::Timestamp) | None => drop(reader.value_span()),
     })?;
     let operation = envelope::kind(kind, |name| match name {
         "get" => Some(Some(Operation::Get)),
@@ -92,6 +92,25 @@ pub fn parse(payload: &[u8]) -> Result<Message<'_>, ParseError> {
         None => Message::Delta { body },
     })
 }
+
+/// The fields of a message.
+#[derive(Clone, Copy)]
+enum Field {
+    ClientToken,
+    Payload,
+    Result,
+    Timestamp,
+    Type,
+}
+
+/// In the order in which the vendor's server writes them.
+const KNOWN: [(&str, Field); 5] = [
+    (r#""clientToken":"#, Field::ClientToken),
+    (r#""payload":"#, Field::Payload),
+    (r#""result":"#, Field::Result),
+    (r#""timestamp":"#, Field::Timestamp),
+    (r#""type":"#, Field::Type),
+];
 
 /// The `payload` of a message, borrowed. [`Body::to_document`] makes it last.
 #[derive(Clone, PartialEq, Eq)]
@@ -300,6 +319,36 @@ struct State {
     delta: Span,
 }
 
+/// The fields of a message's `payload`.
+#[derive(Clone, Copy)]
+enum PayloadField {
+    State,
+    Timestamp,
+    Version,
+    Metadata,
+}
+
+const PAYLOAD: [(&str, PayloadField); 4] = [
+    (r#""state":"#, PayloadField::State),
+    (r#""timestamp":"#, PayloadField::Timestamp),
+    (r#""version":"#, PayloadField::Version),
+    (r#""metadata":"#, PayloadField::Metadata),
+];
+
+/// The fields of a document's `state`.
+#[derive(Clone, Copy)]
+enum StateField {
+    Reported,
+    Desired,
+    Delta,
+}
+
+const STATE: [(&str, StateField); 3] = [
+    (r#""reported":"#, StateField::Reported),
+    (r#""desired":"#, StateField::Desired),
+    (r#""delta":"#, StateField::Delta),
+];
+
 impl Fields {
     fn read(reader: &mut Reader<'_>) -> Fields {
         let mut fields = Fields::default();
@@ -308,12 +357,12 @@ impl Fields {
             return fields;
         }
         let start = reader.position();
-        reader.members(|key, reader| match key {
-            b"state" => fields.state = State::read(reader),
-            b"version" => fields.version = reader.value_span(),
-            b"timestamp" => fields.timestamp = reader.value_span(),
-            b"metadata" => fields.metadata = reader.value_span(),
-            _ => drop(reader.value_span()),
+        reader.fields(&PAYLOAD, |field, reader| match field {
+            Some(PayloadField::State) => fields.state = State::read(reader),
+            Some(PayloadField::Timestamp) => fields.timestamp = reader.value_span(),
+            Some(PayloadField::Version) => fields.version = reader.value_span(),
+            Some(PayloadField::Metadata) => fields.metadata = reader.value_span(),
+            None => drop(reader.value_span()),
         });
         fields.payload = Span {
             start,
@@ -356,11 +405,11 @@ impl State {
             return state;
         }
         let start = reader.position();
-        reader.members(|key, reader| match key {
-            b"reported" => state.reported = reader.value_span(),
-            b"desired" => state.desired = reader.value_span(),
-            b"delta" => state.delta = reader.value_span(),
-            _ => drop(reader.value_span()),
+        reader.fields(&STATE, |field, reader| match field {
+            Some(StateField::Reported) => state.reported = reader.value_span(),
+            Some(StateField::Desired) => state.desired = reader.value_span(),
+            Some(StateField::Delta) => state.delta = reader.value_span(),
+            None => drop(reader.value_span()),
         });
         state.whole = Span {
             start,

@@ -368,13 +368,13 @@ pub fn parse_request(payload: &[u8]) -> Result<Request<'_>, ParseError> {
     let text = envelope::text(payload)?;
     let (mut kind, mut token, mut version, mut overwrite) = (None, None, None, None);
     let mut state = State::default();
-    envelope::read(text, |key, reader| match key {
-        b"type" => kind = Some(reader.value()),
-        b"clientToken" => token = Some(reader.value()),
-        b"version" => version = Some(reader.value()),
-        b"overwriteUpdate" => overwrite = Some(reader.value()),
-        b"state" => state = State::read(reader),
-        _ => drop(reader.value_span()),
+    envelope::read(text, &KNOWN, |field, reader| match field {
+        Some(Field::Type) => kind = Some(reader.value()),
+        Some(Field::State) => state = State::read(reader),
+        Some(Field::Version) => version = Some(reader.value()),
+        Some(Field::OverwriteUpdate) => overwrite = Some(reader.value()),
+        Some(Field::ClientToken) => token = Some(reader.value()),
+        None => drop(reader.value_span()),
     })?;
     let operation = envelope::kind(kind, |name| match name {
         "get" => Some(Operation::Get),
@@ -404,6 +404,24 @@ pub fn parse_request(payload: &[u8]) -> Result<Request<'_>, ParseError> {
     }
     Ok(request)
 }
+
+/// The fields of a request.
+#[derive(Clone, Copy)]
+enum Field {
+    Type,
+    State,
+    Version,
+    OverwriteUpdate,
+    ClientToken,
+}
+
+const KNOWN: [(&str, Field); 5] = [
+    (r#""type":"#, Field::Type),
+    (r#""state":"#, Field::State),
+    (r#""version":"#, Field::Version),
+    (r#""overwriteUpdate":"#, Field::OverwriteUpdate),
+    (r#""clientToken":"#, Field::ClientToken),
+];
 
 /// The `state` of an update.
 struct State<'a> {
