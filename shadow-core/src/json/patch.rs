@@ -55,8 +55,12 @@ impl Object {
 
     /// Whether each of its leaves is a value that a merge sets; false in doubt.
     pub(crate) fn is_plain(&self) -> bool {
-        let is_other = |pair: &[u8]| matches!(pair, b":n" | b"{}");
-        !self.0.as_bytes().windows(2).any(is_other)
+        let text = self.0.as_bytes();
+        let pairs = text.iter().zip(text.get(1..).unwrap_or_default());
+        // To the end, whatever is found: so the compiler looks at 16 at a time.
+        !pairs.fold(false, |found, pair| {
+            found | matches!(pair, (b':', b'n') | (b'{', b'}'))
+        })
     }
 
     pub(crate) fn into_text(self) -> Box<str> {
@@ -122,6 +126,12 @@ impl Object {
         }
         if other.is_empty() {
             return self.clone();
+        }
+        if self == other {
+            return match kept {
+                Filter::Same => self.clone(),
+                Filter::Other | Filter::News => Object::default(),
+            };
         }
         self.written_with(other, |own, other, out| filter(own, other, kept, out))
     }

@@ -348,6 +348,16 @@ mod properties {
         }
 
         #[test]
+        fn a_patch_that_is_plain_is_all_there_once_it_is_merged(
+            target in members(), patch in members(),
+        ) {
+            if patch.is_plain() {
+                prop_assert!(patch.minus(&target.merged(&patch)).is_empty());
+                prop_assert_eq!(&Object::default().merged(&patch), &patch);
+            }
+        }
+
+        #[test]
         fn same_leaves_and_other_leaves_make_the_whole(a in members(), b in members()) {
             let (same, other) = (a.common(&b), a.minus(&b));
             prop_assert_eq!(same.merged(&other), a);
