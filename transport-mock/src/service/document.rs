@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use shadow_core::WallTime;
 
-use super::node::{Node, Object, delta, merge};
-use super::part::{Part, selected};
+use super::node::{Node, Object, delta, merge, write_key};
+use super::part::{Named, Part, PartChange, selected};
 
 /// A document as it is, or as it would be after an update that is not kept yet.
 #[derive(Clone, Copy)]
@@ -56,42 +56,59 @@ impl<'a> Document<'a> {
 
     /// The document as a get reply's `payload`.
     pub(crate) fn write_payload(self, wall: WallTime, metadata: bool, out: &mut String) {
-        let text = |part: &'a Part| Node::Text(Cow::Borrowed(part.text()));
-        let shown = |part: &'a Part| (!part.is_empty()).then(|| text(part));
-        let state = Object::of([
-            ("delta", present(self.difference())),
-            ("desired", shown(self.desired)),
-            (
-                "reported",
-                shown(self.reported).or_else(|| (!metadata).then(|| text(self.reported))),
-            ),
-        ]);
+        let difference = self.difference();
+        let state = |out: &mut String| {
+            let mut members = Members::begin(out);
+            if !difference.is_empty() {
+                difference.write(members.value_of("delta"));
+            }
+            if !self.desired.is_empty() {
+                members.value_of("desired").push_str(self.desired.text());
+            }
+            if !self.reported.is_empty() || !metadata {
+                members.value_of("reported").push_str(self.reported.text());
+            }
+            members.end();
+        };
         if metadata && self.updated.is_none() {
-            write_message(out, Some(&self.stamps()), &state, None, self.version);
+            write_message(out, Some(&self.stamps()), state, None, self.version);
         } else {
             let stamps = metadata.then(|| self.stamps());
-            self.write_message(wall, stamps.as_ref(), &state, out);
+            self.write_message(wall, stamps.as_ref(), state, out);
         }
     }
 
-    /// The `payload` of an update's reply: `state` holds the keys that changed.
+    /// The `payload` of an update's reply, whose `state` has what changed of the parts that the
+    /// update named.
     pub(crate) fn write_update_payload(
         self,
         wall: WallTime,
-        state: &Object<'_>,
+        reported: &PartChange<'_>,
+        desired: &PartChange<'_>,
         metadata: bool,
         out: &mut String,
     ) {
         let stamps = metadata.then(|| {
-            let part = |name: &str, part: &'a Part| match state.get(name) {
-                Some(Node::Object(changed)) => present(selected(&part.stamps(), changed)),
-                _ => None,
+            let part = |part: &'a Part, change: &PartChange<'_>| match change.named {
+                Named::Patched => present(selected(&part.stamps(), &change.changes)),
+                Named::Not | Named::Cleared => None,
             };
             Object::of([
-                ("desired", part("desired", self.desired)),
-                ("reported", part("reported", self.reported)),
+                ("desired", part(self.desired, desired)),
+                ("reported", part(self.reported, reported)),
             ])
         });
+        let state = |out: &mut String| {
+            let mut members = Members::begin(out);
+            for (name, change) in [("desired", desired), ("reported", reported)] {
+                match change.named {
+                    Named::Not => {}
+                    Named::Patched => change.changes.write(members.value_of(name)),
+                    Named::Cleared => members.value_of(name).push_str("null"),
+                }
+            }
+            members.end();
+        };
         self.write_message(wall, stamps.as_ref(), state, out);
     }
 
@@ -104,14 +121,14 @@ impl<'a> Document<'a> {
         out: &mut String,
     ) {
         let stamps = metadata.then(|| selected(&self.desired.stamps(), state));
-        self.write_message(wall, stamps.as_ref(), state, out);
+        self.write_message(wall, stamps.as_ref(), |out| state.write(out), out);
     }
 
     fn write_message(
         self,
         wall: WallTime,
         metadata: Option<&Object<'_>>,
-        state: &Object<'_>,
+        state: impl FnOnce(&mut String),
         out: &mut String,
     ) {
         let timestamp = match self.updated {
@@ -125,7 +142,7 @@ impl<'a> Document<'a> {
 fn write_message(
     out: &mut String,
     metadata: Option<&Object<'_>>,
-    state: &Object<'_>,
+    state: impl FnOnce(&mut String),
     timestamp: Option<u64>,
     version: u64,
 ) {
@@ -136,7 +153,7 @@ fn write_message(
         out.push(',');
     }
     out.push_str(r#""state":"#);
-    state.write(out);
+    state(out);
     if let Some(timestamp) = timestamp {
         out.push_str(r#","timestamp":"#);
         write_number(timestamp, out);
@@ -144,6 +161,33 @@ fn write_message(
     out.push_str(r#","version":"#);
     write_number(version, out);
     out.push('}');
+}
+
+/// Writes an object whose keys need no escapes.
+struct Members<'o> {
+    out: &'o mut String,
+    start: usize,
+}
+
+impl<'o> Members<'o> {
+    fn begin(out: &'o mut String) -> Members<'o> {
+        out.push('{');
+        let start = out.len();
+        Members { out, start }
+    }
+
+    /// Where to write the value of the next member.
+    fn value_of(&mut self, key: &'static str) -> &mut String {
+        if self.out.len() > self.start {
+            self.out.push(',');
+        }
+        write_key(&Cow::Borrowed(key), self.out);
+        self.out
+    }
+
+    fn end(self) {
+        self.out.push('}');
+    }
 }
 
 pub(crate) fn write_number(number: u64, out: &mut String) {

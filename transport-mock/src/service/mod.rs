@@ -53,6 +53,7 @@ mod config;
 mod document;
 mod node;
 mod part;
+mod reader;
 mod refusal;
 mod request;
 mod shadow;
@@ -63,7 +64,7 @@ use shadow_core::WallTime;
 use shadow_core::tencent::ShadowName;
 
 use document::{Document, write_number};
-use node::{MAX_LEVELS, Node, Object, write_quoted};
+use node::{MAX_LEVELS, Node, Object, write_string};
 use request::{Kind, Operation, PartPatch, Patch, Request};
 use shadow::{Next, Outcome};
 
@@ -147,7 +148,7 @@ impl ShadowService {
         reply.push('{');
         if let Some(token) = &request.token {
             reply.push_str(r#""clientToken":"#);
-            write_quoted(token, &mut reply);
+            write_string(token, &mut reply);
             reply.push(',');
         }
         reply.push_str(r#""payload":"#);
@@ -340,7 +341,8 @@ impl ShadowService {
         let outcome = shadow.apply(wall, patch, self.config.count_unchanged);
         let document = outcome.document();
         if let Some(reply) = reply {
-            document.write_update_payload(wall, &outcome.state, self.config.metadata, reply);
+            let (reported, desired) = (&outcome.reported, &outcome.desired);
+            document.write_update_payload(wall, reported, desired, self.config.metadata, reply);
         }
         let push = push(&self.config, wall, &outcome);
         if outcome.changed {
@@ -406,13 +408,13 @@ pub(crate) struct Answer {
 
 /// The delta push after an update.
 fn push(config: &ServiceConfig, wall: WallTime, outcome: &Outcome<'_>) -> Option<Vec<u8>> {
-    if outcome.desired_changes.is_empty() {
+    if outcome.desired.changes.is_empty() {
         return None;
     }
     let document = outcome.document();
     let delta = match config.delta_push {
         DeltaPush::Whole => document.difference(),
-        DeltaPush::Changes => document.difference_within(&outcome.desired_changes),
+        DeltaPush::Changes => document.difference_within(&outcome.desired.changes),
     };
     if delta.is_empty() {
         return None;

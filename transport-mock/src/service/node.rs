@@ -2,10 +2,8 @@
 //! sorted by key, and the three operations a shadow needs: merge, changes and delta.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::reader::{Reader, is_special, string};
 
 /// The most levels of nesting that are ever read, whatever the settings say: it bounds the stack.
 pub(crate) const MAX_LEVELS: usize = 128;
@@ -29,9 +27,6 @@ pub(crate) enum Node<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
-/// An object's members as they stand in a text, their values unread.
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
 /// Why a text was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParseError {
@@ -50,46 +45,41 @@ impl<'a> Node<'a> {
 
     /// Reads one JSON value of at most `levels` nested objects and arrays.
     pub(crate) fn parse(text: &'a str, levels: usize) -> Result<Node<'a>, ParseError> {
-        let raw: &RawValue = serde_json::from_str(text).map_err(|_| ParseError::NotJson)?;
-        Node::from_raw(raw, levels.min(MAX_LEVELS))
+        let mut reader = Reader::new(text);
+        let node = reader.attempt(|reader| Node::read(reader, levels.min(MAX_LEVELS)))?;
+        reader.end()?;
+        node
     }
 
-    /// As [`Node::parse`], of a value that was already delimited.
-    ///
-    /// Every level scans its text again, so a payload of `n` bytes costs at most `levels * n`: the
-    /// price for keeping numbers as text without serde_json's `arbitrary_precision`, which would
-    /// change how numbers behave in every crate of the user's build.
-    pub(crate) fn from_raw(raw: &'a RawValue, levels: usize) -> Result<Node<'a>, ParseError> {
-        let text = raw.get();
-        match text.as_bytes().first() {
-            Some(b'{') => {
-                let levels = levels.checked_sub(1).ok_or(ParseError::TooDeep)?;
-                Members::parse(text)?
-                    .sorted()
-                    .map(|(key, raw)| Ok((key, Node::from_raw(raw, levels)?)))
-                    .collect::<Result<Vec<_>, ParseError>>()
-                    .map(|members| Node::Object(Object(members)))
-            }
+    /// Reads the value that comes next. `levels` bounds the stack: it is for the caller to keep it
+    /// within [`MAX_LEVELS`].
+    pub(super) fn read(reader: &mut Reader<'a>, levels: usize) -> Result<Node<'a>, ParseError> {
+        let inner = || levels.checked_sub(1).ok_or(ParseError::TooDeep);
+        match reader.peek() {
+            Some(b'{') => Ok(Node::Object(Object::read(reader, inner()?)?)),
             Some(b'[') => {
-                let levels = levels.checked_sub(1).ok_or(ParseError::TooDeep)?;
-                let mut array = String::with_capacity(text.len());
-                for raw in read::<Vec<&RawValue>>(text)? {
-                    array.push(if array.is_empty() { '[' } else { ',' });
-                    Node::from_raw(raw, levels)?.write(&mut array);
-                }
-                if array.is_empty() {
-                    array.push('[');
-                }
+                let levels = inner()?;
+                let mut array = String::from("[");
+                reader.elements(|reader| {
+                    if array.len() > 1 {
+                        array.push(',');
+                    }
+                    Node::read(reader, levels)?.write(&mut array);
+                    Ok(())
+                })?;
                 array.push(']');
                 Ok(Node::Text(Cow::Owned(array)))
             }
-            // Without a backslash there is one spelling.
-            Some(b'"') if text.contains('\\') => {
-                let mut respelled = String::with_capacity(text.len());
-                write_quoted(&string(raw).ok_or(ParseError::NotJson)?, &mut respelled);
-                Ok(Node::Text(Cow::Owned(respelled)))
-            }
-            _ => Ok(Node::Text(Cow::Borrowed(text))),
+            Some(b'"') => match reader.string()? {
+                // Without an escape there is one spelling.
+                (text, false) => Ok(Node::Text(Cow::Borrowed(text))),
+                (text, true) => {
+                    let mut respelled = String::with_capacity(text.len());
+                    write_quoted(&string(text).ok_or(ParseError::NotJson)?, &mut respelled);
+                    Ok(Node::Text(Cow::Owned(respelled)))
+                }
+            },
+            _ => Ok(Node::Text(Cow::Borrowed(reader.value()?))),
         }
     }
 
@@ -105,22 +95,31 @@ impl<'a> Node<'a> {
 impl<'a> Object<'a> {
     /// Reads what [`Object::write`] wrote, or nothing.
     pub(crate) fn written(text: &'a str) -> Object<'a> {
-        let node = |raw: &'a RawValue| match raw.get() {
-            text if text.starts_with('{') => Node::Object(Object::written(text)),
-            text => Node::Text(Cow::Borrowed(text)),
-        };
-        match Members::parse(text) {
-            Ok(members) => Object(
-                members
-                    .sorted()
-                    .map(|(key, raw)| (key, node(raw)))
-                    .collect(),
-            ),
+        match Object::read(&mut Reader::new(text), MAX_LEVELS) {
+            Ok(members) => members,
             Err(_) => {
                 debug_assert!(text.is_empty(), "it was written by an object");
                 Object::default()
             }
         }
+    }
+
+    /// Reads the object that comes next; `levels` is for its values. The last of a key counts.
+    fn read(reader: &mut Reader<'a>, levels: usize) -> Result<Object<'a>, ParseError> {
+        let mut members: Vec<(Cow<'a, str>, Node<'a>)> = Vec::new();
+        let mut sorted = true;
+        reader.members(|key, reader| {
+            let value = Node::read(reader, levels)?;
+            sorted &= members.last().is_none_or(|(last, _)| *last < key);
+            members.push((key, value));
+            Ok(())
+        })?;
+        if !sorted {
+            members.reverse();
+            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            members.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        Ok(Object(members))
     }
 
     /// The members that are there; their keys have to be sorted.
@@ -132,8 +131,16 @@ impl<'a> Object<'a> {
         Object(present.collect())
     }
 
+    pub(crate) fn with_capacity(members: usize) -> Object<'a> {
+        Object(Vec::with_capacity(members))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, &Node<'a>)> {
@@ -164,8 +171,7 @@ impl<'a> Object<'a> {
             if position > 0 {
                 out.push(',');
             }
-            write_quoted(key, out);
-            out.push(':');
+            write_key(key, out);
             value.write(out);
         }
         out.push('}');
@@ -178,63 +184,6 @@ impl<'a> Object<'a> {
         self.write(&mut out);
         out
     }
-}
-
-impl<'a> Members<'a> {
-    pub(crate) fn parse(text: &'a str) -> Result<Members<'a>, ParseError> {
-        read(text)
-    }
-
-    /// The value of a key; the last one where there are several.
-    pub(crate) fn get(&self, key: &str) -> Option<&'a RawValue> {
-        let mut of_key = self.0.iter().rev().filter(|(held, _)| held == key);
-        of_key.next().map(|(_, raw)| *raw)
-    }
-
-    /// By key, the last value of each.
-    fn sorted(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
-        let mut members = self.0;
-        if !members.is_sorted_by(|(a, _), (b, _)| a < b) {
-            members.reverse();
-            members.sort_by(|(a, _), (b, _)| a.cmp(b));
-            members.dedup_by(|(a, _), (b, _)| a == b);
-        }
-        members.into_iter()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
-        struct Reader;
-
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((Text(key), value)) = map.next_entry()? {
-                    members.push((key, value));
-                }
-                Ok(members)
-            }
-        }
-
-        deserializer.deserialize_map(Reader).map(Members)
-    }
-}
-
-/// A string, borrowed where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The value of a JSON string; `None` if it is something else.
-pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let Text(text) = serde_json::from_str(raw.get()).ok()?;
-    Some(text)
 }
 
 /// Merges `patch` into `target` by the rules of RFC 7386, which are those of vendor doc 634/11918:
@@ -267,6 +216,7 @@ pub(crate) fn merge<'a>(target: &mut Object<'a>, patch: &Object<'a>) {
 
 /// The smallest patch that [`merge`] turns `from` into `to` with: changed and new members, and
 /// `null` for those that are gone. Empty exactly if the two are equal.
+#[cfg(test)]
 pub(crate) fn changes<'a>(from: &Object<'a>, to: &Object<'a>) -> Object<'a> {
     let mut patch = Object::default();
     let mut from = from.iter().peekable();
@@ -306,13 +256,28 @@ pub(crate) fn delta<'a>(desired: &Object<'a>, reported: &Object<'a>) -> Object<'
     missing
 }
 
-fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, ParseError> {
-    serde_json::from_str(text).map_err(|_| ParseError::NotJson)
+/// Appends a member's key and the colon.
+pub(crate) fn write_key(key: &Cow<'_, str>, out: &mut String) {
+    write_string(key, out);
+    out.push(':');
+}
+
+/// Appends a string that was read from JSON, or that is written in this program: one that is
+/// borrowed has nothing to escape.
+pub(crate) fn write_string(text: &Cow<'_, str>, out: &mut String) {
+    match text {
+        Cow::Borrowed(plain) => {
+            debug_assert!(!plain.bytes().any(is_special));
+            out.push('"');
+            out.push_str(plain);
+            out.push('"');
+        }
+        Cow::Owned(text) => write_quoted(text, out),
+    }
 }
 
 /// Appends a JSON string: `"`, `\` and control characters escaped, all else as UTF-8.
 pub(crate) fn write_quoted(text: &str, out: &mut String) {
-    let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | ..=0x1f);
     if text.bytes().any(is_special) {
         let quoted = serde_json::to_string(text);
         out.push_str(&quoted.expect("a string has no key or value that JSON could not hold"));
@@ -444,8 +409,5 @@ mod tests {
     fn the_last_of_a_key_counts() {
         let text = r#"{"b":1,"a":1,"b":{"x":1},"\u0061":2,"b":[ ]}"#;
         assert_eq!(compact(text), r#"{"a":2,"b":[]}"#);
-        let members = Members::parse(text).unwrap();
-        assert_eq!(members.get("a").map(RawValue::get), Some("2"));
-        assert!(members.get("c").is_none());
     }
 }

@@ -3,7 +3,7 @@
 use shadow_core::WallTime;
 
 use super::document::Document;
-use super::node::{Node, Object};
+use super::node::Object;
 use super::part::{Part, PartChange};
 use super::request::{PartPatch, Patch};
 
@@ -37,13 +37,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) changed: bool,
     version: u64,
     updated: Option<WallTime>,
-    /// `None` where the part is as before.
-    reported: Option<Part>,
-    desired: Option<Part>,
-    /// The `state` of the reply: for each part that the request named, the keys that changed.
-    pub(crate) state: Object<'a>,
-    /// The patch from the desired part before to the one after.
-    pub(crate) desired_changes: Object<'a>,
+    pub(crate) reported: PartChange<'a>,
+    pub(crate) desired: PartChange<'a>,
 }
 
 /// What is to be kept of an [`Outcome`].
@@ -147,24 +142,13 @@ impl Shadow {
         let reported = self.reported.apply(at, patch.reported.as_ref());
         let desired = self.desired_part().apply(at, patch.desired.as_ref());
         let changed = count_unchanged || reported.after.is_some() || desired.after.is_some();
-        let named = |part: Option<&PartPatch<'a>>, change: &PartChange<'a>| match part? {
-            PartPatch::Clear => Some(Node::null()),
-            PartPatch::Merge(_) | PartPatch::Replace(_) => {
-                Some(Node::Object(change.changes.clone()))
-            }
-        };
         Outcome {
             before: self,
             changed,
             version: self.version.saturating_add(u64::from(changed)),
             updated: if changed { Some(at) } else { self.updated },
-            state: Object::of([
-                ("desired", named(patch.desired.as_ref(), &desired)),
-                ("reported", named(patch.reported.as_ref(), &reported)),
-            ]),
-            reported: reported.after,
-            desired: desired.after,
-            desired_changes: desired.changes,
+            reported,
+            desired,
         }
     }
 
@@ -196,8 +180,16 @@ impl Outcome<'_> {
         Document {
             version: self.version,
             updated: self.updated,
-            reported: self.reported.as_ref().unwrap_or(&self.before.reported),
-            desired: self.desired.as_ref().unwrap_or(self.before.desired_part()),
+            reported: self
+                .reported
+                .after
+                .as_ref()
+                .unwrap_or(&self.before.reported),
+            desired: self
+                .desired
+                .after
+                .as_ref()
+                .unwrap_or(self.before.desired_part()),
         }
     }
 
@@ -205,8 +197,8 @@ impl Outcome<'_> {
         Next {
             version: self.version,
             updated: self.updated,
-            reported: self.reported,
-            desired: self.desired,
+            reported: self.reported.after,
+            desired: self.desired.after,
         }
     }
 }
