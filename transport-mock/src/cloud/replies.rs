@@ -114,6 +114,11 @@ impl Replies {
         }
     }
 
+    /// Whether something is to happen to the next reply about `name`.
+    pub(super) fn are_disturbed(&self, name: &ShadowName) -> bool {
+        self.orders.iter().any(|order| order.name == *name)
+    }
+
     /// What of a reply is to be sent now.
     pub(super) fn pass(
         &mut self,
