@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shadow_core::Instant;
+use shadow_core::mqtt::StreamDecoder;
 
 use super::connection::Connection;
 use super::outbox::Outbox;
@@ -11,7 +12,7 @@ use super::{ConnectionId, ServerTransmit};
 /// The connections, which of them have something to send, and when each of them is due.
 ///
 /// With a hundred thousand of them nothing may look at each: the next deadline and the next
-/// connection with output are kept in order instead. All changes go through
+/// connection with output are kept in order instead. All changes that bear on them go through
 /// [`change`](Self::change) and [`pop`](Self::pop), so that they stay in order.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
@@ -122,6 +123,23 @@ impl Connections {
             }
         }
         Some(result)
+    }
+
+    /// As [`Connection::take_decoder`]; `None` also if there is none of this id.
+    pub(super) fn take_decoder(
+        &mut self,
+        id: ConnectionId,
+        maximum_packet_size: usize,
+    ) -> Option<StreamDecoder> {
+        let entry = self.all.get_mut(&id)?;
+        entry.connection.take_decoder(maximum_packet_size)
+    }
+
+    /// As [`Connection::put_decoder`].
+    pub(super) fn put_decoder(&mut self, id: ConnectionId, decoder: StreamDecoder) {
+        if let Some(entry) = self.all.get_mut(&id) {
+            entry.connection.put_decoder(decoder);
+        }
     }
 
     /// Takes the next thing to do on a connection, which is gone when that is to close it.

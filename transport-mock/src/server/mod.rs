@@ -353,10 +353,7 @@ impl Server {
     ) -> Step {
         let now = self.advance(now);
         let maximum = self.config.maximum_packet_size;
-        let decoder = self
-            .connections
-            .change(id, |connection, _| connection.take_decoder(maximum));
-        let Some(Some(mut decoder)) = decoder else {
+        let Some(mut decoder) = self.connections.take_decoder(id, maximum) else {
             return Step::Exhausted;
         };
         let step = match decoder.next(input) {
@@ -369,8 +366,7 @@ impl Server {
                 Step::Exhausted
             }
         };
-        self.connections
-            .change(id, |connection, _| connection.put_decoder(decoder));
+        self.connections.put_decoder(id, decoder);
         step
     }
 
