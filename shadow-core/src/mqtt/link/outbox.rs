@@ -182,8 +182,11 @@ impl Outbox {
             };
             if *ticket == Some(wanted) {
                 self.bytes.drain(start..start + len);
-                let mut place = 0..;
-                self.items.retain(|_| place.next() != Some(index));
+                // Each to the end, but for the one: what VecDeque has for it takes 400 bytes.
+                for place in 0..self.items.len() {
+                    let item = self.items.pop_front().filter(|_| place != index);
+                    self.items.extend(item);
+                }
                 return true;
             }
             start += len;
