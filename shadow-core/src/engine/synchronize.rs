@@ -8,12 +8,11 @@
 //! reported meanwhile goes with the next.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use serde::Serialize;
 
 use super::plan::{ENVELOPE, Plan};
-use super::requests::{Owner, Progress, Task};
+use super::requests::{Owner, Progress, Request, Task};
 use super::shadows::{Knowledge, Subscribed, UpdateUnderWay};
 use super::{Engine, SHORTEST_RETRY};
 use crate::event::{Delta, Outcome};
@@ -469,22 +468,28 @@ pub(super) fn settle_reports(
     wanted: &dyn Fn(bool, Option<&str>) -> bool,
     outcome: &Outcome,
 ) {
-    let ended: Vec<(RequestId, Outcome)> = requests
-        .reports_of(id)
-        .filter(|(_, covered, reason)| wanted(**covered, *reason))
-        .map(|(request, _, reason)| {
-            let outcome = match (outcome, reason) {
-                (Outcome::Reported { .. }, Some(reason)) => Outcome::DeltaRejected {
-                    reason: reason.into(),
+    let ended = |request: &Request| match &request.task {
+        Task::Report {
+            shadow,
+            covered,
+            reason,
+        } => *shadow == id && wanted(*covered, reason.as_deref()),
+        _ => false,
+    };
+    while let Some(request) = requests.remove_first(ended) {
+        let outcome = match (outcome, request.task) {
+            (
+                Outcome::Reported { .. },
+                Task::Report {
+                    reason: Some(reason),
+                    ..
                 },
-                (outcome, _) => outcome.clone(),
-            };
-            (request, outcome)
-        })
-        .collect();
-    for (request, outcome) in ended {
-        requests.remove(request);
-        events.end(request, outcome);
+            ) => Outcome::DeltaRejected {
+                reason: reason.into(),
+            },
+            (outcome, _) => outcome.clone(),
+        };
+        events.end(request.id, outcome);
     }
 }
 
