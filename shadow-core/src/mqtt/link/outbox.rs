@@ -67,8 +67,8 @@ impl fmt::Debug for Outbox {
 /// A buffer of at most this many bytes is kept when it has run empty; a larger one is given back.
 const KEPT_BYTES: usize = 256;
 
-/// Likewise of items: more than this seldom wait.
-const KEPT_ITEMS: usize = 2;
+/// Likewise of items: more than this seldom wait, and every idle engine holds as many.
+const KEPT_ITEMS: usize = 1;
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
