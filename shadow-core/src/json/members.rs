@@ -178,7 +178,7 @@ impl<'a> Cursor<'a> {
 impl Key<'_> {
     /// What it says, its escapes resolved.
     pub(super) fn read(&self) -> String {
-        unescape(self.raw.as_bytes()).unwrap_or_else(|| self.raw.into())
+        unescape(self.raw).unwrap_or_else(|| self.raw.into())
     }
 
     /// Bytes of its text, with the quotes and the colon.

@@ -413,10 +413,8 @@ impl<'a> Node<'a> {
         let mut members = Vec::new();
         reader.raw_members(|raw, is_escaped, reader| {
             let read = if is_escaped { unescape(raw) } else { None };
-            // It comes out of a text.
-            let plain = || Cow::Borrowed(core::str::from_utf8(raw).unwrap_or_default());
             members.push(Member {
-                key: read.map_or_else(plain, Cow::Owned),
+                key: read.map_or(Cow::Borrowed(raw), Cow::Owned),
                 place: members.len(),
                 value: Node::next(reader, depth + 1),
             });

@@ -99,9 +99,9 @@ impl<'a> Reader<'a> {
         self.raw_members(|raw, is_escaped, reader| {
             if is_escaped {
                 let key = unescape(raw);
-                visit(key.as_ref().map_or(raw, |key| key.as_bytes()), reader);
+                visit(key.as_deref().unwrap_or(raw).as_bytes(), reader);
             } else {
-                visit(raw, reader);
+                visit(raw.as_bytes(), reader);
             }
         });
     }
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
     /// As [`Reader::members`], with each key as it stands between its quotes, and whether it has
     /// escapes.
     #[inline]
-    pub(super) fn raw_members(&mut self, mut visit: impl FnMut(&'a [u8], bool, &mut Reader<'a>)) {
+    pub(super) fn raw_members(&mut self, mut visit: impl FnMut(&'a str, bool, &mut Reader<'a>)) {
         if !self.enter_object() {
             return;
         }
@@ -165,11 +165,11 @@ impl<'a> Reader<'a> {
 
     /// Moves behind a key and its colon: the text between its quotes, and whether it has escapes.
     #[inline]
-    fn raw_key(&mut self) -> Option<(&'a [u8], bool)> {
+    fn raw_key(&mut self) -> Option<(&'a str, bool)> {
         let start = self.expect(self.position, b'"');
         let (end, is_escaped) = self.string(start);
         self.position = self.expect(end, b':');
-        let key = self.text.as_bytes().get(start..end.wrapping_sub(1))?;
+        let key = self.text.get(start..end.wrapping_sub(1))?;
         Some((key, is_escaped))
     }
 
@@ -422,14 +422,14 @@ impl<'a> Reader<'a> {
 }
 
 /// The field of a key that is unknown, or not spelt as expected.
-fn field_of<F: Copy>(key: &[u8], is_escaped: bool, known: &[(&str, F)]) -> Option<F> {
+fn field_of<F: Copy>(key: &str, is_escaped: bool, known: &[(&str, F)]) -> Option<F> {
     let read = if is_escaped { unescape(key) } else { None };
-    let key = read.as_ref().map_or(key, |key| key.as_bytes());
+    let key = read.as_deref().unwrap_or(key);
     let is_named = |spelt: &str| {
         let name = spelt
             .strip_prefix('"')
             .and_then(|spelt| spelt.strip_suffix("\":"));
-        name.is_some_and(|name| name.as_bytes() == key)
+        name == Some(key)
     };
     let found = known.iter().find(|(spelt, _)| is_named(spelt));
     found.map(|(_, field)| *field)
@@ -466,7 +466,7 @@ pub(super) fn plain_end(bytes: &[u8], start: usize) -> usize {
 pub(crate) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if plain_end(inner.as_bytes(), 0) < inner.len() {
-        unescape(inner.as_bytes()).map(Cow::Owned)
+        unescape(inner).map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
     }
@@ -478,8 +478,7 @@ pub(crate) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
 /// serde_json would read it as well, but where nothing else asks for its reader, on a
 /// microcontroller, that is 10 times the code.
 #[cold]
-pub(super) fn unescape(inner: &[u8]) -> Option<String> {
-    let inner = core::str::from_utf8(inner).ok()?;
+pub(super) fn unescape(inner: &str) -> Option<String> {
     let mut text = String::with_capacity(inner.len());
     let mut rest = inner;
     while let Some((plain, escape)) = rest.split_once('\\') {
