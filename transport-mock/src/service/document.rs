@@ -1,7 +1,5 @@
 //! The payloads that show a document.
 
-use std::borrow::Cow;
-
 use shadow_core::WallTime;
 
 use super::node::{Node, Object, delta, merge, write_key};
@@ -181,7 +179,7 @@ impl<'o> Members<'o> {
         if self.out.len() > self.start {
             self.out.push(',');
         }
-        write_key(&Cow::Borrowed(key), self.out);
+        write_key(key, self.out);
         self.out
     }
 

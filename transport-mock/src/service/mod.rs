@@ -64,7 +64,7 @@ use shadow_core::WallTime;
 use shadow_core::tencent::ShadowName;
 
 use document::{Document, write_number};
-use node::{MAX_LEVELS, Node, Object, write_string};
+use node::{MAX_LEVELS, Node, Object, write_quoted};
 use request::{Kind, Operation, PartPatch, Patch, Request};
 use shadow::{Next, Outcome};
 
@@ -148,7 +148,7 @@ impl ShadowService {
         reply.push('{');
         if let Some(token) = &request.token {
             reply.push_str(r#""clientToken":"#);
-            write_string(token, &mut reply);
+            write_quoted(token, &mut reply);
             reply.push(',');
         }
         reply.push_str(r#""payload":"#);

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::reader::{Reader, is_special, string};
+use super::reader::{Reader, plain_length, string};
 
 /// The most levels of nesting that are ever read, whatever the settings say: it bounds the stack.
 pub(crate) const MAX_LEVELS: usize = 128;
@@ -257,28 +257,14 @@ pub(crate) fn delta<'a>(desired: &Object<'a>, reported: &Object<'a>) -> Object<'
 }
 
 /// Appends a member's key and the colon.
-pub(crate) fn write_key(key: &Cow<'_, str>, out: &mut String) {
-    write_string(key, out);
+pub(crate) fn write_key(key: &str, out: &mut String) {
+    write_quoted(key, out);
     out.push(':');
-}
-
-/// Appends a string that was read from JSON, or that is written in this program: one that is
-/// borrowed has nothing to escape.
-pub(crate) fn write_string(text: &Cow<'_, str>, out: &mut String) {
-    match text {
-        Cow::Borrowed(plain) => {
-            debug_assert!(!plain.bytes().any(is_special));
-            out.push('"');
-            out.push_str(plain);
-            out.push('"');
-        }
-        Cow::Owned(text) => write_quoted(text, out),
-    }
 }
 
 /// Appends a JSON string: `"`, `\` and control characters escaped, all else as UTF-8.
 pub(crate) fn write_quoted(text: &str, out: &mut String) {
-    if text.bytes().any(is_special) {
+    if plain_length(text.as_bytes()) < text.len() {
         let quoted = serde_json::to_string(text);
         out.push_str(&quoted.expect("a string has no key or value that JSON could not hold"));
     } else {

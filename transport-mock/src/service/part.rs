@@ -177,7 +177,7 @@ impl<I: Iterator<Item = WallTime>> Writer<I> {
         let mut held = held.iter().peekable();
         for (key, value) in patch.iter() {
             while let Some((other, value)) = held.next_if(|(held, _)| *held < key) {
-                self.unnamed(start, other, value, &mut changes);
+                self.unnamed(start, (other, value), &mut changes);
             }
             let before = held.next_if(|(held, _)| *held == key);
             match (before.map(|(_, before)| before), value) {
@@ -209,7 +209,7 @@ impl<I: Iterator<Item = WallTime>> Writer<I> {
             }
         }
         for (other, value) in held {
-            self.unnamed(start, other, value, &mut changes);
+            self.unnamed(start, (other, value), &mut changes);
         }
         self.text.push('}');
         changes
@@ -219,8 +219,7 @@ impl<I: Iterator<Item = WallTime>> Writer<I> {
     fn unnamed<'a>(
         &mut self,
         start: usize,
-        key: &Cow<'a, str>,
-        value: &Node<'a>,
+        (key, value): (&Cow<'a, str>, &Node<'a>),
         changes: &mut Object<'a>,
     ) {
         if self.replace {
@@ -263,7 +262,7 @@ impl<I: Iterator<Item = WallTime>> Writer<I> {
         self.text.len()
     }
 
-    fn write_key(&mut self, start: usize, key: &Cow<'_, str>) {
+    fn write_key(&mut self, start: usize, key: &str) {
         if self.text.len() > start {
             self.text.push(',');
         }
