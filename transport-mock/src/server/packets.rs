@@ -211,7 +211,8 @@ impl Server {
             return Ok(());
         }
         self.tell(|| ServerEvent::Published {
-            client_id: online.client_id.to_string(),
+            // `to_string` of an `Arc` goes through a formatter.
+            client_id: String::from(&*online.client_id),
             message: Message {
                 topic: publish.topic.to_owned(),
                 payload: publish.payload.to_vec(),

@@ -54,13 +54,15 @@ impl Subscriptions {
     /// Whom a message reaches, by client id and each once, with the QoS of its best matching
     /// subscription [MQTT-3.3.5-1], at most `qos`.
     pub(super) fn recipients(&self, name: &str, qos: QoS) -> Vec<(Arc<str>, QoS)> {
-        let mut found = Vec::new();
+        let literal = self.literal.get(name);
+        // Mostly it is one client, or none.
+        let mut found = Vec::with_capacity(usize::from(literal.is_some()));
         let mut add = |subscribers: &Subscribers| {
             subscribers.each(|client_id, granted| {
                 found.push((Arc::clone(client_id), granted.min(qos)));
             });
         };
-        if let Some(subscribers) = self.literal.get(name) {
+        if let Some(subscribers) = literal {
             add(subscribers);
         }
         self.each_wildcard(name, add);
