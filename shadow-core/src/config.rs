@@ -519,14 +519,14 @@ impl Config {
     }
 
     /// What the engine follows.
-    pub(crate) const fn behaviour(&self) -> &Behaviour {
+    pub(crate) const fn effective_behaviour(&self) -> &Behaviour {
         #[cfg(feature = "behaviours")]
         return &self.behaviour;
         #[cfg(not(feature = "behaviours"))]
         &Behaviour::SAFE
     }
 
-    pub(crate) const fn shadow_qos(&self) -> QoS {
+    pub(crate) const fn effective_shadow_qos(&self) -> QoS {
         #[cfg(feature = "messages")]
         return self.shadow_qos;
         #[cfg(not(feature = "messages"))]

@@ -38,7 +38,7 @@ impl Engine {
                 self.config.limits.check_name(name)?;
                 self.admit_subscription()?;
                 let place = self.session.keep_shadow(name);
-                let first = self.config.behaviour().token_style.first();
+                let first = self.config.effective_behaviour().token_style.first();
                 let id = self.shadows.attach(name.clone(), place, first);
                 self.keep_subscriptions();
                 id

@@ -58,7 +58,7 @@ impl Inbound<'_> {
             now,
             policy: config.version_policy,
             most: config.maximum_packet_size,
-            in_step: config.behaviour().get_on_subscribe,
+            in_step: config.effective_behaviour().get_on_subscribe,
             retry: config.request_timeout.max(SHORTEST_RETRY),
             session,
             shadow,
@@ -85,7 +85,7 @@ impl Inbound<'_> {
                     code: result,
                     body,
                 };
-                let style = config.behaviour().token_style;
+                let style = config.effective_behaviour().token_style;
                 let number = reply.token.and_then(|text| {
                     token::recognise(style, learning.session, learning.shadow, text)
                 });

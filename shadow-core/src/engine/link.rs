@@ -45,7 +45,7 @@ impl Engine {
         if !self.connection.is_connecting() {
             return;
         }
-        if self.config.behaviour().renew_credentials || self.credentials.is_none() {
+        if self.config.effective_behaviour().renew_credentials || self.credentials.is_none() {
             let wall = self.wall_time(now);
             let credentials = Credentials::new(&self.config.login, wall, &mut self.random);
             self.credentials = credentials.map(Box::new);
@@ -59,7 +59,7 @@ impl Engine {
         if let Some(notice) = self.connection.handle_connected(now, &connect, timing) {
             self.handle_notice(now, notice);
         }
-        if !self.config.behaviour().renew_credentials {
+        if !self.config.effective_behaviour().renew_credentials {
             self.credentials = Some(credentials);
         }
     }
@@ -104,7 +104,7 @@ impl Engine {
         {
             self.published(RequestId(ticket));
         }
-        if self.config.behaviour().resubscribe
+        if self.config.effective_behaviour().resubscribe
             && let Some(plain) = PLAIN
         {
             for subscription in &self.session.subscriptions {
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     fn go_offline(&mut self) {
-        let resubscribe = self.config.behaviour().resubscribe;
+        let resubscribe = self.config.effective_behaviour().resubscribe;
         for shadow in self.shadows.iter_mut() {
             let asked = shadow.link.subscription != Subscribed::No;
             shadow.link = ShadowLink::default();
@@ -235,7 +235,7 @@ impl Engine {
             SubscribeReturnCode::Granted(_) => {
                 shadow.link.subscription = Subscribed::Live;
                 self.events.push(Event::ShadowSubscribed { shadow: id });
-                if self.config.behaviour().get_on_subscribe {
+                if self.config.effective_behaviour().get_on_subscribe {
                     self.get_after_subscription(now, id);
                 }
             }
@@ -291,10 +291,10 @@ impl Engine {
     /// Ends the application's request of QoS 0 that was just registered, if there is no connection
     /// and the behaviour is to drop it then.
     pub(super) fn drop_without_link(&mut self, id: RequestId) {
-        if !self.config.behaviour().drop_without_link || self.connection.is_open() {
+        if !self.config.effective_behaviour().drop_without_link || self.connection.is_open() {
             return;
         }
-        let shadow_qos = self.config.shadow_qos();
+        let shadow_qos = self.config.effective_shadow_qos();
         let is_message = |task: &Task| match task {
             Task::Shadow { .. } => shadow_qos == QoS::AtMostOnce,
             Task::Publish { qos, .. } => *qos == QoS::AtMostOnce,
@@ -397,7 +397,7 @@ impl Engine {
     }
 
     fn subscribe_shadows(&mut self, now: Instant) {
-        let qos = self.config.shadow_qos();
+        let qos = self.config.effective_shadow_qos();
         for shadow in self.shadows.iter_mut() {
             if shadow.link.subscription != Subscribed::No || !self.connection.may_ask() {
                 continue;
@@ -420,8 +420,8 @@ impl Engine {
             return false;
         }
         let mut any = false;
-        let waits = self.config.behaviour().wait_for_suback;
-        let shadow_qos = self.config.shadow_qos();
+        let waits = self.config.effective_behaviour().wait_for_suback;
+        let shadow_qos = self.config.effective_shadow_qos();
         let mut window_closed = false;
         let mut refused: Vec<RequestId> = Vec::new();
         for request in self
@@ -463,7 +463,7 @@ impl Engine {
                             token_style,
                             json_style,
                             ..
-                        } = *self.config.behaviour();
+                        } = *self.config.effective_behaviour();
                         let get = &mut self.payload;
                         get.clear();
                         write_get_up_to_token(json_style, get);

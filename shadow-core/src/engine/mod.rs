@@ -217,15 +217,15 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, mut session: Session, seed: u64, now: Instant) -> Engine {
         let mut random = Random::new(seed);
-        session.begin_run(config.behaviour().token_style, &mut random);
+        session.begin_run(config.effective_behaviour().token_style, &mut random);
         session.mqtt.forget_tickets();
         let acknowledgements = config.maximum_queued_bytes.max(LEAST_ACKNOWLEDGEMENTS);
         let settings = Settings {
             version: config.protocol_version,
             clean_session: config.clean_session,
-            always_duplicate: config.behaviour().duplicate_without_session,
+            always_duplicate: config.effective_behaviour().duplicate_without_session,
             keep_alive: config.keep_alive,
-            keep_alive_check: config.behaviour().keep_alive_check,
+            keep_alive_check: config.effective_behaviour().keep_alive_check,
             ping_timeout: config.ping_timeout,
             connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),
             acknowledgement_timeout: config.request_timeout,
@@ -238,7 +238,7 @@ impl Engine {
         let mut shadows = Shadows::default();
         if let Some(name) = &config.own_shadow {
             let place = session.keep_shadow(name);
-            let first = config.behaviour().token_style.first();
+            let first = config.effective_behaviour().token_style.first();
             shadows.attach(name.clone(), place, first);
         }
         Engine {

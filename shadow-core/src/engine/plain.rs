@@ -109,7 +109,7 @@ impl Engine {
         let now = self.advance(now);
         self.admit(size)?;
         self.config.limits.check_topic(topic)?;
-        if self.config.behaviour().guard_shadow_topics && self.shadows.own(topic) {
+        if self.config.effective_behaviour().guard_shadow_topics && self.shadows.own(topic) {
             return Err(RequestError::ShadowTopic);
         }
         let deadline = self.request_deadline(now, Owner::Application);

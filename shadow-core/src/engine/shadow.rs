@@ -47,8 +47,8 @@ impl Engine {
     }
 
     /// Sends an update of `reported`, `desired` or both, once: if the link is lost before the answer
-    /// it ends as [`Outcome::Disconnected`]. Keys of `reported` that it names are no longer kept by
-    /// [`Engine::report`]: the update is their last writer.
+    /// it ends as [`Outcome::Disconnected`](crate::Outcome::Disconnected). Keys of `reported` that it
+    /// names are no longer kept by [`Engine::report`]: the update is their last writer.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Engine {
             .get_mut(shadow)
             .ok_or(RequestError::UnknownShadow(shadow))?;
         shadow.next_token = number;
-        if let TokenStyle::FixedNonce(_) = self.config.behaviour().token_style {
+        if let TokenStyle::FixedNonce(_) = self.config.effective_behaviour().token_style {
             self.session.set_next_token(number);
         }
         Ok(())
@@ -160,7 +160,7 @@ impl Engine {
         owner: Owner,
         write: &Write<'_>,
     ) -> Result<RequestId, RequestError> {
-        let behaviour = *self.config.behaviour();
+        let behaviour = *self.config.effective_behaviour();
         let (style, json) = (behaviour.token_style, behaviour.json_style);
         let shadow = self
             .shadows
@@ -202,7 +202,7 @@ impl Engine {
             payload,
         };
         let live = shadow.link.subscription == Subscribed::Live || !behaviour.wait_for_suback;
-        let window = self.config.shadow_qos() == crate::mqtt::QoS::AtMostOnce
+        let window = self.config.effective_shadow_qos() == crate::mqtt::QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
         let free = live && window && !held && self.connection.is_online();
         if free && self.connection.may_publish(now) {
@@ -211,7 +211,7 @@ impl Engine {
                 self.requests
                     .register(owner, deadline, Progress::Queued, task(Box::default()));
             let publication = Publication::new(&shadow.operation_topic, &self.payload)
-                .qos(self.config.shadow_qos());
+                .qos(self.config.effective_shadow_qos());
             let sent =
                 self.connection
                     .publish(now, &mut self.session.mqtt, &publication, request.0);

@@ -271,7 +271,7 @@ impl Engine {
 
     /// How many times longer than compact text it becomes when it is written, at most.
     fn stretch(&self) -> usize {
-        match self.config.behaviour().json_style.is_python() {
+        match self.config.effective_behaviour().json_style.is_python() {
             false => 1,
             // A character of two bytes takes six there.
             true => 3,
@@ -280,10 +280,10 @@ impl Engine {
 
     /// Sends the gets that shadows need to be in step, where a change was missed.
     pub(super) fn close_gaps(&mut self, now: Instant) {
-        if !self.config.behaviour().get_on_subscribe {
+        if !self.config.effective_behaviour().get_on_subscribe {
             return;
         }
-        let waits = self.config.behaviour().wait_for_suback;
+        let waits = self.config.effective_behaviour().wait_for_suback;
         for index in 0..self.shadows.len() {
             let gap = self.shadows.at(index).filter(|shadow| {
                 let live = !waits || shadow.link.subscription == Subscribed::Live;
@@ -298,7 +298,7 @@ impl Engine {
     /// Sends updates of the shadows whose device is ahead of the cloud; whether one left. Where not
     /// all may leave at once, each shadow has its turn.
     pub(super) fn send_updates(&mut self, now: Instant) -> bool {
-        let waits = self.config.behaviour().wait_for_suback;
+        let waits = self.config.effective_behaviour().wait_for_suback;
         let (count, start) = (self.shadows.len(), self.shadows.turn());
         let mut sent = false;
         for index in (start..count).chain(0..start) {
@@ -340,9 +340,9 @@ impl Engine {
         };
         let known = match shadow.link.knowledge {
             Knowledge::Complete | Knowledge::Refused => true,
-            Knowledge::None | Knowledge::Gap => !self.config.behaviour().get_on_subscribe,
+            Knowledge::None | Knowledge::Gap => !self.config.effective_behaviour().get_on_subscribe,
         };
-        let window = self.config.shadow_qos() == QoS::AtMostOnce
+        let window = self.config.effective_shadow_qos() == QoS::AtMostOnce
             || self.connection.has_window(&self.session.mqtt);
         // What was reported behind a one-shot update must not overtake it.
         let first = !self.requests.has_held_update_of(id);
