@@ -93,21 +93,13 @@ impl ShadowName {
     /// Whether `topic` is this shadow's operation topic. Takes no memory.
     #[must_use]
     pub fn is_operation_topic(&self, topic: &str) -> bool {
-        split(topic, OPERATION) == Some(self.parts())
+        self.is_topic(OPERATION, topic)
     }
 
     /// Whether `topic` is this shadow's result topic. Takes no memory.
     #[must_use]
     pub fn is_result_topic(&self, topic: &str) -> bool {
-        let (product_id, device_name) = self.parts();
-        let names = topic.as_bytes().strip_prefix(RESULT.as_bytes());
-        let names = names.and_then(|names| names.split_at_checked(product_id.len()));
-        names.is_some_and(|(first, rest)| match rest {
-            [b'/', second @ ..] => {
-                second == device_name.as_bytes() && first == product_id.as_bytes()
-            }
-            _ => false,
-        })
+        self.is_topic(RESULT, topic)
     }
 
     /// The product id and device name in a result topic; `None` for every other topic. Takes no
@@ -135,6 +127,18 @@ impl ShadowName {
         let length = usize::from(self.product_id_length);
         // It was so long when it was taken over.
         (self.client_id.split_at_checked(length)).unwrap_or((&self.client_id, ""))
+    }
+
+    fn is_topic(&self, prefix: &str, topic: &str) -> bool {
+        let (product_id, device_name) = self.parts();
+        let names = topic.as_bytes().strip_prefix(prefix.as_bytes());
+        let names = names.and_then(|names| names.split_at_checked(product_id.len()));
+        names.is_some_and(|(first, rest)| match rest {
+            [b'/', second @ ..] => {
+                second == device_name.as_bytes() && first == product_id.as_bytes()
+            }
+            _ => false,
+        })
     }
 
     fn topic(&self, prefix: &str) -> String {
