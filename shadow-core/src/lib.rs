@@ -97,9 +97,13 @@
 //!
 //! | feature | what goes without it | Thumb code | tables and texts |
 //! |---|---|--:|--:|
-//! | `diagnostics` | where and why a message of the cloud is not JSON; it is reported all the same | 2.6 KiB | 1.6 KiB |
-//! | `floats` | numbers are the same when their doubles are; without, when all their digits are | 5.7 KiB | 12 KiB |
-//! | `hmac-sha1` | logins signed with HMAC-SHA1, and with them the profile of the vendor's Python SDK | 3.9 KiB | |
+//! | `behaviours` | [`Config::behaviour`], which copies other clients, and JSON as Python prints it | 1.6 KiB | |
+//! | `diagnostics` | where and why a message of the cloud is not JSON, and what of a refused request is at fault; both are reported all the same | 4.0 KiB | 1.8 KiB |
+//! | `floats` | numbers are the same when their doubles are; without, when all their digits are | 6.0 KiB | 12 KiB |
+//! | `hmac-sha1` | logins signed with HMAC-SHA1, and with them the profile of the vendor's Python SDK | 3.8 KiB | |
+//! | `messages` | messages and subscriptions of the application's own, shadows beside the device's own, QoS 1 and 2 | 4.5 KiB | |
+//! | `recording` | [`recording`]; takes `behaviours`, `hmac-sha1`, `messages` and `server` | | |
+//! | `server` | reading CONNECT, SUBSCRIBE and UNSUBSCRIBE, as a server does | 1.3 KiB | |
 //!
 //! What is not called is not linked: recording, reading `device_info.json` and reading documents into
 //! types cost nothing where they are not used.
