@@ -200,17 +200,22 @@ where
     S: futures_io::AsyncRead + futures_io::AsyncWrite + Unpin,
 {
     let mut link = Link::new(stream);
+    let mut gave_way = false;
     loop {
         match core.turn(outgoing).await {
             Step::Close => break,
             Step::Connect | Step::Wait => {}
         }
-        if std::mem::take(&mut core.answered) && outgoing.is_empty() {
+        let answered = std::mem::take(&mut core.answered) && outgoing.is_empty();
+        if answered && !gave_way {
             // Whoever got an answer may ask again at once. On one thread with the driver that
-            // saves the look at a stream that has nothing yet, and several leave in one write.
+            // saves the look at a stream that has nothing yet, and several leave in one write. Once
+            // only: requests that end without a packet must not keep the link from being read.
+            gave_way = true;
             yield_now().await;
             continue;
         }
+        gave_way = false;
         let progress = core.wait(pin!(poll_fn(|cx| link.poll(cx, outgoing)))).await;
         match progress {
             None | Some(Ok(Progress::Written)) => {}

@@ -1,13 +1,16 @@
 //! The driver loop while a write makes no progress.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncWriteExt, future};
-use shadow_core::{Config, DisconnectCause, Event, Publication, RequestError};
+use shadow_core::{Config, DisconnectCause, Event, Publication, RequestError, Session};
+use smol::Executor;
 use smol::net::TcpStream;
 use transport_tcp::{ClientError, Connector, SystemClock, TcpConnector};
 
@@ -204,5 +207,45 @@ fn closing_gives_a_stalled_write_a_moment_and_no_more() {
         future::or(close, clock.keep_moving()).await;
         driver.await;
         assert_eq!(peer.next().await, Seen::Ended);
+    });
+}
+
+/// Reports of what the cloud has already end in the driver's own turn, without a packet. An
+/// application that makes one after the other must not keep the driver from the link.
+#[test]
+fn answers_without_packets_do_not_keep_the_link_from_being_read() {
+    within(async {
+        let server = Server::bind().await;
+        let (clock, connector) = (SystemClock::new(), server.connector());
+        let (client, mut events, driver) =
+            transport_tcp::client(lamp_config(), Session::new(), 1, connector, clock);
+        let executor = Arc::new(Executor::new());
+        let driving = executor.spawn(driver.run());
+        let test = async {
+            let mut peer = server.accept().await;
+            peer.welcome().await;
+            event_where(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+            let lamp = client.own_shadow().unwrap();
+            let off = BTreeMap::from([("power", false)]);
+            let (receipt, _) = future::zip(lamp.report(&off), peer.answer("update", 0, "{}")).await;
+            assert_eq!(receipt.unwrap().acknowledged().await, Ok(()));
+
+            let (busy, is_busy) = smol::channel::bounded(100);
+            let reporting = executor.spawn(async move {
+                loop {
+                    let receipt = lamp.report(&off).await;
+                    receipt.unwrap().acknowledged().await.unwrap();
+                    let _ = busy.try_send(());
+                }
+            });
+            while !is_busy.is_full() {
+                future::yield_now().await;
+            }
+            peer.push_delta(4, r#"{"power":true}"#).await;
+            event_where(&mut events, |event| matches!(event, Event::Delta(_))).await;
+            drop(reporting);
+        };
+        executor.run(test).await;
+        drop(driving);
     });
 }
