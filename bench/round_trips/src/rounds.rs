@@ -1,12 +1,13 @@
 //! Who is measured beside whom, and what the numbers have to reach.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use bench::{Measurements, OURS, Row, Target};
 use clap::ValueEnum;
 
 use crate::Failure;
-use crate::child::{Process, listening, myself, trips};
+use crate::child::{PATIENCE, Process, listening, myself, trips};
 use crate::mosquitto::Mosquitto;
 use crate::sdk::Sdk;
 use crate::tally::{Operation, Task, Trips};
@@ -33,6 +34,12 @@ pub(crate) enum Path {
     Broker,
 }
 
+/// How a path is measured.
+type Over = fn(usize, &mut Measurements) -> Result<(), Failure>;
+
+const OVER_TCP: &str = "round trips, embedded cloud over TCP";
+const OVER_MOSQUITTO: &str = "round trips, mosquitto and service";
+
 /// One that is measured.
 struct Subject {
     name: &'static str,
@@ -45,50 +52,62 @@ impl Subject {
         let client = Box::new(move || myself(&[role]));
         Subject { name, port, client }
     }
+
+    /// Has its client do a task.
+    fn turn(&self, operation: Operation, in_flight: usize) -> Result<Trips, Failure> {
+        let port = self.port;
+        let task = Task {
+            port,
+            operation,
+            in_flight,
+        };
+        trips(&mut (self.client)()?, &task)
+    }
 }
 
-/// All numbers of all paths, or of one.
-pub(crate) fn measure(rounds: usize, only: Option<Path>) -> Result<Measurements, Failure> {
+/// All numbers of all paths, or of one. A path whose servers do not start is skipped.
+pub(crate) fn measure(rounds: usize, only: Option<Path>) -> Measurements {
     let mut measurements = Measurements::default();
-    if only.is_none_or(|path| path == Path::Cloud) {
-        over_tcp(rounds, &mut measurements)?;
-    }
-    if only.is_none_or(|path| path == Path::Broker) {
-        match Mosquitto::start() {
-            Ok(broker) => over_mosquitto(rounds, &broker, &mut measurements)?,
-            Err(error) => {
-                let path = "round trips, mosquitto and service";
-                measurements.skipped.push(format!("{path}: {error}"));
-            }
+    for (path, group, over) in [
+        (Path::Cloud, OVER_TCP, over_tcp as Over),
+        (Path::Broker, OVER_MOSQUITTO, over_mosquitto),
+    ] {
+        if only.is_none_or(|only| only == path)
+            && let Err(error) = over(rounds, &mut measurements)
+        {
+            skip(&mut measurements, group, &error);
         }
     }
-    Ok(measurements)
+    measurements
+}
+
+fn skip(measurements: &mut Measurements, what: &str, why: &Failure) {
+    eprintln!("SKIPPED {what}: {why}");
+    measurements.skipped.push(format!("{what}: {why}"));
 }
 
 fn over_tcp(rounds: usize, measurements: &mut Measurements) -> Result<(), Failure> {
-    let (_cloud, cloud) = listening(&mut myself(&["cloud"])?)?;
-    let (_echo, echo) = listening(&mut myself(&["echo-server"])?)?;
+    let (_cloud, cloud) = listening(&mut myself(&["cloud"])?, PATIENCE)?;
+    let (_echo, echo) = listening(&mut myself(&["echo-server"])?, PATIENCE)?;
     let subjects = [
         Subject::myself(ECHO, echo, "echo-client"),
         Subject::myself(OURS, cloud, "client"),
         Subject::myself(TWO_THREADS, cloud, "client-on-two-threads"),
     ];
-    let group = "round trips, embedded cloud over TCP";
-    compare(group, rounds, &subjects, measurements, |taken| {
+    let subjects = subjects.into();
+    compare(OVER_TCP, rounds, subjects, measurements, |taken| {
         let p50 = |trips: &Trips| trips.p50;
         let over = Goal::new("p50 over raw echo", OVER_ECHO, taken, ECHO, p50);
         over.into_iter().collect()
-    })
+    });
+    Ok(())
 }
 
-fn over_mosquitto(
-    rounds: usize,
-    broker: &Mosquitto,
-    measurements: &mut Measurements,
-) -> Result<(), Failure> {
-    let group = "round trips, mosquitto and service";
+fn over_mosquitto(rounds: usize, measurements: &mut Measurements) -> Result<(), Failure> {
+    let broker = Mosquitto::start()?;
     let port = broker.port;
-    let service: (Process, u16) = listening(&mut myself(&["service", &port.to_string()])?)?;
+    let mut service = myself(&["service", &port.to_string()])?;
+    let service: (Process, u16) = listening(&mut service, PATIENCE)?;
     let mut subjects = vec![
         Subject::myself(RUMQTTC, port, "rumqttc"),
         Subject::myself(OURS, port, "client"),
@@ -99,14 +118,9 @@ fn over_mosquitto(
             port,
             client: Box::new(move || Ok(sdk.client())),
         }),
-        Err(error) => {
-            eprintln!("SKIPPED {SDK}: {error}");
-            measurements
-                .skipped
-                .push(format!("{group}, {SDK}: {error}"));
-        }
+        Err(error) => skip(measurements, &format!("{OVER_MOSQUITTO}, {SDK}"), &error),
     }
-    let done = compare(group, rounds, &subjects, measurements, |taken| {
+    compare(OVER_MOSQUITTO, rounds, subjects, measurements, |taken| {
         let cpu = |trips: &Trips| trips.cpu_per_thousand;
         let goals = [
             Goal::new("p50 over rumqttc's", 1.0, taken, RUMQTTC, |trips| trips.p50),
@@ -117,7 +131,7 @@ fn over_mosquitto(
         goals.into_iter().flatten().collect()
     });
     drop(service);
-    done
+    Ok(())
 }
 
 /// A ratio of ours to somebody else's, and what it may be.
@@ -148,34 +162,36 @@ impl Goal {
     }
 }
 
-/// Has the subjects take turns, and makes rows of the medians.
+/// Has the subjects take turns, and makes rows of the medians. A subject that fails or is late once
+/// is skipped from then on, so it costs one deadline at most.
 fn compare(
     group: &str,
     rounds: usize,
-    subjects: &[Subject],
+    mut subjects: Vec<Subject>,
     measurements: &mut Measurements,
     goals: impl Fn(&[(&'static str, Trips)]) -> Vec<Goal>,
-) -> Result<(), Failure> {
+) {
     for operation in OPERATIONS {
         for in_flight in IN_FLIGHT {
             let label = format!("{}, {in_flight} in flight", operation.name());
             eprintln!("{group}: {label}");
-            let mut taken: Vec<Vec<Trips>> = subjects.iter().map(|_| Vec::new()).collect();
+            let mut taken: BTreeMap<&'static str, Vec<Trips>> = BTreeMap::new();
             for _ in 0..rounds {
-                for (subject, taken) in subjects.iter().zip(&mut taken) {
-                    let port = subject.port;
-                    let task = Task {
-                        port,
-                        operation,
-                        in_flight,
-                    };
-                    taken.push(trips(&mut (subject.client)()?, &task)?);
-                }
+                subjects.retain(|subject| match subject.turn(operation, in_flight) {
+                    Ok(trips) => {
+                        taken.entry(subject.name).or_default().push(trips);
+                        true
+                    }
+                    Err(error) => {
+                        let what = format!("{group}, from {label} on, {}", subject.name);
+                        skip(measurements, &what, &error);
+                        false
+                    }
+                });
             }
             let medians: Vec<(&'static str, Trips)> = subjects
                 .iter()
-                .zip(&taken)
-                .map(|(subject, taken)| (subject.name, medians(taken)))
+                .filter_map(|subject| Some((subject.name, medians(taken.get(subject.name)?))))
                 .collect();
             let rows = &mut measurements.rows;
             for (name, trips) in &medians {
@@ -199,7 +215,6 @@ fn compare(
             }
         }
     }
-    Ok(())
 }
 
 /// Each number's median, by itself.
@@ -215,5 +230,36 @@ fn medians(taken: &[Trips]) -> Trips {
         p99: median(|trips| trips.p99),
         cpu_per_thousand: median(|trips| trips.cpu_per_thousand),
         mebibytes: median(|trips| trips.mebibytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(name: &'static str, line: &'static str) -> Subject {
+        let client = Box::new(move || {
+            let mut command = Command::new("sh");
+            command.args(["-c", line]);
+            Ok(command)
+        });
+        let port = 0;
+        Subject { name, port, client }
+    }
+
+    #[test]
+    fn who_fails_is_skipped_and_the_others_are_measured() {
+        let trips = r#"echo '{"rate":2,"p50":3,"p99":4,"cpu_per_thousand":5,"mebibytes":6}'"#;
+        let subjects = vec![subject("well", trips), subject("broken", "exit 3")];
+        let mut measurements = Measurements::default();
+        compare("group", 2, subjects, &mut measurements, |taken| {
+            assert_eq!(taken.len(), 1);
+            Vec::new()
+        });
+        let reason = "group, from update, 1 in flight on, broken: it ended with exit status: 3";
+        assert_eq!(measurements.skipped, [reason]);
+        let tasks = OPERATIONS.len() * IN_FLIGHT.len();
+        assert_eq!(measurements.rows.len(), 5 * tasks);
+        assert!(measurements.rows.iter().all(|row| row.subject == "well"));
     }
 }

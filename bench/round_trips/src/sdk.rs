@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::Failure;
+use crate::child::{PATIENCE, output};
 
 /// The SDK as its vendor publishes it, and what it needs. Its own list names pycrypto, which does
 /// not build any more; the vendor's later versions take the drop-in replacement.
@@ -12,6 +14,9 @@ const PACKAGES: [&str; 3] = [
     "paho-mqtt==1.5.1",
     "pycryptodome==3.19.1",
 ];
+
+/// How long each step of the installation may take, the download over a slow network included.
+const INSTALLATION: Duration = Duration::from_secs(60);
 
 /// A Python that has the SDK.
 #[derive(Debug)]
@@ -57,15 +62,17 @@ fn has_sdk(python: &Path) -> bool {
         .args(["-c", "import hub.hub"])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    import.status().is_ok_and(|status| status.success())
+    output(&mut import, PATIENCE).is_ok_and(|output| output.status.success())
 }
 
 fn run(command: &mut Command) -> Result<(), Failure> {
-    let output = command.stdin(Stdio::null()).output()?;
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let program = command.get_program().display().to_string();
+    let output = output(command, INSTALLATION).map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().last().unwrap_or("without a word");
-    Err(format!("{} failed: {last}", command.get_program().display()).into())
+    Err(format!("{program} failed: {last}").into())
 }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// How many round trips are not counted at first.
 pub(crate) const WARM_UP: usize = 500;
 
+/// How long those may take that are not counted.
+pub(crate) const WARM_UP_PERIOD: Duration = Duration::from_secs(1);
+
 /// How long to count.
 pub(crate) const PERIOD: Duration = Duration::from_millis(500);
 
@@ -83,6 +86,8 @@ pub(crate) struct Trips {
 #[derive(Debug)]
 pub(crate) struct Tally {
     warm_up: usize,
+    /// When it was made: the first request leaves then.
+    made: Instant,
     begun: (Instant, Duration),
     ended: (Instant, Duration),
     /// In nanoseconds.
@@ -94,6 +99,7 @@ impl Tally {
     pub(crate) fn new() -> Tally {
         Tally {
             warm_up: WARM_UP,
+            made: Instant::now(),
             begun: now(),
             ended: now(),
             latencies: Vec::with_capacity(MAXIMUM),
@@ -103,8 +109,9 @@ impl Tally {
     /// Counts one that began at `start` and ends now. Whether more are wanted.
     pub(crate) fn add(&mut self, start: Instant) -> bool {
         if self.warm_up > 0 {
-            self.warm_up -= 1;
             self.begun = now();
+            let over = self.begun.0.saturating_duration_since(self.made) >= WARM_UP_PERIOD;
+            self.warm_up = if over { 0 } else { self.warm_up - 1 };
             return true;
         }
         if self.latencies.len() == MAXIMUM {
