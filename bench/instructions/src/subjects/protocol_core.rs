@@ -49,7 +49,12 @@ pub(super) const SUBJECTS: [Subject; 4] = [
 ];
 
 fn codec(operation: Operation) -> Option<Box<dyn Work>> {
-    let decoded = |bytes: &[u8]| decoding(bytes.to_vec(), decode, describe);
+    // A builder is kept from packet to packet, as its connection keeps it and ours its decoder.
+    let decoded = |bytes: &[u8]| {
+        let mut builder = PacketBuilder::new();
+        let decode = move |bytes: &[u8]| drop(black_box(feed(&mut builder, bytes)));
+        decoding(bytes.to_vec(), decode, describe)
+    };
     Some(match operation {
         Operation::EncodePublish => {
             encoding(|out| append(out, &publish(Qos::AtMostOnce, black_box(UPDATE_119))))
@@ -67,16 +72,15 @@ fn codec(operation: Operation) -> Option<Box<dyn Work>> {
         Operation::DecodePubAck => decoded(&PUBACK),
         Operation::DecodeSubAck => decoded(&SUBACK),
         Operation::DecodePingResp => decoded(&PINGRESP),
-        Operation::DecodePublishByBytes => decoding(
-            publish_218(false),
-            |bytes| {
-                let mut builder = PacketBuilder::new();
+        Operation::DecodePublishByBytes => {
+            let mut builder = PacketBuilder::new();
+            let decode = move |bytes: &[u8]| {
                 for byte in bytes.chunks(1) {
                     drop(black_box(feed(&mut builder, byte)));
                 }
-            },
-            describe,
-        ),
+            };
+            decoding(publish_218(false), decode, describe)
+        }
         _ => return None,
     })
 }
@@ -142,10 +146,6 @@ fn parse(raw: RawPacket) -> Option<Decoded> {
             .map(|_| Decoded::PingResp),
         _ => None,
     }
-}
-
-fn decode(bytes: &[u8]) {
-    drop(black_box(feed(&mut PacketBuilder::new(), bytes)));
 }
 
 fn describe(bytes: &[u8]) -> String {
@@ -303,4 +303,22 @@ impl Work for Ping {
 
 fn idle() -> Box<dyn Any> {
     Box::new(online())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_builder_that_is_kept_reads_one_packet_after_another() {
+        let packet = publish_218(false);
+        let mut builder = PacketBuilder::new();
+        for _ in 0..2 {
+            let whole = feed(&mut builder, &packet);
+            assert!(matches!(whole, Some(Decoded::Publish(_))));
+            let mut by_bytes = packet.chunks(1).filter_map(|byte| feed(&mut builder, byte));
+            assert!(matches!(by_bytes.next(), Some(Decoded::Publish(_))));
+            assert!(by_bytes.next().is_none());
+        }
+    }
 }
