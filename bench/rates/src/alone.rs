@@ -49,7 +49,7 @@ impl Alone {
     }
 
     /// At least so many round trips; how many, and how long the engine took: from the request to
-    /// its bytes and from the reply's bytes to the event.
+    /// its bytes and from the reply's bytes to the event, each with the deadline to wait for.
     ///
     /// # Panics
     /// If one of them does not end with an accepted reply.

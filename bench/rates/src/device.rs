@@ -1,5 +1,7 @@
 //! An engine and what an application asks of it.
 
+use std::hint::black_box;
+
 use clap::ValueEnum;
 use serde::Serialize;
 use shadow_core::tencent::{DeviceInfo, Limits, Update};
@@ -76,16 +78,18 @@ impl Device {
     }
 
     /// Appends everything that the engine sends to `bytes`; a connection that it asks for is there
-    /// at once.
+    /// at once. Then asks for the deadline, as a driver does on every wait.
     pub fn send(&mut self, now: Instant, bytes: &mut Vec<u8>) {
         while let Some(transmit) = self.engine.poll_transmit(now, bytes) {
             if transmit == Transmit::Connect {
                 self.engine.handle_connected(now);
             }
         }
+        black_box(self.engine.poll_deadline());
     }
 
-    /// Takes bytes, and all events that come of them; how many requests ended well.
+    /// Takes bytes, and all events that come of them; how many requests ended well. Then asks for
+    /// the deadline, as a driver does on every wait.
     ///
     /// # Panics
     /// If one ended otherwise.
@@ -98,6 +102,7 @@ impl Device {
                 ended += 1;
             }
         }
+        black_box(self.engine.poll_deadline());
         ended
     }
 }

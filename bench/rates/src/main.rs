@@ -151,6 +151,7 @@ fn best(mut run: impl FnMut() -> (usize, std::time::Duration)) -> f64 {
     });
     rates.skip(1).fold(0.0, f64::max)
 }
+
 fn now() -> Instant {
     Instant::now()
 }
@@ -196,12 +197,17 @@ fn fleets(rows: &mut Vec<Row>) -> Result<(), Box<dyn Error>> {
             .arg(size.to_string())
             .stderr(Stdio::inherit())
             .output()?;
+        if !output.status.success() {
+            let status = output.status;
+            return Err(format!("the fleet of {size} devices ended with {status}").into());
+        }
         let idle: Idle = serde_json::from_slice(&output.stdout)?;
         let operation = format!("{size} devices and the cloud");
         let row = |measure: &str, bytes: f64| {
             Row::cost(FLEET, &operation, measure, OURS, bytes / size as f64)
         };
-        let resident = row("resident bytes a device", idle.resident);
+        let resident = "resident bytes a device, without the process itself";
+        let resident = row(resident, idle.resident);
         rows.extend([
             row("live bytes a device", idle.live),
             row("of these the cloud's", idle.cloud),

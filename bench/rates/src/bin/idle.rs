@@ -1,6 +1,7 @@
 //! Makes one fleet and tells what it takes: `{"live":.., "cloud":.., "resident":..}`, bytes.
 //!
-//! By itself, as the memory that one fleet has left behind would be the next one's.
+//! By itself, as the memory that one fleet has left behind would be the next one's. What was resident
+//! before there was a fleet, the process itself, is taken off.
 
 use std::fs;
 
