@@ -1,7 +1,9 @@
 //! The committed counts, and how counts of now compare with them.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,26 @@ pub struct Baseline {
     pub valgrind: String,
     /// By the operation's name.
     pub counts: BTreeMap<String, Counts>,
+}
+
+/// What to do about counts that say nothing (any more).
+pub const RENEW: &str = "cargo run --release --manifest-path bench/Cargo.toml -p instructions \
+                         --no-default-features -- renew";
+
+impl Baseline {
+    /// Reads it from a file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is something else: which one it is, why, and [`RENEW`].
+    pub fn read(path: &Path) -> Result<Baseline, Box<dyn Error>> {
+        let read = || -> Result<Baseline, Box<dyn Error>> {
+            Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+        };
+        read().map_err(|error| {
+            let path = path.display();
+            format!("{path}: {error}\nTo write it anew: {RENEW}").into()
+        })
+    }
 }
 
 /// What one operation takes.
@@ -195,6 +217,21 @@ mod tests {
         let now = baseline(&[("update", now.0, now.1)]);
         let compared = compare(&committed, &now);
         [compared[0].verdict, compared[1].verdict]
+    }
+
+    #[test]
+    fn a_file_without_counts_is_named_and_so_is_the_remedy() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for (file, reason) in [
+            ("no-such-file.json", "No such file"),
+            ("Cargo.toml", "line 1 column 2"),
+        ] {
+            let said = Baseline::read(&folder.join(file)).unwrap_err().to_string();
+            assert!(said.contains(file), "{said}");
+            assert!(said.contains(reason), "{said}");
+            assert!(said.ends_with("--no-default-features -- renew"), "{said}");
+        }
+        assert!(Baseline::read(&folder.join("baseline.json")).is_ok());
     }
 
     #[test]

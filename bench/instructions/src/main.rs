@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use allocation_counter::measure;
 use bench::{Machine, Measurements, OURS, Report, Row, Target, markdown};
 use clap::{Parser, Subcommand};
-use instructions::baseline::{Baseline, Counts, compare, table};
+use instructions::baseline::{Baseline, Counts, RENEW, compare, table};
 use instructions::operation::Operation;
 use instructions::profile::{self, Profile};
 use instructions::subjects::{able, subjects, worked_engine};
@@ -258,13 +258,19 @@ fn count_ours() -> Result<Baseline, Box<dyn Error>> {
     })
 }
 
-fn renew() -> Result<(), Box<dyn Error>> {
-    if cfg!(feature = "peers") {
-        // What they ask of crates that ours needs too changes ours by a little.
-        return Err(
-            "the committed counts are made without the peers: --no-default-features".into(),
-        );
+/// Refuses to go on with the peers: what they ask of crates that ours needs too changes ours by a
+/// little.
+fn without_peers() -> Result<(), Box<dyn Error>> {
+    match cfg!(feature = "peers") {
+        true => {
+            Err("the committed counts are made without the peers: --no-default-features".into())
+        }
+        false => Ok(()),
     }
+}
+
+fn renew() -> Result<(), Box<dyn Error>> {
+    without_peers()?;
     let now = count_ours()?;
     let path = baseline_path();
     std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&now)?))?;
@@ -277,10 +283,8 @@ fn renew() -> Result<(), Box<dyn Error>> {
 }
 
 fn check() -> Result<bool, Box<dyn Error>> {
-    let path = baseline_path();
-    let text = std::fs::read_to_string(&path);
-    let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
-    let committed: Baseline = serde_json::from_str(&text)?;
+    without_peers()?;
+    let committed = Baseline::read(&baseline_path())?;
     let now = count_ours()?;
     let comparisons = compare(&committed, &now);
     print!("{}", table(&comparisons));
@@ -294,10 +298,7 @@ fn check() -> Result<bool, Box<dyn Error>> {
     }
     let fails = comparisons.iter().filter(|one| one.verdict.fails()).count();
     if fails > 0 {
-        println!(
-            "\n{fails} counts are worse, new or missing. If it is meant so: cargo run --release \
-             --manifest-path bench/Cargo.toml -p instructions --no-default-features -- renew"
-        );
+        println!("\n{fails} counts are worse, new or missing. If it is meant so: {RENEW}");
     }
     Ok(fails == 0)
 }
