@@ -15,6 +15,10 @@ const REDRAWN: Duration = Duration::from_millis(250);
 /// How often a line is logged.
 const LOGGED: Duration = Duration::from_secs(1);
 
+/// How wide each column of the table is. A line is to fit a terminal of 80: of a longer one the
+/// terminal breaks the words.
+const COLUMNS: [usize; 6] = [10, 15, 12, 12, 12, 14];
+
 /// Shows a progress bar and a table on stderr if that is a terminal; otherwise it logs a line a
 /// second, which `-v` shows. And it notes what the process uses.
 pub(super) struct Live {
@@ -145,12 +149,12 @@ impl Watcher for Live {
 }
 
 /// A line with the names and one with the cells below them.
-fn table(cells: &[(&str, String)]) -> String {
+fn table(cells: &[(&str, String); 6]) -> String {
     let mut lines = [String::new(), String::new()];
     let [names, values] = &mut lines;
-    for (name, cell) in cells {
-        *names += &format!("{name:>14}");
-        *values += &format!("{cell:>14}");
+    for ((name, cell), width) in cells.iter().zip(COLUMNS) {
+        *names += &format!("{name:>width$}");
+        *values += &format!("{cell:>width$}");
     }
     lines.join("\n")
 }
@@ -161,8 +165,37 @@ fn millis(duration: Duration) -> u64 {
 
 /// A bar with a word before it and numbers behind it, and the table below.
 fn style(word: &str, numbers: &str) -> ProgressStyle {
-    let template = format!("{word:<16} [{{bar:40}}] {{elapsed}} {numbers}\n{{msg}}");
+    let template = format!("{word:<16} [{{bar:30}}] {{elapsed}} {numbers}\n{{msg}}");
     ProgressStyle::with_template(&template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_a_terminal_of_eighty_columns() {
+        let cells = [
+            ("connected", "1000000".to_owned()),
+            ("round trips/s", "1000000".to_owned()),
+            ("p50", Micros(9_999_999).to_string()),
+            ("p99", Micros(3_600_000_000).to_string()),
+            ("errors", "1000000000".to_owned()),
+            ("memory", Megabytes(128_000_000_000).to_string()),
+        ];
+        let table = table(&cells);
+        let lines: Vec<&str> = table.lines().collect();
+        let names = cells.iter().map(|(name, _)| *name);
+        let values = cells.iter().map(|(_, value)| value.as_str());
+        // Each stands apart from the one before.
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words(lines[0]), names.collect::<Vec<_>>().join(" "));
+        assert_eq!(words(lines[1]), values.collect::<Vec<_>>().join(" "));
+        let widths: Vec<usize> = lines.iter().map(|line| line.chars().count()).collect();
+        assert_eq!(widths.len(), 2);
+        assert_eq!(widths[0], widths[1]);
+        assert!(widths[0] <= 79, "{widths:?}");
+    }
 }

@@ -228,7 +228,7 @@ impl fmt::Display for Curve<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{HEADING}{:>8} {:>9} {:>9} {:>12} {:>9} {:>9} {:>12} {:>9} {:>9} {:>6}{HEADING:#}",
+            "{HEADING}{:>8} {:>9} {:>9} {:>12} {:>9} {:>9} {:>9} {:>9} {:>9} {:>6}{HEADING:#}",
             "devices",
             "connected",
             "memory",
@@ -251,7 +251,7 @@ impl fmt::Display for Curve<'_> {
             let processor = row.processor_us_per_round_trip;
             write!(
                 f,
-                "\n{:>8} {:>9} {:>9} {:>12} {:>9} {:>9.1} {:>12} {:>9} {:>9} {:>6}",
+                "\n{:>8} {:>9} {:>9} {:>12} {:>9} {:>9.1} {:>9} {:>9} {:>9} {:>6}",
                 row.devices,
                 row.connected,
                 or_none(memory),

@@ -17,8 +17,8 @@ use super::identity;
 use super::model::Model;
 use super::process::OpenFiles;
 use super::schedule::Mix;
-use super::summary::{Curve, Summary, Usage};
-use super::tally::Trouble;
+use super::summary::{Curve, ErrorCount, Summary, Usage};
+use super::tally::{Latency, Trouble};
 use super::verdict;
 use crate::failure::FailureKind;
 
@@ -213,10 +213,38 @@ errors         none";
     let curve = Curve(&[summary, larger]).to_string();
     let plain = anstream::adapter::strip_str(&curve).to_string();
     let expected = " \
-devices connected    memory bytes/device each more   trips/s     CPU/trip       p50       p99 errors
-      50        50    5.2 MB         3000         -     100.0      20.0 µs      0 µs      0 µs      0
-    1050        50    8.1 MB         3000      2900     100.0      20.0 µs         -         -      0";
+devices connected    memory bytes/device each more   trips/s  CPU/trip       p50       p99 errors
+      50        50    5.2 MB         3000         -     100.0   20.0 µs      0 µs      0 µs      0
+    1050        50    8.1 MB         3000      2900     100.0   20.0 µs         -         -      0";
     assert_eq!(plain, expected);
+}
+
+#[test]
+fn a_curve_fits_a_terminal_of_a_hundred_columns() {
+    let summary = Summary {
+        devices: 1_000_000,
+        connected: 1_000_000,
+        resident_bytes: Some(9_999_900_000),
+        bytes_per_device: Some(9_999),
+        per_second: 1_000_000.0,
+        latency_us: Some(Latency {
+            p50: 9_000_000,
+            p90: 9_000_000,
+            p99: 3_600_000_000,
+            maximum: 3_600_000_000,
+        }),
+        processor_us_per_round_trip: Some(9_999.9),
+        errors: vec![ErrorCount {
+            kind: Trouble::TimedOut,
+            count: 999_999,
+            example: String::new(),
+        }],
+        ..play(&PLAN, |_| ()).summary(&PLAN)
+    };
+    let curve = Curve(&[summary]).to_string();
+    let plain = anstream::adapter::strip_str(&curve).to_string();
+    let widths: Vec<usize> = plain.lines().map(|line| line.chars().count()).collect();
+    assert_eq!(widths, [98, 98], "{plain}");
 }
 
 #[test]
