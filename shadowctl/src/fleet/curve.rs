@@ -18,7 +18,7 @@ use crate::output::{Format, Output};
 use crate::runtime::block_on;
 
 /// Runs a fleet for each size, in this order, and prints them as a table, or a line for each as
-/// JSON.
+/// JSON. After Ctrl-C no other begins, and the last one names those that did not run.
 ///
 /// # Errors
 ///
@@ -31,13 +31,17 @@ pub(super) fn run(
     block_on(async |_| {
         let mut interrupt = Interrupt::new()?;
         let mut rows = Vec::new();
-        for devices in sizes {
-            let (row, interrupted) = run_apart(arguments, *devices, &mut interrupt).await?;
+        let mut left = sizes;
+        while let [devices, rest @ ..] = left {
+            let (mut row, interrupted) = run_apart(arguments, *devices, &mut interrupt).await?;
+            // From a terminal both are told, and it may have ended before this one looks.
+            let ended_early = interrupted || row.stopped;
+            left = if ended_early { &[] } else { rest };
+            if ended_early {
+                row.not_run = rest.to_vec();
+            }
             output.json(&row)?;
             rows.push(row);
-            if interrupted {
-                break;
-            }
         }
         if output.format() == Format::Text {
             output.text(Curve(&rows))?;

@@ -48,6 +48,10 @@ pub(super) struct Summary {
     pub(super) errors: Vec<ErrorCount>,
     /// Whether it was ended early.
     pub(super) stopped: bool,
+    /// Sizes that were asked for too and did not run, as this was ended early. Left out of the
+    /// JSON if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) not_run: Vec<u32>,
 }
 
 /// How often one kind of thing went wrong.
@@ -120,6 +124,7 @@ impl Summary {
                 })
                 .collect(),
             stopped: course.stopped,
+            not_run: Vec::new(),
         }
     }
 
@@ -212,7 +217,8 @@ impl fmt::Display for Summary {
 }
 
 /// Fleets of several sizes, a line each. What a process has without any device weighs on each of
-/// few; so it is also said what each device more than in the line before adds.
+/// few; so it is also said what each device more than in the line before adds. If it was ended
+/// early, a last line says at which size, and which sizes did not run.
 pub(super) struct Curve<'a>(pub(super) &'a [Summary]);
 
 impl Curve<'_> {
@@ -221,6 +227,22 @@ impl Curve<'_> {
         let before = before?;
         let bytes = row.resident_bytes?.checked_sub(before.resident_bytes?)?;
         bytes.checked_div(row.devices.checked_sub(before.devices)?.into())
+    }
+
+    /// The line below the table, if there is to be one.
+    fn end_early(last: &Summary, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !last.stopped && last.not_run.is_empty() {
+            return Ok(());
+        }
+        write!(f, "\nended early")?;
+        if last.stopped {
+            write!(f, ", at {} devices", last.devices)?;
+        }
+        for (index, devices) in last.not_run.iter().enumerate() {
+            let before = if index == 0 { "; not run:" } else { "," };
+            write!(f, "{before} {devices}")?;
+        }
+        Ok(())
     }
 }
 
@@ -265,7 +287,10 @@ impl fmt::Display for Curve<'_> {
             )?;
             before = Some(row);
         }
-        Ok(())
+        match self.0.last() {
+            Some(last) => Curve::end_early(last, f),
+            None => Ok(()),
+        }
     }
 }
 

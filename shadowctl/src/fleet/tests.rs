@@ -220,6 +220,37 @@ devices connected    memory bytes/device each more   trips/s  CPU/trip       p50
 }
 
 #[test]
+fn a_curve_says_what_did_not_run() {
+    let whole = play(&PLAN, |_| ()).summary(&PLAN);
+    let last_line = |last: Summary| {
+        let curve = Curve(&[whole.clone(), last]).to_string();
+        curve.lines().skip(3).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(last_line(whole.clone()), "");
+    let stopped = |stopped, not_run: &[u32]| Summary {
+        stopped,
+        not_run: not_run.to_vec(),
+        ..whole.clone()
+    };
+    let expected = "ended early, at 50 devices; not run: 200, 300";
+    assert_eq!(last_line(stopped(true, &[200, 300])), expected);
+    assert_eq!(last_line(stopped(true, &[])), "ended early, at 50 devices");
+    // Between two of them.
+    assert_eq!(
+        last_line(stopped(false, &[200])),
+        "ended early; not run: 200"
+    );
+    let json = |summary: &Summary| serde_json::to_value(summary).unwrap();
+    assert_eq!(json(&whole).get("not_run"), None);
+    let stopped = stopped(true, &[200, 300]);
+    assert_eq!(json(&stopped)["not_run"], serde_json::json!([200, 300]));
+    assert_eq!(
+        serde_json::from_value::<Summary>(json(&stopped)).unwrap(),
+        stopped
+    );
+}
+
+#[test]
 fn a_curve_fits_a_terminal_of_a_hundred_columns() {
     let summary = Summary {
         devices: 1_000_000,

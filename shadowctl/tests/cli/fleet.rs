@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::{run, shadowctl};
 
@@ -154,40 +154,8 @@ fn verbose_tells_how_it_goes() {
 #[test]
 #[cfg(unix)]
 fn ctrl_c_ends_it_with_the_summary() {
-    use std::io::Read;
-    use std::process::Command;
-    for sizes in ["30", "30,40"] {
-        let mut child = shadowctl()
-            .args([
-                "-v",
-                "fleet",
-                "--output",
-                "json",
-                "--rate",
-                "100",
-                "--duration",
-                "600",
-            ])
-            .args(["--devices", sizes])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // The first word is that devices connect.
-        let mut stderr = child.stderr.take().unwrap();
-        stderr.read_exact(&mut [0]).unwrap();
-        let id = child.id().to_string();
-        // A process of its own for each size is told by this one, as there is no terminal.
-        let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(killed.success());
-        let mut stdout = String::new();
-        child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut stdout)
-            .unwrap();
-        let code = child.wait().unwrap().code();
+    for (sizes, not_run) in [("30", Value::Null), ("30,40,50", json!([40, 50]))] {
+        let (code, stdout) = ended_early(&["--devices", sizes, "--output", "json"]);
         let summary: Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!(
             (code, &summary["stopped"]),
@@ -195,6 +163,51 @@ fn ctrl_c_ends_it_with_the_summary() {
             "{stdout}"
         );
         assert_eq!(summary["devices"], 30, "{stdout}");
-        drop(stderr);
+        assert_eq!(summary["not_run"], not_run, "{stdout}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_the_table_with_the_sizes_that_did_not_run() {
+    let (code, stdout) = ended_early(&["--devices", "30,40,50"]);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert_eq!(
+        stdout.lines().nth(2),
+        Some("ended early, at 30 devices; not run: 40, 50"),
+        "{stdout}"
+    );
+    assert_eq!(stdout.lines().count(), 3, "{stdout}");
+}
+
+/// Runs a fleet that would work for ten minutes and tells it to end once it is at work; its code
+/// and what it wrote.
+#[cfg(unix)]
+fn ended_early(arguments: &[&str]) -> (Option<i32>, String) {
+    use std::io::Read;
+    use std::process::Command;
+    let mut child = shadowctl()
+        .args(["-v", "fleet", "--rate", "100", "--duration", "600"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first word is that devices connect.
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_exact(&mut [0]).unwrap();
+    let id = child.id().to_string();
+    // A process of its own for each size is told by this one, as there is no terminal.
+    let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(killed.success());
+    let mut stdout = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut stdout)
+        .unwrap();
+    let code = child.wait().unwrap().code();
+    drop(stderr);
+    (code, stdout)
 }
