@@ -20,7 +20,7 @@ mod serializer;
 
 pub(crate) use members::DEEPEST;
 pub(crate) use patch::Object;
-#[cfg(test)]
+#[cfg(all(test, feature = "recording"))]
 pub(crate) use patch::same_value;
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};

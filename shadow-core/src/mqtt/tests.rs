@@ -21,6 +21,23 @@ fn encoded(packet: &Packet<'_>, version: ProtocolVersion) -> Vec<u8> {
     out
 }
 
+/// Decodes `bytes` to `packet`; what only a server reads, is refused without the feature for it.
+#[track_caller]
+fn decodes_to(bytes: &[u8], version: ProtocolVersion, packet: Packet<'_>) {
+    let decoded = Packet::decode(bytes, version);
+    if is_read(bytes) {
+        assert_eq!(decoded, Ok(packet));
+    } else {
+        assert!(decoded.is_err(), "{decoded:?}");
+    }
+}
+
+/// Whether a packet that begins so is one that this build reads.
+fn is_read(bytes: &[u8]) -> bool {
+    let of_clients = [1, 8, 10].contains(&(bytes[0] >> 4));
+    cfg!(feature = "server") || !of_clients
+}
+
 /// The CONNECT of the vendor's Python SDK (MQTT 3.1), as recorded on the wire.
 const PYTHON_SDK_CONNECT: &[u8] = b"\x10\x80\x01\x00\x06MQIsdp\x03\xc2\x00\x3c\
     \x00\x10PYSDKCAP01test01\

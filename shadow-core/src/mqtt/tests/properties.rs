@@ -1,8 +1,8 @@
 //! decode(encode(p)) = p for every packet, and packets in a row through the stream decoder.
 
 use super::super::*;
-use super::encoded;
 use super::stream::{Settings, feed_any_way};
+use super::{decodes_to, encoded, is_read};
 use ProtocolVersion::{V31, V311};
 use proptest::collection::vec;
 use proptest::option;
@@ -274,9 +274,8 @@ proptest! {
     fn a_packet_survives_its_bytes(sample in sample(), version in version()) {
         sample.with_packet(version, |packet| {
             let bytes = encoded(packet, version);
-            prop_assert_eq!(Packet::decode(&bytes, version), Ok(*packet));
-            Ok(())
-        })?;
+            decodes_to(&bytes, version, *packet);
+        });
     }
 
     #[test]
@@ -290,13 +289,15 @@ proptest! {
         let mut sizes = Vec::new();
         for sample in &samples {
             let packet = sample.with_packet(version, |packet| encoded(packet, version));
-            sizes.push(packet.len());
-            bytes.extend(packet);
+            if is_read(&packet) {
+                sizes.push(packet.len());
+                bytes.extend(packet);
+            }
         }
         let settings = Settings { version, maximum, oversized: Oversized::SkipPublish };
         let outcome = feed_any_way(settings, &bytes, &cuts);
         if sizes.iter().all(|&size| size <= maximum) {
-            prop_assert_eq!(outcome.incoming.len(), samples.len());
+            prop_assert_eq!(outcome.incoming.len(), sizes.len());
             prop_assert_eq!(outcome.end, Ok(0));
         }
     }

@@ -2,7 +2,8 @@
 
 use super::super::*;
 use super::{
-    PYTHON_SDK_CONNECT, PYTHON_SDK_PUBLISH, PYTHON_SDK_SUBSCRIBE, connect, encoded, id, publish,
+    PYTHON_SDK_CONNECT, PYTHON_SDK_PUBLISH, PYTHON_SDK_SUBSCRIBE, connect, decodes_to, encoded, id,
+    publish,
 };
 use ProtocolVersion::{V31, V311};
 use std::string::ToString;
@@ -13,7 +14,7 @@ use std::vec::Vec;
 #[track_caller]
 fn same(packet: Packet<'_>, version: ProtocolVersion, bytes: &[u8]) {
     assert_eq!(encoded(&packet, version), bytes);
-    assert_eq!(Packet::decode(bytes, version), Ok(packet));
+    decodes_to(bytes, version, packet);
 }
 
 /// The variable header is the example of section 3.1.2 (figure 3.6); the payload has the order of
@@ -113,7 +114,7 @@ fn connect_flags() {
     ] {
         let bytes = encoded(&Packet::Connect(connect), V311);
         assert_eq!(bytes[9], flags);
-        assert_eq!(Packet::decode(&bytes, V311), Ok(Packet::Connect(connect)));
+        decodes_to(&bytes, V311, Packet::Connect(connect));
     }
 }
 
@@ -129,10 +130,7 @@ fn connect_of_the_python_sdk() {
         will: None,
     };
     // Read as a server does, which does not know the version yet.
-    assert_eq!(
-        Packet::decode(PYTHON_SDK_CONNECT, V311),
-        Ok(Packet::Connect(connect))
-    );
+    decodes_to(PYTHON_SDK_CONNECT, V311, Packet::Connect(connect));
     assert_eq!(encoded(&Packet::Connect(connect), V311), PYTHON_SDK_CONNECT);
 }
 
@@ -160,6 +158,7 @@ fn requests_of_the_python_sdk() {
 
 /// MQTT 3.1 section 3.1, "user name and password": the strings may be missing although announced.
 #[test]
+#[cfg_attr(not(feature = "server"), ignore = "reads what only a server does")]
 fn connect_of_version_31_may_lack_announced_credentials() {
     let head = b"\x00\x06MQIsdp\x03\xc2\x00\x0a\x00\x01c";
     let decode = |tail: &[u8]| {
@@ -385,11 +384,13 @@ fn subscribe_example() {
     let bytes = b"\x82\x0e\x00\x0a\x00\x03a/b\x01\x00\x03c/d\x02";
     same(Packet::Subscribe(subscribe), V311, bytes);
     same(Packet::Subscribe(subscribe), V31, bytes);
-    let Ok(Packet::Subscribe(read)) = Packet::decode(bytes, V311) else {
-        panic!()
-    };
-    assert!(read.filters.iter().eq(filters));
-    assert_eq!(read.filters.len(), 2);
+    if cfg!(feature = "server") {
+        let Ok(Packet::Subscribe(read)) = Packet::decode(bytes, V311) else {
+            panic!()
+        };
+        assert!(read.filters.iter().eq(filters));
+        assert_eq!(read.filters.len(), 2);
+    }
 }
 
 /// The example of section 3.9.3: QoS 0, QoS 2, failure. MQTT 3.1 (section 3.9) has the granted QoS

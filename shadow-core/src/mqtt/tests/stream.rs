@@ -91,6 +91,7 @@ fn large_publish() -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "server"), ignore = "reads what only a server does")]
 fn packets_come_out_in_order_however_they_are_cut() {
     let bytes = [
         PYTHON_SDK_CONNECT,
@@ -259,6 +260,7 @@ fn the_buffer_stays_below_the_maximum_and_is_given_back() {
 
 /// A server learns the version from CONNECT.
 #[test]
+#[cfg_attr(not(feature = "server"), ignore = "reads what only a server does")]
 fn the_version_can_be_set_between_packets() {
     let bytes = [PYTHON_SDK_CONNECT, b"\x8a\x06\x00\x0a\x00\x01a\x00"].concat();
     let mut decoder = StreamDecoder::new(V311, 256, Oversized::Refuse);
