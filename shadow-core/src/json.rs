@@ -63,6 +63,7 @@ impl Json {
     }
 
     /// The value `null`.
+    #[cfg(feature = "recording")]
     pub(crate) fn null() -> Json {
         Json("null".into())
     }

@@ -108,13 +108,6 @@
 //! What is not called is not linked: recording, reading `device_info.json` and reading documents into
 //! types cost nothing where they are not used.
 #![no_std]
-#![cfg_attr(
-    not(feature = "recording"),
-    allow(
-        dead_code,
-        reason = "what only a feature uses is not linked without it"
-    )
-)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -533,11 +533,13 @@ impl Engine {
     }
 
     /// Whether there is a link that bytes can come on.
+    #[cfg(feature = "recording")]
     pub(crate) fn is_open(&self) -> bool {
         self.connection.is_open()
     }
 
     /// Whether the next `poll_transmit` may do something even if it gives nothing.
+    #[cfg(feature = "recording")]
     pub(crate) const fn waits_for_room(&self) -> bool {
         self.waits_for_room
     }

@@ -63,6 +63,10 @@ pub(super) enum Task {
         reason: Option<Box<str>>,
     },
     /// A plain message. `payload` is empty once it is queued.
+    #[cfg_attr(
+        not(feature = "messages"),
+        expect(dead_code, reason = "only an application asks for one")
+    )]
     Publish {
         topic: Box<str>,
         payload: Box<[u8]>,
@@ -411,6 +415,7 @@ impl Requests {
 
     /// How many subscriptions are under way that nothing else counts: those that the application
     /// has begun, and those of detached shadows that end.
+    #[cfg(feature = "messages")]
     pub(super) fn open_subscriptions(&self) -> usize {
         let counts = |request: &&Request| {
             matches!(

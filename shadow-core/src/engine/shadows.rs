@@ -144,6 +144,7 @@ impl Shadows {
     }
 
     /// What the session keeps of it has to be forgotten then.
+    #[cfg(feature = "messages")]
     pub(super) fn detach(&mut self, id: ShadowId) -> Option<Shadow> {
         let index = self.index(id)?;
         let detached = self.attached.remove(index);

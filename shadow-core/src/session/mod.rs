@@ -121,6 +121,7 @@ impl Session {
     }
 
     /// What is kept of each shadow, to be changed without a trace.
+    #[cfg(feature = "recording")]
     pub(crate) fn shadow_states_mut(&mut self) -> &mut [ShadowState] {
         &mut self.shadows
     }
@@ -145,6 +146,7 @@ impl Session {
     }
 
     /// Forgets the shadow in a place. Those behind it move up by one.
+    #[cfg(feature = "messages")]
     pub(crate) fn forget_shadow(&mut self, place: u32) {
         if self.shadow(place).is_some() {
             self.shadows.remove(place as usize);

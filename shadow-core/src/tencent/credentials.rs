@@ -109,6 +109,7 @@ pub enum SignatureMethod {
 }
 
 impl SignatureMethod {
+    #[cfg(feature = "recording")]
     pub(crate) const ALL: &[SignatureMethod] = &[
         SignatureMethod::HmacSha256,
         #[cfg(feature = "hmac-sha1")]

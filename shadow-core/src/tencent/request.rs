@@ -130,22 +130,6 @@ impl<R, D> Update<R, D> {
         }
     }
 
-    pub(crate) const fn reported_part(&self) -> Option<&R> {
-        self.reported.as_ref()
-    }
-
-    pub(crate) const fn desired_part(&self) -> Option<&D> {
-        self.desired.as_ref()
-    }
-
-    pub(crate) const fn expected_version(&self) -> Option<u64> {
-        self.version
-    }
-
-    pub(crate) const fn overwrites(&self) -> bool {
-        self.overwrite
-    }
-
     fn with_reported<T>(self, value: T) -> Update<T, D> {
         Update {
             reported: Some(value),
@@ -162,6 +146,26 @@ impl<R, D> Update<R, D> {
             version: self.version,
             overwrite: self.overwrite,
         }
+    }
+}
+
+/// What a recording writes down.
+#[cfg(feature = "recording")]
+impl<R, D> Update<R, D> {
+    pub(crate) const fn reported_part(&self) -> Option<&R> {
+        self.reported.as_ref()
+    }
+
+    pub(crate) const fn desired_part(&self) -> Option<&D> {
+        self.desired.as_ref()
+    }
+
+    pub(crate) const fn expected_version(&self) -> Option<u64> {
+        self.version
+    }
+
+    pub(crate) const fn overwrites(&self) -> bool {
+        self.overwrite
     }
 }
 

@@ -98,6 +98,7 @@ pub enum TransportFailure {
 
 impl TransportFailure {
     /// Its text, if it has one.
+    #[cfg(feature = "recording")]
     pub(crate) fn why(&self) -> Option<&str> {
         match self {
             TransportFailure::ConnectFailed(why)
