@@ -1,11 +1,11 @@
 //! A fleet at work, as it is watched.
 
-use std::io::{self, IsTerminal};
+use std::io::Stderr;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shadow_core::Instant;
 
+use super::bar::Bar;
 use super::drive::{Glimpse, Plan, Stage, Watcher};
 use super::process;
 use super::summary::{Megabytes, Micros, Usage};
@@ -22,7 +22,7 @@ const COLUMNS: [usize; 6] = [10, 15, 12, 12, 12, 14];
 /// Shows a progress bar and a table on stderr if that is a terminal; otherwise it logs a line a
 /// second, which `-v` shows. And it notes what the process uses.
 pub(super) struct Live {
-    bar: Option<ProgressBar>,
+    bar: Option<Bar<Stderr>>,
     duration: Duration,
     stage: Stage,
     /// When round trips were counted last, and how many there were.
@@ -34,15 +34,8 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(plan: &Plan, now: Instant) -> Live {
-        let terminal = io::stderr().is_terminal();
         Live {
-            bar: terminal.then(|| {
-                ProgressBar::with_draw_target(
-                    Some(plan.devices.into()),
-                    ProgressDrawTarget::stderr(),
-                )
-                .with_style(style("connecting", "{pos} of {len}"))
-            }),
+            bar: Bar::on_stderr(plan.devices.into(), "connecting", "{pos} of {len}"),
             duration: plan.duration,
             stage: Stage::Connecting,
             counted: (now, 0),
@@ -58,7 +51,7 @@ impl Live {
     /// Takes the bar away; what the process used.
     pub(super) fn finish(self) -> Usage {
         if let Some(bar) = self.bar {
-            bar.finish_and_clear();
+            bar.finish();
         }
         self.usage
     }
@@ -79,10 +72,10 @@ impl Live {
                 Stage::Connecting => {}
                 Stage::Working => {
                     bar.set_length(millis(self.duration));
-                    bar.set_style(style("working", ""));
+                    bar.name("working", "");
                 }
-                Stage::Draining => bar.set_style(style("the last answers", "")),
-                Stage::Closing => bar.set_style(style("closing", "")),
+                Stage::Draining => bar.name("the last answers", ""),
+                Stage::Closing => bar.name("closing", ""),
             }
         }
         self.stage = stage;
@@ -128,20 +121,18 @@ impl Watcher for Live {
         }
         let tally = &glimpse.crowd.tally;
         self.count(glimpse.now, tally.answered);
-        match &self.bar {
+        let cells = self.cells(glimpse);
+        match &mut self.bar {
             Some(bar) => {
                 let position = match glimpse.stage {
                     Stage::Connecting => tally.connected.into(),
                     Stage::Working => millis(glimpse.now.saturating_since(glimpse.since)),
                     Stage::Draining | Stage::Closing => millis(self.duration),
                 };
-                bar.set_position(position);
-                bar.set_message(table(&self.cells(glimpse)));
+                bar.draw(position, table(&cells));
             }
             None => {
-                let words = self
-                    .cells(glimpse)
-                    .map(|(name, cell)| format!("{name} {cell}"));
+                let words = cells.map(|(name, cell)| format!("{name} {cell}"));
                 tracing::debug!("{}", words.join(", "));
             }
         }
@@ -161,14 +152,6 @@ fn table(cells: &[(&str, String); 6]) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A bar with a word before it and numbers behind it, and the table below.
-fn style(word: &str, numbers: &str) -> ProgressStyle {
-    let template = format!("{word:<16} [{{bar:30}}] {{elapsed}} {numbers}\n{{msg}}");
-    ProgressStyle::with_template(&template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 //!   it.
 //! * `drive`: from the first connection to the last, over a carrier: `model` or `network`,
 //!   which goes by `ready`.
-//! * `live` and `summary`: how it is shown. `process`: memory, time, and limits.
+//! * `live`, with its `bar`, and `summary`: how it is shown. `process`: memory, time, and limits.
 //! * `curve`: several sizes, one after the other.
 
 mod arguments;
+mod bar;
 mod clouds;
 mod crowd;
 mod curve;
