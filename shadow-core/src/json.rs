@@ -13,15 +13,17 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+mod equality;
 mod members;
+mod order;
 mod patch;
 mod reader;
 mod serializer;
 
+#[cfg(all(test, feature = "recording"))]
+pub(crate) use equality::same_value;
 pub(crate) use members::DEEPEST;
 pub(crate) use patch::Object;
-#[cfg(all(test, feature = "recording"))]
-pub(crate) use patch::same_value;
 use reader::plain_end;
 pub(crate) use reader::{Malformed, Reader, Span, read_string};
 use serializer::RAW_VALUE;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::*;
+use crate::json::DEEPEST;
 
 type Members = Map<String, Value>;
 
