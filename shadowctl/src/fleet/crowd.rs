@@ -245,12 +245,17 @@ impl Crowd {
                     self.tally.note(Trouble::SubscriptionRefused, why);
                 }
                 Event::GetRejected { code, .. } => {
-                    let why = format_args!("the first get: result {code}");
-                    self.tally.note(Trouble::Rejected, why);
+                    self.tally.note(
+                        Trouble::Rejected,
+                        format_args!("the first get: result {code}"),
+                    );
                 }
                 Event::EventsLost { count } => {
-                    let why = format_args!("{count} of one device at once");
-                    self.tally.note_many(Trouble::EventsLost, count, why);
+                    self.tally.note_many(
+                        Trouble::EventsLost,
+                        count,
+                        format_args!("{count} of one device at once"),
+                    );
                 }
                 _ => {}
             }
@@ -279,8 +284,11 @@ fn end(tally: &mut Tally, latency: Duration, outcome: Outcome) {
         Outcome::Accepted(_) => tally.answer(latency),
         Outcome::Cancelled => tally.cancelled += 1,
         Outcome::TimedOut => {
-            let why = format_args!("no answer within {:.3} s", latency.as_secs_f64());
-            tally.fail(Trouble::TimedOut, why);
+            let seconds = latency.as_secs_f64();
+            tally.fail(
+                Trouble::TimedOut,
+                format_args!("no answer within {seconds:.3} s"),
+            );
         }
         Outcome::Rejected { code, .. } => {
             tally.fail(Trouble::Rejected, format_args!("result {code}"));

@@ -243,9 +243,12 @@ impl Run<'_> {
         if !self.stopped {
             let missing = self.plan.devices - self.crowd.tally.ever_connected;
             if missing > 0 {
-                let why = format_args!("without its shadow after {:?}", self.plan.timeout);
-                let tally = &mut self.crowd.tally;
-                tally.note_many(Trouble::NotConnected, missing.into(), why);
+                let timeout = self.plan.timeout;
+                self.crowd.tally.note_many(
+                    Trouble::NotConnected,
+                    missing.into(),
+                    format_args!("without its shadow after {timeout:?}"),
+                );
             }
         }
         let Plan {
