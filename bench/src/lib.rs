@@ -11,4 +11,4 @@ mod table;
 
 pub use machine::Machine;
 pub use row::{Better, Measurements, OURS, Row, Target};
-pub use table::{Report, markdown};
+pub use table::{Report, markdown, print};

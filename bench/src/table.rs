@@ -16,6 +16,27 @@ pub struct Report {
     pub measurements: Measurements,
 }
 
+/// Prints what a part has measured on this machine: as JSON for the one command, or as the table.
+///
+/// # Errors
+///
+/// Only in theory: numbers and texts have a JSON form.
+pub fn print(measurements: Measurements, json: bool) -> serde_json::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(&measurements)?);
+    } else {
+        let machine = Machine::this();
+        print!(
+            "{}",
+            markdown(&Report {
+                machine,
+                measurements
+            })
+        );
+    }
+    Ok(())
+}
+
 /// The report as Markdown: a heading and a table for each group, in the order in which the groups
 /// first come, a line for each operation and measure.
 ///

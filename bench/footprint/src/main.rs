@@ -8,7 +8,7 @@ mod peers;
 use std::error::Error;
 use std::process::ExitCode;
 
-use bench::{Machine, Measurements, OURS, Report, Row, Target, markdown};
+use bench::{Measurements, OURS, Row, Target};
 use clap::Parser;
 
 use crate::build::{Program, TARGET, build};
@@ -82,17 +82,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         let reason = format!("footprint: the target {TARGET} is not installed");
         measured.skipped.push(reason);
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string(&measured)?);
-    } else {
-        print!(
-            "{}",
-            markdown(&Report {
-                machine: Machine::this(),
-                measurements: measured,
-            })
-        );
-    }
+    bench::print(measured, arguments.json)?;
     match arguments.at_most {
         Some(limit) if code > limit => {
             eprintln!(

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 
 use allocation_counter::measure;
-use bench::{Machine, Measurements, OURS, Report, Row, Target, markdown};
+use bench::{Machine, Measurements, OURS, Row, Target};
 use clap::{Parser, Subcommand};
 use instructions::baseline::{Baseline, Counts, RENEW, compare, table};
 use instructions::operation::Operation;
@@ -193,19 +193,7 @@ fn everything(json: bool) -> Result<(), Box<dyn Error>> {
     let loops = counted.of(Operation::Nothing, OURS);
     rows.push(Row::cost("engine", title, "instructions", OURS, loops));
     rows.extend(memory());
-    if json {
-        println!("{}", serde_json::to_string(&measurements)?);
-    } else {
-        let machine = Machine::this();
-        print!(
-            "{}",
-            markdown(&Report {
-                machine,
-                measurements
-            })
-        );
-    }
-    Ok(())
+    Ok(bench::print(measurements, json)?)
 }
 
 fn targeted(row: Row, target: Option<Target>) -> Row {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use bench::{Machine, Measurements, OURS, Report, Row, Target, markdown};
+use bench::{Measurements, OURS, Row, Target};
 use clap::{Parser, Subcommand};
 use rates::{Alone, Exchange, Kind, drive};
 use serde::Deserialize;
@@ -83,16 +83,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
     }
     fleets(&mut measured.rows)?;
-    if arguments.json {
-        println!("{}", serde_json::to_string(&measured)?);
-    } else {
-        let report = Report {
-            machine: Machine::this(),
-            measurements: measured,
-        };
-        print!("{}", markdown(&report));
-    }
-    Ok(())
+    Ok(bench::print(measured, arguments.json)?)
 }
 
 fn name(kind: Kind) -> &'static str {

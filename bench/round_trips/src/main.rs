@@ -25,7 +25,6 @@ mod wire;
 use std::error::Error;
 use std::process::ExitCode;
 
-use bench::{Machine, Report, markdown};
 use clap::{Parser, Subcommand};
 
 use crate::tally::Task;
@@ -109,17 +108,5 @@ fn play(role: &Role) -> Result<(), Failure> {
 
 fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let measurements = rounds::measure(arguments.rounds.max(1), arguments.path);
-    if arguments.json {
-        println!("{}", serde_json::to_string(&measurements)?);
-    } else {
-        let machine = Machine::this();
-        print!(
-            "{}",
-            markdown(&Report {
-                machine,
-                measurements
-            })
-        );
-    }
-    Ok(())
+    Ok(bench::print(measurements, arguments.json)?)
 }
