@@ -127,6 +127,10 @@ impl fmt::Display for Instant {
 pub struct WallTime(u64);
 
 impl WallTime {
+    /// 1970-01-01T00:00:00Z, from which a system's clock counts: what it shows is the wall time
+    /// `WallTime::UNIX_EPOCH + duration`.
+    pub const UNIX_EPOCH: WallTime = WallTime(0);
+
     /// The wall time `millis` milliseconds after 1970.
     #[must_use]
     pub const fn from_unix_millis(millis: u64) -> WallTime {

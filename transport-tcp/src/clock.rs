@@ -67,7 +67,7 @@ impl Clock for SystemClock {
     )]
     fn wall_time(&self) -> Option<WallTime> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        Some(WallTime::from_unix_millis(0) + since_1970)
+        Some(WallTime::UNIX_EPOCH + since_1970)
     }
 
     async fn sleep_until(&self, at: Instant) {

@@ -225,7 +225,7 @@ where
                 core.engine.handle_bytes(now, link.received(len));
             }
             Some(Ok(Progress::Ended)) => return core.lost(TransportFailure::ClosedByPeer),
-            Some(Err(error)) => return core.lost(TransportFailure::Broken(error.to_string())),
+            Some(Err(error)) => return core.lost(TransportFailure::broken(error)),
         }
     }
     let clock = core.clock.clone();

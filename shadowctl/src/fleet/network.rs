@@ -247,7 +247,7 @@ impl Open {
 }
 
 fn broken(error: &io::Error) -> TransportFailure {
-    TransportFailure::Broken(error.to_string())
+    TransportFailure::broken(error)
 }
 
 fn failure(error: &io::Error) -> TransportFailure {

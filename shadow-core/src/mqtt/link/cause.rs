@@ -1,6 +1,6 @@
 //! Why a connection ended.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 use crate::limit::LimitExceeded;
@@ -97,6 +97,18 @@ pub enum TransportFailure {
 }
 
 impl TransportFailure {
+    /// [`TransportFailure::ConnectFailed`] for what an error says; the text should name the address.
+    #[must_use]
+    pub fn connect_failed(error: impl fmt::Display) -> TransportFailure {
+        TransportFailure::ConnectFailed(error.to_string())
+    }
+
+    /// [`TransportFailure::Broken`] for what an error says.
+    #[must_use]
+    pub fn broken(error: impl fmt::Display) -> TransportFailure {
+        TransportFailure::Broken(error.to_string())
+    }
+
     /// Its text, if it has one.
     #[cfg(feature = "recording")]
     pub(crate) fn why(&self) -> Option<&str> {
