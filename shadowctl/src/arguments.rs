@@ -103,6 +103,9 @@ pub enum Command {
     /// Print a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArguments),
+    /// Print the manual page, or write those of all commands
+    #[command(long_about = help::MAN, after_long_help = help::MAN_EXAMPLES)]
+    Man(ManArguments),
 }
 
 /// Arguments of the commands that need nothing but a device and its server.
@@ -333,6 +336,14 @@ pub struct CompletionsArguments {
     /// Which shell
     #[arg(value_enum)]
     pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args, Clone, Debug)]
+pub struct ManArguments {
+    /// Write one page for each command into this directory, which is made if there is none
+    #[arg(short = 'o', long = "out", value_name = "DIRECTORY")]
+    pub directory: Option<PathBuf>,
 }
 
 #[cfg(test)]

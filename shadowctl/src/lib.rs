@@ -101,6 +101,7 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<(), Failure> {
         Command::Export(arguments) => commands::export::run(arguments, output),
         Command::Shrink(arguments) => commands::shrink::run(arguments, output),
         Command::Completions(arguments) => commands::completions::run(arguments, output),
+        Command::Man(arguments) => commands::man::run(arguments, output),
     }
 }
 

@@ -232,3 +232,14 @@ Examples:
   shadowctl completions bash > ~/.local/share/bash-completion/completions/shadowctl
   shadowctl completions zsh > ~/.zfunc/_shadowctl
   shadowctl completions fish > ~/.config/fish/completions/shadowctl.fish";
+
+pub(super) const MAN: &str = "\
+Print the manual page, or write those of all commands
+
+The pages are made of the same text as --help: shadowctl.1, and one for each command, as \
+shadowctl-replay.1. `man shadowctl` finds them in a directory man1 of its path.";
+
+pub(super) const MAN_EXAMPLES: &str = "\
+Examples:
+  shadowctl man | man -l -
+  shadowctl man -o ~/.local/share/man/man1";

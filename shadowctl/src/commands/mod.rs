@@ -7,6 +7,7 @@ pub mod diagnose;
 pub mod export;
 pub mod get;
 pub mod import;
+pub mod man;
 pub mod replay;
 pub mod report;
 pub mod show;

@@ -2,7 +2,7 @@
 
 use crate::command::run;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "demo",
     "get",
     "report",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 16] = [
     "export",
     "shrink",
     "completions",
+    "man",
 ];
 
 #[test]
@@ -71,4 +72,38 @@ fn completions_know_the_commands() {
         }
     }
     run(["completions", "tcsh"]).assert_failed(2, &["tcsh", "bash"]);
+}
+
+/// The commands and options of a page stand in it as troff prints them.
+#[test]
+fn manual_pages_know_the_commands_and_their_options() {
+    let run = run(["man"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    for command in COMMANDS {
+        let name = command.replace('-', "\\-");
+        assert!(
+            run.stdout.contains(&format!("shadowctl\\-{name}(1)")),
+            "{command}"
+        );
+    }
+    assert!(run.stdout.contains("Exit codes:"), "{}", run.stdout);
+}
+
+#[test]
+fn manual_pages_go_to_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("share/man1");
+    let run = run(["man", "-o", pages.to_str().unwrap()]);
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "", "")
+    );
+    for command in COMMANDS {
+        let page = std::fs::read_to_string(pages.join(format!("shadowctl-{command}.1"))).unwrap();
+        assert!(page.contains(".SH OPTIONS"), "{command}");
+    }
+    assert!(pages.join("shadowctl.1").exists());
+
+    let file = pages.join("shadowctl.1/below-a-file");
+    super::command::run(["man", "-o", file.to_str().unwrap()]).assert_failed(1, &["below-a-file"]);
 }
