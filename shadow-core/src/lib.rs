@@ -90,6 +90,7 @@
 //! * [`tencent`]: everything that is peculiar to this vendor's cloud.
 //! * [`recording`]: what went into an engine and came out, to be replayed.
 //! * [`json`]: JSON as text, for what is handed through unread.
+//! * [`typed`]: what is reported and desired as types of the application's own.
 //!
 //! # Features
 //!
@@ -105,8 +106,8 @@
 //! | `recording` | [`recording`]; takes `behaviours`, `hmac-sha1`, `messages` and `server` | | |
 //! | `server` | reading CONNECT, SUBSCRIBE and UNSUBSCRIBE, as a server does | 1.3 KiB | |
 //!
-//! What is not called is not linked: recording, reading `device_info.json` and reading documents into
-//! types cost nothing where they are not used.
+//! What is not called is not linked: recording, reading `device_info.json` and reading documents and
+//! deltas into types cost nothing where they are not used.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -128,6 +129,7 @@ pub mod request;
 mod session;
 pub mod tencent;
 mod time;
+pub mod typed;
 
 pub use config::{Config, VersionPolicy};
 pub use engine::{Deadline, Engine, Timer};

@@ -99,8 +99,12 @@ impl Object {
         if self.is_empty() || (first.is_empty() && second.is_empty()) {
             return Object::default();
         }
-        let either = first.written_with(second, unite);
-        self.written_with(&either, restrict)
+        self.written_with(&first.united(second), restrict)
+    }
+
+    /// What this or `other` has: a leaf where either has one, that of this where both have.
+    pub(crate) fn united(&self, other: &Object) -> Object {
+        self.written_with(other, unite)
     }
 
     /// This without the leaves that `other` has with the same value.
