@@ -1,20 +1,23 @@
 //! What the application hears without having asked.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_channel::{Receiver, Sender};
 use futures_lite::Stream;
+use serde::de::DeserializeOwned;
 use shadow_core::Event;
+use shadow_core::typed::TypedEvent;
 
 use crate::recording::{RecordingError, RecordingSink};
 use crate::store::StoreError;
 
-/// An item of [`Events`].
+/// An item of [`Events`]; of [`TypedEvents`] one with a [`TypedEvent`] in it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Notification {
+pub enum Notification<E = Event> {
     /// Something happened. Never [`Event::Ended`], which goes to its request.
-    Event(Event),
+    Event(E),
     /// The application did not keep up: the oldest events were dropped, at this place in the order.
     Lagged {
         /// How many; at least 1.
@@ -45,6 +48,57 @@ pub struct Events {
     next: u64,
     /// One whose gap before it was just told.
     held: Option<Notification>,
+}
+
+impl Events {
+    /// The same with every delta read as a `D`, whichever shadow's it is: what does not fit comes
+    /// first, each as a [`TypedEvent::Invalid`], and then the rest. See
+    /// [`shadow_core::typed`](mod@shadow_core::typed).
+    ///
+    /// ```
+    /// use futures_lite::StreamExt;
+    /// use serde::Deserialize;
+    /// use shadow_core::typed::{Field, TypedEvent};
+    /// use transport_tcp::{ClientError, Events, Notification, Shadow};
+    ///
+    /// #[derive(Debug, Default, Deserialize)]
+    /// #[serde(default, deny_unknown_fields)]
+    /// struct Desired {
+    ///     color: Field<String>,
+    /// }
+    ///
+    /// async fn obey(lamp: &Shadow, events: Events) -> Result<(), ClientError> {
+    ///     let mut events = events.typed::<Desired>();
+    ///     while let Some(notification) = events.next().await {
+    ///         match notification {
+    ///             Notification::Event(TypedEvent::Delta { state, delta }) => {
+    ///                 println!("the color is to be {:?}", state.color);
+    ///                 lamp.accept(&delta).await?;
+    ///             }
+    ///             Notification::Event(TypedEvent::Invalid(error)) => {
+    ///                 lamp.reject(&error.delta, &error.to_string()).await?;
+    ///             }
+    ///             other => println!("{other:?}"),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn typed<D: DeserializeOwned>(self) -> TypedEvents<D> {
+        TypedEvents {
+            events: self,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+/// [`Events`] with every delta read as a `D`.
+#[derive(Debug)]
+pub struct TypedEvents<D> {
+    events: Events,
+    /// What else came of the delta that was read last.
+    waiting: VecDeque<TypedEvent<D>>,
 }
 
 /// A notification and its number, counted from 0.
@@ -109,12 +163,43 @@ impl Stream for Events {
     }
 }
 
+/// Nothing in it is pinned.
+impl<D> Unpin for TypedEvents<D> {}
+
+impl<D: DeserializeOwned> Stream for TypedEvents<D> {
+    type Item = Notification<TypedEvent<D>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Poll::Ready(Some(Notification::Event(event)));
+            }
+            let told = match ready!(Pin::new(&mut self.events).poll_next(cx)) {
+                Some(Notification::Event(event)) => {
+                    self.waiting.extend(event.typed());
+                    continue;
+                }
+                Some(Notification::Lagged { missed }) => Notification::Lagged { missed },
+                Some(Notification::NotStored(error)) => Notification::NotStored(error),
+                Some(Notification::StoredAgain) => Notification::StoredAgain,
+                Some(Notification::NotRecorded(error)) => Notification::NotRecorded(error),
+                None => return Poll::Ready(None),
+            };
+            return Poll::Ready(Some(told));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use futures_lite::{StreamExt, future};
-    use shadow_core::DisconnectCause;
+    use serde::Deserialize;
+    use shadow_core::event::DeltaOrigin;
+    use shadow_core::tencent::DeviceInfo;
+    use shadow_core::typed::Field;
+    use shadow_core::{Config, Delta, DisconnectCause, Engine, Instant, Session};
 
     use super::*;
 
@@ -142,6 +227,52 @@ mod tests {
         drop(sender);
         let rest: Vec<_> = future::block_on(events.map(Some).collect());
         assert_eq!(rest, [kept(4), lagged(1), kept(6), kept(7)]);
+    }
+
+    #[test]
+    fn what_a_delta_is_read_as_comes_in_its_place() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(default)]
+        struct Desired {
+            color: Field<String>,
+            level: Field<u8>,
+        }
+        let device = DeviceInfo::with_key("PRODUCT001", "lamp", "c2VjcmV0").unwrap();
+        let engine = Engine::new(Config::new(&device), Session::new(), 1, Instant::ZERO);
+        let shadow = engine.own_shadow().unwrap();
+        let delta = |state: &str| Delta {
+            shadow,
+            origin: DeltaOrigin::Pushed,
+            version: Some(3),
+            state: state.parse().unwrap(),
+            redelivered: false,
+        };
+        let told = |state| Notification::Event(Event::Delta(delta(state)));
+
+        let (mut sender, events) = channel(4);
+        sender.send(event(0));
+        sender.send(told(r#"{"color":"blue","level":"very"}"#));
+        sender.send(told(r#"{"level":-1}"#));
+        sender.send(Notification::StoredAgain);
+        sender.send(event(1));
+        drop(sender);
+        let all: Vec<_> = future::block_on(events.typed::<Desired>().collect());
+        let [
+            Notification::Lagged { missed: 1 },
+            Notification::Event(TypedEvent::Invalid(level)),
+            Notification::Event(TypedEvent::Delta { state, delta: rest }),
+            Notification::Event(TypedEvent::Invalid(again)),
+            Notification::StoredAgain,
+            Notification::Event(TypedEvent::Other(Event::Disconnected { .. })),
+        ] = &all[..]
+        else {
+            panic!("{all:?}");
+        };
+        assert_eq!(level.delta, delta(r#"{"level":"very"}"#));
+        assert_eq!(state.color, Field::Value("blue".into()));
+        assert_eq!(state.level, Field::Absent);
+        assert_eq!(*rest, delta(r#"{"color":"blue"}"#));
+        assert_eq!(again.delta, delta(r#"{"level":-1}"#));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! * a [`Driver`], the loop that carries bytes between the engine and the network: spawn its
 //!   [`run`](Driver::run) on any executor;
 //! * a [`Client`] and its [`Shadow`]s, to ask for things and await how they end;
-//! * the [`Events`]: deltas, connection states and whatever else comes unasked.
+//! * the [`Events`]: deltas, connection states and whatever else comes unasked; or, with deltas read
+//!   as a type of the application's own, the [`TypedEvents`].
 //!
 //! Everything that is a decision (when to connect again, what to subscribe, how long to wait) is
 //! the engine's, and set in [`shadow_core::Config`].
@@ -171,7 +172,7 @@ pub use clock::{Alarm, Clock, SystemClock};
 pub use connector::{Connector, UntrustedPeer};
 pub use driver::Driver;
 pub use error::ClientError;
-pub use events::{Events, Notification};
+pub use events::{Events, Notification, TypedEvents};
 pub use network::{NetworkConnector, NetworkStream};
 pub use tcp::TcpConnector;
 #[cfg(feature = "tls")]
