@@ -26,3 +26,5 @@ mod scenarios;
 mod serving;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod typed;
