@@ -68,8 +68,9 @@ pub use self::inspect::{
 ///
 /// 1. [`poll_transmit`](Engine::poll_transmit) until `None`: what to do on the transport, in order;
 /// 2. [`poll_event`](Engine::poll_event) until `None`: what the application should know;
-/// 3. [`poll_deadline`](Engine::poll_deadline): when to call [`handle_tick`](Engine::handle_tick)
-///    if nothing happens before. A tick too early is harmless, one too late delays timeouts.
+/// 3. [`poll_deadline`](Engine::poll_deadline), or [`poll_delay`](Engine::poll_delay): when to call
+///    [`handle_tick`](Engine::handle_tick) if nothing happens before. A tick too early is harmless,
+///    one too late delays timeouts.
 ///
 /// In this order, since handing bytes over can itself end a request (a QoS 0 message is done when
 /// it leaves) and moves the deadline of the keep alive. Nothing that is ready to leave waits for a
@@ -493,6 +494,27 @@ impl Engine {
         let connection = connection.filter(|(timer, _)| *timer != Timer::Reconnect || useful);
         let request = self.requests.deadline().map(|at| (Timer::Request, at));
         earlier(connection, request).map(|(timer, at)| Deadline { at, timer })
+    }
+
+    /// How long from `now` until [`Engine::poll_deadline`], for waits that take a duration: zero when
+    /// it is due, `None` when nothing is due ever. Poll all output before, or it waits as long.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use shadow_core::{Config, Engine, Instant, Session};
+    ///
+    /// let mut engine = Engine::new(Config::plain("me"), Session::new(), 1, Instant::ZERO);
+    /// assert_eq!(engine.poll_delay(Instant::ZERO), Some(Duration::ZERO));
+    /// engine.handle_tick(Instant::ZERO);
+    /// // It asks for a connection, and waits for it as long as its configuration says.
+    /// let timeout = engine.config().connect_timeout;
+    /// assert_eq!(engine.poll_delay(Instant::ZERO), Some(timeout));
+    /// assert_eq!(engine.poll_delay(Instant::ZERO + timeout), Some(Duration::ZERO));
+    /// ```
+    #[must_use]
+    pub fn poll_delay(&self, now: Instant) -> Option<Duration> {
+        let deadline = self.poll_deadline()?;
+        Some(deadline.at.saturating_since(now))
     }
 
     /// Whether `poll_transmit` or `poll_event` would give something. A virtual clock may not move
