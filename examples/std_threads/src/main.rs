@@ -14,7 +14,8 @@ use std::{env, thread, time};
 use serde::{Deserialize, Serialize};
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
+    Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
+    WallTime,
 };
 
 const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
@@ -31,23 +32,27 @@ struct Desired {
 }
 
 /// The device itself: what it does about what happens.
-fn handle_event(engine: &mut Engine, now: Instant, event: Event) -> Result<(), RequestError> {
+fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
     match event {
         Event::Connected { .. } => println!("connected"),
         Event::Disconnected { cause, .. } => println!("disconnected: {cause}"),
         Event::Delta(delta) => match delta.state.parse() {
             Ok(Desired { color }) => {
                 println!("color {color}");
-                engine.accept(now, &delta.only(&["color"]))?;
-                engine.reject(now, &delta.without(&["color"]), "unknown")?;
+                tell_refused(engine.accept(now, &delta.only(&["color"])));
+                tell_refused(engine.reject(now, &delta.without(&["color"]), "unknown"));
             }
-            Err(error) => {
-                engine.reject(now, &delta, &error.to_string())?;
-            }
+            Err(error) => tell_refused(engine.reject(now, &delta, &error.to_string())),
         },
         _ => {}
     }
-    Ok(())
+}
+
+/// The engine sends nothing that the cloud would not take, such as a very long color.
+fn tell_refused(result: Result<RequestId, RequestError>) {
+    if let Err(error) = result {
+        println!("refused: {error}");
+    }
 }
 
 /// What happens. A connection has a number, so that nobody minds what an old one still tells.
@@ -115,38 +120,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::spawn(move || measure(&sensor));
     let (mut number, mut socket, mut out) = (0, None::<TcpStream>, Vec::new());
     loop {
-        while let Some(transmit) = engine.poll_transmit(now(), &mut out) {
-            match (transmit, &mut socket) {
-                (Transmit::Connect, _) => {
-                    number += 1;
-                    let (number, server, inputs) = (number, server.clone(), inputs.clone());
-                    thread::spawn(move || {
-                        let failure = read(number, &server, &inputs);
-                        drop(inputs.send(Input::Lost(number, failure)));
-                    });
-                }
-                (Transmit::Packet { .. }, Some(stream)) => {
-                    if let Err(error) = stream.write_all(&out) {
-                        engine.handle_disconnected(now(), TransportFailure::broken(error));
+        loop {
+            while let Some(transmit) = engine.poll_transmit(now(), &mut out) {
+                match (transmit, &mut socket) {
+                    (Transmit::Connect, _) => {
+                        number += 1;
+                        let (number, server, inputs) = (number, server.clone(), inputs.clone());
+                        thread::spawn(move || {
+                            let failure = read(number, &server, &inputs);
+                            drop(inputs.send(Input::Lost(number, failure)));
+                        });
                     }
+                    (Transmit::Packet { .. }, Some(stream)) => {
+                        if let Err(error) = stream.write_all(&out) {
+                            engine.handle_disconnected(now(), TransportFailure::broken(error));
+                        }
+                    }
+                    (Transmit::Close, Some(stream)) => drop(stream.shutdown(Shutdown::Both)),
+                    (_, None) => {}
                 }
-                (Transmit::Close, Some(stream)) => drop(stream.shutdown(Shutdown::Both)),
-                (_, None) => {}
+                out.clear();
             }
-            out.clear();
-        }
-        while let Some(event) = engine.poll_event() {
-            if let Err(error) = handle_event(&mut engine, now(), event) {
-                println!("not answered: {error}");
+            match engine.poll_event() {
+                Some(event) => handle_event(&mut engine, now(), event),
+                None => break,
             }
         }
-        if engine.has_output() {
-            continue;
-        }
-        let deadline = engine.poll_deadline().map(|deadline| deadline.at);
-        let wait = deadline.map_or(Duration::MAX, |at| at.saturating_since(now()));
+        let wait = engine.poll_delay(now()).unwrap_or(Duration::MAX);
         match queue.recv_timeout(wait) {
-            Ok(Input::Measured(measured)) => drop(engine.report(now(), shadow, &measured)?),
+            Ok(Input::Measured(measured)) => {
+                tell_refused(engine.report(now(), shadow, &measured));
+            }
             Ok(Input::Connected(of, stream)) if of == number => {
                 socket = Some(stream);
                 engine.handle_connected(now());

@@ -1,0 +1,94 @@
+//! The example device on smol: transport-tcp's driver carries the bytes.
+
+use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shadow_core::tencent::DeviceInfo;
+use shadow_core::{Config, Event, Session};
+use smol::Timer;
+use smol::future::{or, zip};
+use smol::stream::StreamExt;
+use transport_tcp::{
+    ClientError, Events, NetworkConnector, Notification, Receipt, Shadow, SystemClock,
+};
+
+const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
+
+#[derive(Serialize)]
+struct Measured {
+    counter: u64,
+    temperature: f64,
+}
+
+#[derive(Deserialize)]
+struct Desired {
+    color: String,
+}
+
+/// Reports what the sensor measures, whether there is a connection or not.
+async fn measure(shadow: &Shadow) {
+    let mut seconds = Timer::interval(Duration::from_secs(1));
+    for counter in 1.. {
+        let temperature = 21.5;
+        tell_refused(
+            shadow
+                .report(&Measured {
+                    counter,
+                    temperature,
+                })
+                .await,
+        );
+        seconds.next().await;
+    }
+}
+
+/// Does what the cloud wants.
+async fn obey(shadow: &Shadow, mut events: Events) {
+    while let Some(notification) = events.next().await {
+        match notification {
+            Notification::Event(Event::Connected { .. }) => println!("connected"),
+            Notification::Event(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}");
+            }
+            Notification::Event(Event::Delta(delta)) => match delta.state.parse() {
+                Ok(Desired { color }) => {
+                    println!("color {color}");
+                    tell_refused(shadow.accept(&delta.only(&["color"])).await);
+                    tell_refused(shadow.reject(&delta.without(&["color"]), "unknown").await);
+                }
+                Err(error) => tell_refused(shadow.reject(&delta, &error.to_string()).await),
+            },
+            _ => {}
+        }
+    }
+}
+
+/// The engine sends nothing that the cloud would not take, such as a very long color.
+fn tell_refused(result: Result<Receipt, ClientError>) {
+    if let Err(error) = result {
+        println!("refused: {error}");
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let [_, host, port] = &std::env::args().collect::<Vec<_>>()[..] else {
+        return Err("usage: smol_device HOST PORT".into());
+    };
+    let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
+    let seed = RandomState::new().build_hasher().finish();
+    let connector = NetworkConnector::tcp(host, port.parse()?);
+    let clock = SystemClock::new();
+    let (client, events, driver) =
+        transport_tcp::client(config, Session::new(), seed, connector, clock);
+    let shadow = client.own_shadow().ok_or("the device has no shadow")?;
+    smol::block_on(async {
+        let device = zip(measure(&shadow), obey(&shadow, events));
+        or(async { drop(device.await) }, async {
+            drop(driver.run().await)
+        })
+        .await;
+    });
+    Ok(())
+}
