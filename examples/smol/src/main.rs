@@ -4,23 +4,16 @@ use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{Config, Event, Session};
 use smol::Timer;
-use smol::future::{or, zip};
+use smol::future::zip;
 use smol::stream::StreamExt;
 use transport_tcp::{
     ClientError, Events, NetworkConnector, Notification, Receipt, Shadow, SystemClock,
 };
-
-const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
-
-#[derive(Serialize)]
-struct Measured {
-    counter: u64,
-    temperature: f64,
-}
 
 #[derive(Deserialize)]
 struct Desired {
@@ -31,15 +24,8 @@ struct Desired {
 async fn measure(shadow: &Shadow) {
     let mut seconds = Timer::interval(Duration::from_secs(1));
     for counter in 1.. {
-        let temperature = 21.5;
-        tell_refused(
-            shadow
-                .report(&Measured {
-                    counter,
-                    temperature,
-                })
-                .await,
-        );
+        let measured = json!({"counter": counter, "temperature": 21.5});
+        tell_refused(shadow.report(&measured).await);
         seconds.next().await;
     }
 }
@@ -76,19 +62,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [_, host, port] = &std::env::args().collect::<Vec<_>>()[..] else {
         return Err("usage: smol_device HOST PORT".into());
     };
-    let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
+    let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
     let seed = RandomState::new().build_hasher().finish();
     let connector = NetworkConnector::tcp(host, port.parse()?);
     let clock = SystemClock::new();
     let (client, events, driver) =
-        transport_tcp::client(config, Session::new(), seed, connector, clock);
+        transport_tcp::client(Config::new(&device), Session::new(), seed, connector, clock);
     let shadow = client.own_shadow().ok_or("the device has no shadow")?;
     smol::block_on(async {
         let device = zip(measure(&shadow), obey(&shadow, events));
-        or(async { drop(device.await) }, async {
-            drop(driver.run().await)
-        })
-        .await;
+        zip(device, driver.run()).await;
     });
     Ok(())
 }

@@ -3,28 +3,22 @@
 //! One thread measures, one for each connection connects and reads, and the main one owns the engine
 //! and writes. All that happens comes to it through one queue: nothing is shared, nothing polled.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime};
 use std::{env, thread, time};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{
     Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
     WallTime,
 };
-
-const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
-
-#[derive(Serialize)]
-struct Measured {
-    counter: u64,
-    temperature: f64,
-}
 
 #[derive(Deserialize)]
 struct Desired {
@@ -55,47 +49,28 @@ fn tell_refused(result: Result<RequestId, RequestError>) {
     }
 }
 
-/// What happens. A connection has a number, so that nobody minds what an old one still tells.
+/// What happens. A connection has a number, as what an old one tells comes too late.
 enum Input {
-    Measured(Measured),
+    Measured(Value),
     Connected(u32, TcpStream),
     Received(u32, Vec<u8>),
     Lost(u32, TransportFailure),
 }
 
-/// The sensor's thread.
-fn measure(inputs: &SyncSender<Input>) {
-    for counter in 1.. {
-        let temperature = 21.5;
-        // Nothing is sent, here and below, when the main thread is gone.
-        drop(inputs.send(Input::Measured(Measured {
-            counter,
-            temperature,
-        })));
-        thread::sleep(Duration::from_secs(1));
-    }
-}
-
-/// A connection's thread, until the connection ends: why it did.
-fn read(number: u32, server: &str, inputs: &SyncSender<Input>) -> TransportFailure {
-    let connected = TcpStream::connect(server).and_then(|stream| {
-        stream.set_nodelay(true)?;
-        // So that a peer that reads nothing does not hold up the main thread for ever.
-        stream.set_write_timeout(Some(Duration::from_secs(10)))?;
-        drop(inputs.send(Input::Connected(number, stream.try_clone()?)));
-        Ok(stream)
-    });
-    let mut stream = match connected {
-        Ok(stream) => stream,
-        Err(error) => return TransportFailure::connect_failed(format_args!("{server}: {error}")),
-    };
+/// A connection's thread: reads until it ends.
+fn read(number: u32, server: &str, tell: impl Fn(Input)) -> Result<Infallible, TransportFailure> {
+    let mut stream = TcpStream::connect(server).map_err(TransportFailure::connect_failed)?;
+    // Or a peer that reads nothing would hold up the main thread for ever.
+    let bounded = stream.set_write_timeout(Some(Duration::from_secs(10)));
+    let writer = bounded
+        .and_then(|()| stream.try_clone())
+        .map_err(TransportFailure::broken)?;
+    tell(Input::Connected(number, writer));
     let mut buffer = [0; 1024];
     loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return TransportFailure::ClosedByPeer,
-            Ok(len) => drop(inputs.send(Input::Received(number, buffer[..len].to_vec()))),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return TransportFailure::broken(error),
+        match stream.read(&mut buffer).map_err(TransportFailure::broken)? {
+            0 => return Err(TransportFailure::ClosedByPeer),
+            len => tell(Input::Received(number, buffer[..len].to_vec())),
         }
     }
 }
@@ -107,44 +82,50 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server = format!("{host}:{port}");
     let start = time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
-    let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
+    let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
     let seed = RandomState::new().build_hasher().finish();
-    let mut engine = Engine::new(config, Session::new(), seed, now());
+    let mut engine = Engine::new(Config::new(&device), Session::new(), seed, now());
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     engine.handle_wall_time(now(), WallTime::UNIX_EPOCH + wall);
     let shadow = engine.own_shadow().ok_or("the device has no shadow")?;
 
-    // It holds little, so that who tells faster than the engine takes has to wait.
+    // It holds little: who tells faster than the engine takes has to wait.
     let (inputs, queue) = sync_channel(4);
     let sensor = inputs.clone();
-    thread::spawn(move || measure(&sensor));
+    thread::spawn(move || {
+        for counter in 1.. {
+            let measured = json!({"counter": counter, "temperature": 21.5});
+            drop(sensor.send(Input::Measured(measured)));
+            thread::sleep(Duration::from_secs(1));
+        }
+    });
     let (mut number, mut socket, mut out) = (0, None::<TcpStream>, Vec::new());
     loop {
-        loop {
-            while let Some(transmit) = engine.poll_transmit(now(), &mut out) {
-                match (transmit, &mut socket) {
-                    (Transmit::Connect, _) => {
-                        number += 1;
-                        let (number, server, inputs) = (number, server.clone(), inputs.clone());
-                        thread::spawn(move || {
-                            let failure = read(number, &server, &inputs);
-                            drop(inputs.send(Input::Lost(number, failure)));
-                        });
-                    }
-                    (Transmit::Packet { .. }, Some(stream)) => {
-                        if let Err(error) = stream.write_all(&out) {
-                            engine.handle_disconnected(now(), TransportFailure::broken(error));
-                        }
-                    }
-                    (Transmit::Close, Some(stream)) => drop(stream.shutdown(Shutdown::Both)),
-                    (_, None) => {}
+        while let Some(transmit) = engine.poll_transmit(now(), &mut out) {
+            match (transmit, &mut socket) {
+                (Transmit::Connect, _) => {
+                    (number, socket) = (number + 1, None);
+                    let (number, server, inputs) = (number, server.clone(), inputs.clone());
+                    thread::spawn(move || {
+                        let tell = |input| drop(inputs.send(input));
+                        let Err(failure) = read(number, &server, tell);
+                        tell(Input::Lost(number, failure));
+                    });
                 }
-                out.clear();
+                (Transmit::Packet { .. }, Some(stream)) => {
+                    if let Err(error) = stream.write_all(&out) {
+                        drop(stream.shutdown(Shutdown::Both));
+                        engine.handle_disconnected(now(), TransportFailure::broken(error));
+                    }
+                }
+                (Transmit::Close, Some(stream)) => drop(stream.shutdown(Shutdown::Both)),
+                (_, None) => {}
             }
-            match engine.poll_event() {
-                Some(event) => handle_event(&mut engine, now(), event),
-                None => break,
-            }
+            out.clear();
+        }
+        if let Some(event) = engine.poll_event() {
+            handle_event(&mut engine, now(), event);
+            continue;
         }
         let wait = engine.poll_delay(now()).unwrap_or(Duration::MAX);
         match queue.recv_timeout(wait) {
@@ -156,9 +137,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 engine.handle_connected(now());
             }
             Ok(Input::Received(of, bytes)) if of == number => engine.handle_bytes(now(), &bytes),
-            Ok(Input::Lost(of, failure)) if of == number => {
-                engine.handle_disconnected(now(), failure);
-            }
+            Ok(Input::Lost(of, why)) if of == number => engine.handle_disconnected(now(), why),
             _ => {}
         }
         engine.handle_tick(now());

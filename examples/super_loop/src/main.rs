@@ -1,31 +1,24 @@
 //! The example device as firmware without an operating system has it: one loop, buffers of a fixed
-//! size, no async and no threads. It waits in [`Board::connect`] and [`Board::idle`]
-//! only.
+//! size, no async and no threads. It waits only while it connects, and when there is nothing to do.
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::ErrorKind::WouldBlock;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 use std::{env, thread, time};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{
     Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
     WallTime,
 };
 
-const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
-/// Room for one packet: payload, topic and less than 16 bytes of headers. A CONNECT is shorter.
+/// Room for any packet that the limits in `main` allow.
 const OUT_SIZE: usize = 1024;
-const PAYLOAD_SIZE: u32 = 512;
-
-#[derive(Serialize)]
-struct Measured {
-    counter: u64,
-    temperature: f64,
-}
 
 #[derive(Deserialize)]
 struct Desired {
@@ -68,38 +61,22 @@ impl Board {
         Instant::ZERO + self.power_on.elapsed()
     }
 
-    /// As many modems it answers when it has connected or given up.
+    /// Waits, as many modems do, until it has connected or given up. Closes the last connection.
     fn connect(&mut self) -> io::Result<()> {
+        self.modem = None;
         let modem = TcpStream::connect(&self.server)?;
-        modem.set_nodelay(true)?;
         modem.set_nonblocking(true)?;
         self.modem = Some(modem);
         Ok(())
     }
 
     fn read(&mut self, input: &mut [u8]) -> io::Result<usize> {
-        self.modem
-            .as_mut()
-            .map_or(Err(ErrorKind::WouldBlock.into()), |modem| modem.read(input))
+        self.modem.as_mut().ok_or(WouldBlock)?.read(input)
     }
 
     fn write(&mut self, out: &[u8]) -> io::Result<usize> {
-        self.modem
-            .as_mut()
-            .map_or(Err(ErrorKind::WouldBlock.into()), |modem| modem.write(out))
+        self.modem.as_mut().ok_or(WouldBlock)?.write(out)
     }
-
-    /// Firmware sleeps here until an interrupt. The host has none: it looks again after a time that
-    /// a network does not notice, and a processor hardly.
-    fn idle(&self) {
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// What to tell the engine of an error; nothing if there is just nothing to read or no room to write.
-fn failure(error: io::Error) -> Option<TransportFailure> {
-    let waits = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
-    (!waits).then(|| TransportFailure::broken(error))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -111,8 +88,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         server: format!("{host}:{port}"),
         modem: None,
     };
-    let mut config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
-    config.limits.payload_size = PAYLOAD_SIZE;
+    let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
+    let mut config = Config::new(&device);
+    config.limits.payload_size = 512; // and a topic, and less than 16 bytes of headers
     config.maximum_packet_size = 4096;
     config.maximum_queued_bytes = 1024;
     config.maximum_event_bytes = 4096;
@@ -122,56 +100,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     engine.handle_wall_time(board.now(), WallTime::UNIX_EPOCH + wall);
     let shadow = engine.own_shadow().ok_or("the device has no shadow")?;
 
-    let (mut counter, mut next_measurement) = (0, board.now());
-    let (mut input, mut out) = ([0; 256], Vec::with_capacity(OUT_SIZE));
+    let (mut counter, mut input, mut out) = (0, [0; 256], Vec::with_capacity(OUT_SIZE));
     loop {
-        let lost = match board.read(&mut input) {
-            Ok(0) => Some(TransportFailure::ClosedByPeer),
-            Ok(len) => {
-                engine.handle_bytes(board.now(), &input[..len]);
-                None
-            }
-            Err(error) => failure(error),
-        };
-        let lost = lost.or_else(|| match board.write(&out) {
-            Ok(len) => {
-                out.drain(..len);
-                None
-            }
-            Err(error) => failure(error),
-        });
-        if let Some(failure) = lost {
-            board.modem = None;
-            engine.handle_disconnected(board.now(), failure);
+        let now = board.now();
+        match board.read(&mut input) {
+            Ok(0) => engine.handle_disconnected(now, TransportFailure::ClosedByPeer),
+            Ok(len) => engine.handle_bytes(now, &input[..len]),
+            Err(error) if error.kind() == WouldBlock => {}
+            Err(error) => engine.handle_disconnected(now, TransportFailure::broken(error)),
         }
-        if next_measurement <= board.now() {
-            next_measurement = next_measurement + Duration::from_secs(1);
+        match board.write(&out) {
+            Ok(len) => drop(out.drain(..len)),
+            Err(error) if error.kind() == WouldBlock => {}
+            Err(error) => engine.handle_disconnected(now, TransportFailure::broken(error)),
+        }
+        if now >= Instant::from_secs(counter) {
             counter += 1;
-            let temperature = 21.5;
-            tell_refused(engine.report(
-                board.now(),
-                shadow,
-                &Measured {
-                    counter,
-                    temperature,
-                },
-            ));
+            let measured = json!({"counter": counter, "temperature": 21.5});
+            tell_refused(engine.report(now, shadow, &measured));
         }
-        engine.handle_tick(board.now());
+        engine.handle_tick(now);
         while let Some(event) = engine.poll_event() {
-            handle_event(&mut engine, board.now(), event);
+            handle_event(&mut engine, now, event);
         }
         // One packet at a time: what has to wait for it stays in the engine, which keeps it bounded.
         while out.is_empty() || !engine.is_online() {
-            match engine.poll_transmit(board.now(), &mut out) {
+            match engine.poll_transmit(now, &mut out) {
                 Some(Transmit::Connect) => {
                     out.clear();
-                    match board.connect() {
+                    match board.connect().map_err(TransportFailure::connect_failed) {
                         Ok(()) => engine.handle_connected(board.now()),
-                        Err(error) => engine.handle_disconnected(
-                            board.now(),
-                            TransportFailure::connect_failed(error),
-                        ),
+                        Err(failure) => engine.handle_disconnected(board.now(), failure),
                     }
                 }
                 Some(Transmit::Packet { .. }) => assert_eq!(out.capacity(), OUT_SIZE),
@@ -179,6 +138,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 None => break,
             }
         }
-        board.idle();
+        // Firmware sleeps here until an interrupt. The host has none, so it looks again after a time
+        // that a network does not notice, and a processor hardly.
+        thread::sleep(Duration::from_millis(5));
     }
 }

@@ -2,13 +2,13 @@
 //! at once.
 
 use std::error::Error;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
-use std::pin::Pin;
 use std::time::{Duration, SystemTime};
+use std::{env, time};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{
     Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
@@ -17,15 +17,8 @@ use shadow_core::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::select;
+use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
-
-const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
-
-#[derive(Serialize)]
-struct Measured {
-    counter: u64,
-    temperature: f64,
-}
 
 #[derive(Deserialize)]
 struct Desired {
@@ -56,104 +49,86 @@ fn tell_refused(result: Result<RequestId, RequestError>) {
     }
 }
 
-enum Link {
-    Closed,
-    Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>),
-    Open(TcpStream),
-}
-
-enum Progress {
-    Connected,
-    Received(usize),
-    Written(usize),
-    Lost(TransportFailure),
-}
-
-impl Link {
-    /// What the network does next. Dropping the future loses nothing.
-    async fn progress(&mut self, input: &mut [u8], out: &[u8]) -> Progress {
-        let done = match self {
-            Link::Closed => pending().await,
-            Link::Connecting(connecting) => match connecting.await {
-                Ok(stream) => {
-                    *self = Link::Open(stream);
-                    Ok(Progress::Connected)
-                }
-                Err(error) => Err(TransportFailure::connect_failed(error)),
-            },
-            Link::Open(stream) => {
-                let (mut reader, mut writer) = stream.split();
-                let done = select! {
-                    read = reader.read(input) => read.map(Progress::Received),
-                    written = writer.write(out), if !out.is_empty() => {
-                        written.map(Progress::Written)
-                    }
-                };
-                done.map_err(TransportFailure::broken)
-            }
-        };
-        match done {
-            Ok(Progress::Received(0)) => Progress::Lost(TransportFailure::ClosedByPeer),
-            Ok(progress) => progress,
-            Err(failure) => Progress::Lost(failure),
+/// Writes or reads, whichever goes on first; the number of bytes read. Dropping it loses nothing.
+async fn carry(
+    socket: &mut Option<TcpStream>,
+    out: &mut Vec<u8>,
+    input: &mut [u8],
+) -> Result<usize, TransportFailure> {
+    let Some(socket) = socket else {
+        return pending().await;
+    };
+    let (mut reader, mut writer) = socket.split();
+    select! {
+        written = writer.write(out), if !out.is_empty() => {
+            out.drain(..written.map_err(TransportFailure::broken)?);
+            Ok(0)
         }
+        read = reader.read(input) => match read {
+            Ok(0) => Err(TransportFailure::ClosedByPeer),
+            read => read.map_err(TransportFailure::broken),
+        },
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let [_, host, port] = &std::env::args().collect::<Vec<_>>()[..] else {
+    let [_, host, port] = &env::args().collect::<Vec<_>>()[..] else {
         return Err("usage: tokio_device HOST PORT".into());
     };
     let server = format!("{host}:{port}");
-    let start = std::time::Instant::now();
+    let start = time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
-    let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
+    let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
     let seed = RandomState::new().build_hasher().finish();
-    let mut engine = Engine::new(config, Session::new(), seed, now());
+    let mut engine = Engine::new(Config::new(&device), Session::new(), seed, now());
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     engine.handle_wall_time(now(), WallTime::UNIX_EPOCH + wall);
     let shadow = engine.own_shadow().ok_or("the device has no shadow")?;
 
-    let mut measured = Measured {
-        counter: 0,
-        temperature: 21.5,
-    };
-    let mut seconds = interval(Duration::from_secs(1));
-    let (mut link, mut input, mut out) = (Link::Closed, [0; 1024], Vec::new());
+    let (mut counter, mut seconds) = (0, interval(Duration::from_secs(1)));
+    let (mut connecting, mut socket) = (JoinSet::new(), None);
+    let (mut out, mut input) = (Vec::new(), [0; 1024]);
     loop {
-        loop {
-            // While a write is stalled what follows stays in the engine, which keeps it bounded.
-            while (out.is_empty() || !engine.is_online())
-                && let Some(transmit) = engine.poll_transmit(now(), &mut out)
-            {
-                match transmit {
-                    Transmit::Connect => {
-                        out.clear();
-                        link = Link::Connecting(Box::pin(TcpStream::connect(server.clone())));
-                    }
-                    Transmit::Packet { .. } => {}
-                    Transmit::Close => link = Link::Closed,
+        // What cannot be written yet waits in the engine, which keeps it bounded.
+        while (out.is_empty() || !engine.is_online())
+            && let Some(transmit) = engine.poll_transmit(now(), &mut out)
+        {
+            match transmit {
+                Transmit::Connect => {
+                    out.clear();
+                    connecting.spawn(TcpStream::connect(server.clone()));
                 }
+                Transmit::Packet { .. } => {}
+                Transmit::Close => (connecting, socket) = (JoinSet::new(), None),
             }
-            match engine.poll_event() {
-                Some(event) => handle_event(&mut engine, now(), event),
-                None => break,
-            }
+        }
+        if let Some(event) = engine.poll_event() {
+            handle_event(&mut engine, now(), event);
+            continue;
         }
         let wait = engine.poll_delay(now()).unwrap_or(Duration::MAX);
         select! {
-            progress = link.progress(&mut input, &out) => match progress {
-                Progress::Connected => engine.handle_connected(now()),
-                Progress::Received(len) => engine.handle_bytes(now(), &input[..len]),
-                Progress::Written(len) => drop(out.drain(..len)),
-                Progress::Lost(failure) => {
-                    link = Link::Closed;
+            carried = carry(&mut socket, &mut out, &mut input) => match carried {
+                Ok(0) => {}
+                Ok(len) => engine.handle_bytes(now(), &input[..len]),
+                Err(failure) => {
+                    socket = None;
                     engine.handle_disconnected(now(), failure);
                 }
             },
+            Some(Ok(connected)) = connecting.join_next() => match connected {
+                Ok(stream) => {
+                    socket = Some(stream);
+                    engine.handle_connected(now());
+                }
+                Err(error) => {
+                    engine.handle_disconnected(now(), TransportFailure::connect_failed(error));
+                }
+            },
             _ = seconds.tick() => {
-                measured.counter += 1;
+                counter += 1;
+                let measured = json!({"counter": counter, "temperature": 21.5});
                 tell_refused(engine.report(now(), shadow, &measured));
             }
             () = sleep(wait) => {}
