@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
+use shadow_core::typed::TypedEvent;
 use shadow_core::{Config, Event, Session};
 use smol::Timer;
 use smol::future::zip;
@@ -16,6 +17,7 @@ use transport_tcp::{
 };
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Desired {
     color: String,
 }
@@ -31,22 +33,23 @@ async fn measure(shadow: &Shadow) {
 }
 
 /// Does what the cloud wants.
-async fn obey(shadow: &Shadow, mut events: Events) {
+async fn obey(shadow: &Shadow, events: Events) {
+    let mut events = events.typed::<Desired>();
     while let Some(notification) = events.next().await {
-        match notification {
-            Notification::Event(Event::Connected { .. }) => println!("connected"),
-            Notification::Event(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}");
+        let Notification::Event(event) = notification else {
+            continue;
+        };
+        match event {
+            TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
+            TypedEvent::Other(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}")
             }
-            Notification::Event(Event::Delta(delta)) => match delta.state.parse() {
-                Ok(Desired { color }) => {
-                    println!("color {color}");
-                    tell_refused(shadow.accept(&delta.only(&["color"])).await);
-                    tell_refused(shadow.reject(&delta.without(&["color"]), "unknown").await);
-                }
-                Err(error) => tell_refused(shadow.reject(&delta, &error.to_string()).await),
-            },
-            _ => {}
+            TypedEvent::Other(_) => {}
+            TypedEvent::Delta { state, delta } => {
+                println!("color {}", state.color);
+                tell_refused(shadow.accept(&delta).await);
+            }
+            TypedEvent::Invalid(bad) => tell_refused(shadow.reject(&bad.delta, &bad.reason).await),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{env, time};
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
+use shadow_core::typed::TypedEvent;
 use shadow_core::{
     Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
     WallTime,
@@ -21,24 +22,26 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Desired {
     color: String,
 }
 
 /// The device itself: what it does about what happens.
 fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
-    match event {
-        Event::Connected { .. } => println!("connected"),
-        Event::Disconnected { cause, .. } => println!("disconnected: {cause}"),
-        Event::Delta(delta) => match delta.state.parse() {
-            Ok(Desired { color }) => {
-                println!("color {color}");
-                tell_refused(engine.accept(now, &delta.only(&["color"])));
-                tell_refused(engine.reject(now, &delta.without(&["color"]), "unknown"));
+    for event in event.typed::<Desired>() {
+        match event {
+            TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
+            TypedEvent::Other(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}")
             }
-            Err(error) => tell_refused(engine.reject(now, &delta, &error.to_string())),
-        },
-        _ => {}
+            TypedEvent::Other(_) => {}
+            TypedEvent::Delta { state, delta } => {
+                println!("color {}", state.color);
+                tell_refused(engine.accept(now, &delta));
+            }
+            TypedEvent::Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+        }
     }
 }
 
