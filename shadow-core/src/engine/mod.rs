@@ -285,8 +285,12 @@ impl Engine {
         self.flush(now);
     }
 
-    /// The transport received `bytes`, in any cutting. Ignored when there is no connection.
+    /// The transport received `bytes`, in any cutting. Ignored when there is no connection, and where
+    /// there are none: a read that gave nothing is no sign of a peer that lives.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let now = self.advance(now);
         // Where bytes come one by one, few of them complete a packet.
         if self.connection.note_received_online(now) && self.decoder.takes_byte(bytes) {

@@ -192,6 +192,16 @@ fn pings_after_silence_of_both_sides() {
 
 #[test]
 fn pings_although_it_keeps_sending() {
+    keep_sending(|_| ());
+}
+
+/// A driver that looks for bytes and finds none has not heard from the peer.
+#[test]
+fn reads_that_give_nothing_do_not_keep_a_link_alive() {
+    keep_sending(|device| device.engine.handle_bytes(device.now, &[]));
+}
+
+fn keep_sending(meanwhile: impl Fn(&mut Device)) {
     let mut device = Device::ready(config());
     let start = device.now;
     while device.engine.poll_deadline().unwrap().timer != Timer::KeepAlive
@@ -203,6 +213,7 @@ fn pings_although_it_keeps_sending() {
         device.engine.publish(device.now, &message).unwrap();
         device.packet();
         device.events();
+        meanwhile(&mut device);
         assert!(
             device.now.saturating_since(start) < 70 * SECOND,
             "no PINGREQ"
