@@ -3,7 +3,7 @@
 
 use core::fmt;
 use core::num::NonZeroU64;
-use core::ops::Add;
+use core::ops::{Add, AddAssign};
 use core::time::Duration;
 
 /// A point on the driver's monotonic clock: microseconds since an epoch the driver picks.
@@ -105,6 +105,12 @@ impl Add<Duration> for Instant {
     }
 }
 
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -174,6 +180,15 @@ mod tests {
             WallTime::from_unix_millis(5) + Duration::MAX,
             WallTime::from_unix_millis(u64::MAX)
         );
+    }
+
+    #[test]
+    fn a_time_moves_on() {
+        let mut next = Instant::from_secs(1);
+        next += Duration::from_millis(500);
+        assert_eq!(next, Instant::from_millis(1_500));
+        next += Duration::MAX;
+        assert_eq!(next, Instant::from_micros(u64::MAX));
     }
 
     #[test]
