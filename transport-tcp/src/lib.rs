@@ -132,7 +132,8 @@
 //! what happened, and to have it happen again on a desk, give it a [`recording`].
 //!
 //! For TLS, [`NetworkConnector::tls`] takes a CA file, and the certificate and key of a device that
-//! has them. For anything else, implement [`Connector`]: the same driver runs over every stream.
+//! has them. Where only the web's ports are open, the feature `websocket` has MQTT over WebSocket,
+//! with or without TLS. For anything else, implement [`Connector`]: the same driver runs over every stream.
 //!
 //! # Threads
 //!
@@ -166,6 +167,8 @@ pub mod store;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use client::{Client, Receipt, Shadow, client};
 pub use clock::{Alarm, Clock, SystemClock};

@@ -1,4 +1,4 @@
-//! TCP or TLS, as a configuration says.
+//! TCP, TLS or WebSocket, as a configuration says.
 
 use std::io;
 use std::pin::Pin;
@@ -13,8 +13,10 @@ use crate::connector::Connector;
 use crate::tcp::TcpConnector;
 #[cfg(feature = "tls")]
 use crate::tls::{TlsConnector, TlsError, TlsOptions};
+#[cfg(feature = "websocket")]
+use crate::websocket::{WebSocketConnector, WebSocketStream};
 
-/// Connects by TCP or by TLS, for callers that learn which only at run time.
+/// Connects by TCP, TLS or WebSocket, for callers that learn which only at run time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NetworkConnector {
@@ -23,6 +25,12 @@ pub enum NetworkConnector {
     /// TLS over TCP.
     #[cfg(feature = "tls")]
     Tls(TlsConnector),
+    /// WebSocket over TCP.
+    #[cfg(feature = "websocket")]
+    WebSocket(WebSocketConnector<TcpConnector>),
+    /// WebSocket over TLS.
+    #[cfg(all(feature = "websocket", feature = "tls"))]
+    SecureWebSocket(WebSocketConnector<TlsConnector>),
 }
 
 impl NetworkConnector {
@@ -41,6 +49,29 @@ impl NetworkConnector {
     pub fn tls(host: &str, port: u16, options: &TlsOptions) -> Result<NetworkConnector, TlsError> {
         TlsConnector::new(host, port, options).map(NetworkConnector::Tls)
     }
+
+    /// WebSocket without TLS to `host` and `port`, at the
+    /// [default path](crate::websocket::DEFAULT_PATH).
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn websocket(host: &str, port: u16) -> NetworkConnector {
+        NetworkConnector::WebSocket(WebSocketConnector::new(host, port))
+    }
+
+    /// WebSocket over TLS to `host` and `port`, at the
+    /// [default path](crate::websocket::DEFAULT_PATH).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TlsConnector::new`].
+    #[cfg(all(feature = "websocket", feature = "tls"))]
+    pub fn secure_websocket(
+        host: &str,
+        port: u16,
+        options: &TlsOptions,
+    ) -> Result<NetworkConnector, TlsError> {
+        WebSocketConnector::secure(host, port, options).map(NetworkConnector::SecureWebSocket)
+    }
 }
 
 impl Connector for NetworkConnector {
@@ -57,6 +88,16 @@ impl Connector for NetworkConnector {
                 let stream = tls.connect().await?;
                 Ok(NetworkStream::Tls(Box::new(stream)))
             }
+            #[cfg(feature = "websocket")]
+            NetworkConnector::WebSocket(websocket) => {
+                let stream = websocket.connect().await?;
+                Ok(NetworkStream::WebSocket(Box::new(stream)))
+            }
+            #[cfg(all(feature = "websocket", feature = "tls"))]
+            NetworkConnector::SecureWebSocket(websocket) => {
+                let stream = websocket.connect().await?;
+                Ok(NetworkStream::SecureWebSocket(Box::new(stream)))
+            }
         }
     }
 }
@@ -70,6 +111,12 @@ pub enum NetworkStream {
     /// TLS over TCP.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
+    /// WebSocket over TCP.
+    #[cfg(feature = "websocket")]
+    WebSocket(Box<WebSocketStream<TcpStream>>),
+    /// WebSocket over TLS.
+    #[cfg(all(feature = "websocket", feature = "tls"))]
+    SecureWebSocket(Box<WebSocketStream<TlsStream<TcpStream>>>),
 }
 
 impl NetworkStream {
@@ -78,6 +125,10 @@ impl NetworkStream {
             NetworkStream::Tcp(stream) => Pin::new(stream),
             #[cfg(feature = "tls")]
             NetworkStream::Tls(stream) => Pin::new(&mut **stream),
+            #[cfg(feature = "websocket")]
+            NetworkStream::WebSocket(stream) => Pin::new(&mut **stream),
+            #[cfg(all(feature = "websocket", feature = "tls"))]
+            NetworkStream::SecureWebSocket(stream) => Pin::new(&mut **stream),
         }
     }
 
@@ -86,6 +137,10 @@ impl NetworkStream {
             NetworkStream::Tcp(stream) => Pin::new(stream),
             #[cfg(feature = "tls")]
             NetworkStream::Tls(stream) => Pin::new(&mut **stream),
+            #[cfg(feature = "websocket")]
+            NetworkStream::WebSocket(stream) => Pin::new(&mut **stream),
+            #[cfg(all(feature = "websocket", feature = "tls"))]
+            NetworkStream::SecureWebSocket(stream) => Pin::new(&mut **stream),
         }
     }
 }
