@@ -217,3 +217,121 @@ fn hung_up(error: io::Error) -> io::Error {
         _ => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 6455, section 1.3, for MQTT.
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    fn request() -> String {
+        format!(
+            "GET /chat HTTP/1.1\r\n\
+             Host: server.example.com\r\n\
+             Upgrade: websocket\r\n\
+             Connection: Upgrade\r\n\
+             Sec-WebSocket-Key: {KEY}\r\n\
+             Origin: http://example.com\r\n\
+             Sec-WebSocket-Protocol: chat, mqtt\r\n\
+             Sec-WebSocket-Version: 13\r\n\
+             \r\n"
+        )
+    }
+
+    fn response() -> String {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\n\
+             Upgrade: websocket\r\n\
+             Connection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {ACCEPT}\r\n\
+             Sec-WebSocket-Protocol: mqtt\r\n\
+             \r\n"
+        )
+    }
+
+    /// What is wrong with the response where this is replaced by that.
+    #[track_caller]
+    fn fault(from: &str, to: &str) -> String {
+        assert!(response().contains(from));
+        let text = response().replace(from, to);
+        let (_, response) = Response::try_parse(text.as_bytes()).unwrap().unwrap();
+        check(&response, "/mqtt", KEY).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_right_answer_is_taken() {
+        for text in [
+            response(),
+            response().replace("websocket", "WebSocket"),
+            response().replace("n: Upgrade", "n: keep-alive, upgrade"),
+        ] {
+            let (len, response) = Response::try_parse(text.as_bytes()).unwrap().unwrap();
+            assert_eq!(len, text.len());
+            assert!(check(&response, "/mqtt", KEY).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_told() {
+        let status = fault("101 Switching Protocols", "404 No such thing here");
+        assert_eq!(status, "HTTP status 404 Not Found for /mqtt");
+        let no_upgrade = "its answer does not upgrade to WebSocket";
+        assert_eq!(fault("Upgrade: websocket\r\n", ""), no_upgrade);
+        assert_eq!(fault("Connection: Upgrade\r\n", ""), no_upgrade);
+        let other_key = "its answer is not to this request";
+        assert_eq!(fault("s3pP", "s3pp"), other_key);
+        let extension = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        assert!(fault("\r\n\r\n", &format!("\r\n{extension}")).contains("extension"));
+        let none = "it does not take the subprotocol mqtt";
+        assert_eq!(fault("Sec-WebSocket-Protocol: mqtt\r\n", ""), none);
+        let another = "it takes another subprotocol than mqtt";
+        assert_eq!(fault("Protocol: mqtt", "Protocol: mqttv3.1"), another);
+        assert_eq!(fault("Protocol: mqtt", "Protocol: mqtt, chat"), another);
+    }
+
+    fn accepted(text: &str) -> io::Result<String> {
+        let (_, request) = Request::try_parse(text.as_bytes()).unwrap().unwrap();
+        accept(&request).map(|response| String::from_utf8(response).unwrap())
+    }
+
+    #[test]
+    fn a_request_is_answered_as_the_specification_prints_it() {
+        let answered = accepted(&request()).unwrap();
+        assert!(answered.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+        assert!(answered.ends_with("\r\n\r\n"));
+        for line in response().lines() {
+            let same = |other: &str| other.eq_ignore_ascii_case(line);
+            assert!(answered.lines().any(same), "{line} in {answered}");
+        }
+        assert_eq!(answered.lines().count(), response().lines().count());
+    }
+
+    #[test]
+    fn a_request_for_something_else_is_not() {
+        let why = |from: &str, to: &str| {
+            let request = request();
+            assert!(request.contains(from));
+            accepted(&request.replace(from, to))
+                .unwrap_err()
+                .to_string()
+        };
+        let asked = "Sec-WebSocket-Protocol: chat, mqtt\r\n";
+        assert_eq!(why(asked, ""), "it does not ask for the subprotocol mqtt");
+        let other = "it does not ask for the subprotocol mqtt";
+        assert_eq!(why("chat, mqtt", "chat, mqtt5"), other);
+        for (from, to) in [
+            ("Upgrade: websocket\r\n", ""),
+            ("Connection: Upgrade\r\n", ""),
+            ("Version: 13", "Version: 8"),
+            (KEY, "c2hvcnQ="),
+        ] {
+            let why = why(from, to);
+            assert!(
+                why.starts_with("its request is not for WebSocket: "),
+                "{why}"
+            );
+        }
+    }
+}

@@ -44,7 +44,7 @@ pub const DEFAULT_PATH: &str = "/mqtt";
 /// The port of WebSocket without TLS (RFC 6455, section 3).
 const PORT: u16 = 80;
 /// The port of WebSocket over TLS.
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "tls", test))]
 const TLS_PORT: u16 = 443;
 
 /// Connects by WebSocket over the streams of another connector.
@@ -212,4 +212,23 @@ where
 {
     let inbox = handshake::answer(&mut stream).await?;
     Ok(WebSocketStream::server(stream, inbox))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6455, section 4.1: the port is left out where it is the default one.
+    #[test]
+    fn the_host_header_names_other_ports_only() {
+        let host = |host, port| WebSocketConnector::new(host, port).host;
+        assert_eq!(host("cloud.example", 80), "cloud.example");
+        assert_eq!(host("cloud.example", 443), "cloud.example:443");
+        assert_eq!(host("::1", 80), "[::1]");
+        assert_eq!(host("::1", 9001), "[::1]:9001");
+        let secure = |port| WebSocketConnector::to((), "wss", "::1", port, TLS_PORT);
+        assert_eq!(secure(443).host, "[::1]");
+        assert_eq!(secure(80).host, "[::1]:80");
+        assert_eq!(secure(443).to_string(), "wss://[::1]:443/mqtt");
+    }
 }

@@ -350,3 +350,6 @@ impl<S> Drop for WebSocketStream<S> {
         self.wipe();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,3 +27,6 @@ mod store;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(test)]
+#[cfg(feature = "websocket")]
+mod websocket;
