@@ -1,10 +1,12 @@
-//! One device, one cloud, one driver loop: over a memory stream, TCP and TLS. The first runs under
-//! the virtual clock, the other two over real sockets on the loopback interface.
+//! One device, one cloud, one driver loop: over a memory stream, WebSocket, TCP and TLS. The first two
+//! run under the virtual clock, the others over real sockets on the loopback interface.
 
 #[cfg(test)]
-mod three_transports {
+mod transports {
+    use std::cell::Cell;
     use std::future::{Future, ready};
     use std::io::Write;
+    use std::rc::Rc;
     use std::sync::Arc;
 
     use futures_lite::{Stream, StreamExt};
@@ -16,13 +18,15 @@ mod three_transports {
     use smol::LocalExecutor;
     use smol::net::TcpListener;
     use transport_mock::cloud::{Cloud, example_device, example_name};
-    use transport_mock::stream::memory_network;
+    use transport_mock::server::ServerEvent;
+    use transport_mock::stream::{Connect, Fault, Faults, memory_network};
     use transport_mock::{SharedCloud, VirtualClock, serve};
+    use transport_tcp::websocket::{WebSocketConnector, accept};
     use transport_tcp::{
         Clock, Connector, Notification, SystemClock, TcpConnector, TlsConnector, TlsOptions, client,
     };
 
-    /// What a device does, whatever carries its bytes; the same code for all three. Gives the
+    /// What a device does, whatever carries its bytes; the same code for all of them. Gives the
     /// shadow in the end.
     async fn session<C, K, I, F, S>(
         connector: C,
@@ -96,6 +100,92 @@ mod three_transports {
             session(connector, incoming, clock.clone(), &executor),
         );
         assert_eq!(end, END);
+    }
+
+    #[test]
+    fn websocket() {
+        let clock = VirtualClock::new(WallTime::from_unix_millis(1_626_770_697_670));
+        let executor = LocalExecutor::new();
+        let (connector, listener) = memory_network(256, 4);
+        let connector = WebSocketConnector::over(connector, "cloud.example");
+        let incoming = listener.map(|stream| Box::pin(async { accept(stream).await.ok() }));
+        let end = clock.run(
+            &executor,
+            session(connector, incoming, clock.clone(), &executor),
+        );
+        assert_eq!(end, END);
+    }
+
+    /// The first connection is lost in the handshake, in a frame's header, in its payload and
+    /// between frames, until it lasts for all there is to say; the second one makes up for it.
+    #[test]
+    fn websocket_is_cut_at_every_byte() {
+        let to_server = |fault| Faults {
+            to_server: vec![fault],
+            ..Faults::default()
+        };
+        let to_client = |fault| Faults {
+            to_client: vec![fault],
+            ..Faults::default()
+        };
+        let ways: [fn(Fault) -> Faults; 2] = [to_server, to_client];
+        for way in ways {
+            let (mut before_login, mut after_login) = (0, 0);
+            for cut in 0.. {
+                match reported_in_spite_of(way(Fault::CutAfter(cut))) {
+                    (2, 1) => before_login += 1,
+                    (2, 2) => after_login += 1,
+                    (1, 1) => break,
+                    other => panic!("{other:?} connections and logins, cut after {cut}"),
+                }
+            }
+            let least = before_login.min(after_login);
+            assert!(least > 100, "{before_login} {after_login}");
+        }
+    }
+
+    /// Reports over WebSocket, the first connection of which has these faults. How many connections
+    /// it took, and how many logins.
+    fn reported_in_spite_of(faults: Faults) -> (usize, usize) {
+        let wall = WallTime::from_unix_millis(1_626_770_697_670);
+        let clock = VirtualClock::new(wall);
+        let executor = LocalExecutor::new();
+        let cloud = SharedCloud::new(Cloud::example(clock.now(), wall));
+        let (connector, listener) = memory_network(256, 4);
+        let connector = connector.with_script([Connect::Accepted(faults)]);
+        let connector = WebSocketConnector::over(connector, "cloud.example");
+        let (connections, logins) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let count = |counter: &Rc<Cell<usize>>| {
+            let counter = Rc::clone(counter);
+            move || counter.set(counter.get() + 1)
+        };
+        let (connection, login) = (count(&connections), count(&logins));
+        let incoming = listener.map(move |stream| {
+            connection();
+            Box::pin(async { accept(stream).await.ok() })
+        });
+        let on_event = move |event| {
+            if matches!(event, ServerEvent::Connected { .. }) {
+                login();
+            }
+        };
+        let serving = serve(cloud.clone(), incoming, clock.clone(), on_event);
+        executor.spawn(serving).detach();
+        let config = Config::new(&example_device());
+        let (device, _events, driver) = client(config, Session::new(), 3, connector, clock.clone());
+        let driving = executor.spawn(driver.run());
+        clock.run(&executor, async {
+            let shadow = device.own_shadow().unwrap();
+            let receipt = shadow.report(&json!({"updateCount": 12})).await.unwrap();
+            receipt.acknowledged().await.unwrap();
+            device.close().await;
+            driving.await;
+        });
+        let shadow = cloud.with(|cloud| cloud.shadow(&example_name()).cloned());
+        let reported = shadow.unwrap().reported();
+        let expected = r#"{"updateCount":12,"updateCount11":"shadow"}"#;
+        assert_eq!(reported, expected);
+        (connections.get(), logins.get())
     }
 
     #[test]
