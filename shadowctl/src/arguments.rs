@@ -141,7 +141,8 @@ pub struct WatchArguments {
 #[derive(Args, Clone, Debug)]
 pub struct DemoArguments {
     /// Do not wait: the same in virtual time and over streams in memory
-    #[arg(long, conflicts_with_all = ["device", "host", "port", "tls", "no_tls", "ca"])]
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["device", "host", "port", "tls", "no_tls", "ca", "websocket"])]
     pub fast: bool,
 
     /// Which server, and as which device.

@@ -8,6 +8,7 @@ use clap::Args;
 use shadow_core::Config;
 use shadow_core::tencent::{Authentication, DeviceInfo};
 use transport_mock::cloud::example_device;
+use transport_tcp::websocket::{DEFAULT_PATH, WebSocketConnector};
 use transport_tcp::{ClientCertificate, NetworkConnector, TlsError, TlsOptions};
 
 use crate::failure::{Failure, FailureKind};
@@ -17,6 +18,10 @@ use crate::input;
 const PORT: u16 = 1883;
 /// The port of MQTT over TLS.
 const TLS_PORT: u16 = 8883;
+/// The port of WebSocket over TCP.
+const WEBSOCKET_PORT: u16 = 80;
+/// The port of WebSocket over TLS.
+const SECURE_WEBSOCKET_PORT: u16 = 443;
 
 /// Which server, and as which device.
 #[derive(Args, Clone, Debug)]
@@ -31,7 +36,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
 
-    /// Port to connect to [default: 8883 with TLS, 1883 without]
+    /// Port to connect to [default: 8883 with TLS, 1883 without; for WebSocket 443 and 80]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
 
@@ -46,6 +51,11 @@ pub struct ServerOptions {
     /// PEM file with the CAs to trust, instead of those of the system
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+
+    /// Speak MQTT over WebSocket, at this path of the server: /mqtt if none is given
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = DEFAULT_PATH)]
+    pub websocket: Option<String>,
 
     /// Give up when there is no session with the server, or no answer, within this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -119,13 +129,18 @@ impl ServerOptions {
             (None, None) => return self.embedded(),
         };
         let tls = self.tls || (self.device.is_some() && !self.no_tls);
-        let port = self.port.unwrap_or(if tls { TLS_PORT } else { PORT });
+        let port = self.port.unwrap_or(match (&self.websocket, tls) {
+            (None, true) => TLS_PORT,
+            (None, false) => PORT,
+            (Some(_), true) => SECURE_WEBSOCKET_PORT,
+            (Some(_), false) => WEBSOCKET_PORT,
+        });
         let connector = if tls {
             let options = self.tls_options(device);
-            NetworkConnector::tls(&host, port, &options).map_err(|error| tls_failure(&error))?
+            self.secure_connector(&host, port, &options)?
         } else {
             self.check_without_tls(device)?;
-            NetworkConnector::tcp(&host, port)
+            self.plain_connector(&host, port)?
         };
         let address = match host.contains(':') {
             true => format!("[{host}]:{port}"),
@@ -138,11 +153,38 @@ impl ServerOptions {
         })
     }
 
+    fn secure_connector(
+        &self,
+        host: &str,
+        port: u16,
+        options: &TlsOptions,
+    ) -> Result<NetworkConnector, Failure> {
+        let Some(path) = &self.websocket else {
+            return NetworkConnector::tls(host, port, options).map_err(|error| tls_failure(&error));
+        };
+        let connector = WebSocketConnector::secure(host, port, options)
+            .map_err(|error| tls_failure(&error))?
+            .with_path(path)
+            .map_err(|error| Failure::usage(format_args!("--websocket: {error}")))?;
+        Ok(NetworkConnector::SecureWebSocket(connector))
+    }
+
+    fn plain_connector(&self, host: &str, port: u16) -> Result<NetworkConnector, Failure> {
+        let Some(path) = &self.websocket else {
+            return Ok(NetworkConnector::tcp(host, port));
+        };
+        let connector = WebSocketConnector::new(host, port)
+            .with_path(path)
+            .map_err(|error| Failure::usage(format_args!("--websocket: {error}")))?;
+        Ok(NetworkConnector::WebSocket(connector))
+    }
+
     fn embedded(&self) -> Result<Place, Failure> {
         let given = [
             ("--port", self.port.is_some()),
             ("--tls", self.tls),
             ("--ca", self.ca.is_some()),
+            ("--websocket", self.websocket.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((option, _)) => Err(Failure::usage(format_args!(
@@ -249,7 +291,8 @@ fn host_alone(host: &str) -> Result<String, Failure> {
     }
     if let Some((scheme, rest)) = bare.split_once("://") {
         return Err(Failure::usage(format_args!(
-            "--host takes a host alone: leave the {scheme}:// out of {rest:?}, and see --tls"
+            "--host takes a host alone: leave the {scheme}:// out of {rest:?}, and see --tls and \
+             --websocket"
         )));
     }
     match bare.rsplit_once(':') {

@@ -122,6 +122,7 @@ impl FleetArguments {
             tls: self.tls,
             no_tls: false,
             ca: self.ca.clone(),
+            websocket: None,
             timeout: self.timeout,
         })
     }

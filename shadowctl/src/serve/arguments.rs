@@ -26,6 +26,7 @@ Examples:
   shadowctl serve                                        the example device, on 127.0.0.1:1883
   shadowctl serve --listen 0.0.0.0:8883 --tls-cert server.pem --tls-key server.key \\
                   --device device_info.json              a device of your own, over TLS
+  shadowctl serve --websocket 8083                       beside it for `get --websocket`, browsers
   shadowctl serve --fleet 10000 --quiet                  for `shadowctl fleet --host 127.0.0.1`
   shadowctl serve --broker 127.0.0.1:1883                shadows for the devices of a mosquitto
   shadowctl serve --broker broker.example:8883 --tls --ca ca.pem \\
@@ -33,10 +34,10 @@ Examples:
 
 With --output json, one object a line with \"time\" (ms since 1970) and \"event\". Both ways: \
 \"request\" (from, shadow, payload), \"delta\" (shadow, version, state). With --listen: \
-\"listening\" (address, tls, devices, fleet), \"connected\" (client_id, protocol, session_present), \
-\"login_refused\" (client_id, why), \"connection_failed\" (peer, why), \"subscribed\", \
-\"unsubscribed\" and \"subscription_refused\" (client_id, filter), \"message\" (client_id, topic, \
-bytes), \"publish_forbidden\" and \"dropped\" (client_id, topic), \"disconnected\" (client_id, why), \
+\"listening\" (address, websocket, tls, devices, fleet), \"connected\" (client_id, protocol, \
+session_present), \"login_refused\" (client_id, why), \"connection_failed\" (peer, why), \
+\"subscribed\", \"unsubscribed\" and \"subscription_refused\" (client_id, filter), \"message\" \
+(client_id, topic, bytes), \"publish_forbidden\" and \"dropped\" (client_id, topic), \"disconnected\" (client_id, why), \
 \"missed\" (count). With --broker: \"online\" (broker, qos), \"offline\" (why, retry_in_ms), \
 \"reply\" (to, shadow, result, version), \"ignored\", \"unacknowledged\" and \"undelivered\" (topic, \
 why), \"missed\" (count).
@@ -50,6 +51,11 @@ pub struct ServeArguments {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1883")]
     #[arg(value_parser = Address::parse)]
     pub listen: Address,
+
+    /// Accept MQTT over WebSocket too, on this port of the same host; port 0 takes a free one, which
+    /// is printed. With a certificate both speak TLS
+    #[arg(long, value_name = "PORT")]
+    pub websocket: Option<u16>,
 
     /// PEM file with the server's certificate, and those of intermediate CAs: speak TLS
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -75,7 +81,7 @@ pub struct ServeArguments {
 
     /// Serve the devices of this MQTT broker instead of listening
     #[arg(long, value_name = "HOST:PORT", value_parser = Address::parse)]
-    #[arg(conflicts_with_all = ["listen", "tls_cert", "tls_key", "device"])]
+    #[arg(conflicts_with_all = ["listen", "websocket", "tls_cert", "tls_key", "device"])]
     pub broker: Option<Address>,
 
     /// Reach the broker by TLS
@@ -131,6 +137,15 @@ impl Address {
             host: host.into(),
             port,
         })
+    }
+
+    /// Another port of the same host.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Address {
+        Address {
+            host: self.host.clone(),
+            port,
+        }
     }
 }
 

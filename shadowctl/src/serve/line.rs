@@ -27,6 +27,9 @@ pub(super) struct Line {
 pub(super) enum What {
     Listening {
         address: String,
+        /// Where it listens for WebSocket.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        websocket: Option<String>,
         tls: bool,
         devices: Vec<String>,
         /// How many devices of a fleet are let in beside them.
@@ -322,13 +325,17 @@ impl fmt::Display for What {
         match self {
             What::Listening {
                 address,
+                websocket,
                 tls,
                 devices,
                 fleet,
             } => {
                 let transport = if *tls { "TLS" } else { "TCP" };
-                write!(f, "{GOOD}listening{GOOD:#} on {address} ({transport}) for ")?;
-                write!(f, "{}", devices.join(", "))?;
+                write!(f, "{GOOD}listening{GOOD:#} on {address} ({transport})")?;
+                if let Some(websocket) = websocket {
+                    write!(f, " and {websocket} (WebSocket over {transport})")?;
+                }
+                write!(f, " for {}", devices.join(", "))?;
                 match fleet {
                     Some(fleet) => write!(f, ", and a fleet of {fleet}"),
                     None => Ok(()),

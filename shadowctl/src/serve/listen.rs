@@ -1,4 +1,4 @@
-//! `serve --listen`: the embedded cloud on TCP or TLS.
+//! `serve --listen`: the embedded cloud on TCP or TLS, and on WebSocket over either.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use futures_rustls::TlsAcceptor;
 use shadow_core::WallTime;
-use smol::future::or;
+use smol::future::{or, pending};
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::{TcpListener, TcpStream};
-use smol::stream::{Stream, StreamExt, unfold};
+use smol::stream::{Stream, StreamExt, race, unfold};
 use transport_mock::cloud::{Cloud, CloudConfig, example_device};
 use transport_mock::server::{Credentials, KnownDevice, ServerConfig, ServerEvent};
 use transport_mock::{SharedCloud, serve};
-use transport_tcp::Clock;
+use transport_tcp::{Clock, websocket};
 
 use super::arguments::{Address, ServeArguments};
 use super::example::{example_seed, seed_failure};
@@ -29,7 +29,7 @@ use crate::output::Output;
 use crate::runtime::block_on;
 use crate::server::read_device;
 
-/// How long a TLS handshake may take.
+/// How long the handshakes of TLS and WebSocket may take together.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait after a connection could not be accepted, as when too many files are open:
@@ -74,20 +74,32 @@ pub(super) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<(),
         let devices: Vec<String> = known.iter().map(|k| k.device.name.to_string()).collect();
         let cloud = SharedCloud::new(cloud(known, arguments.fleet, clock)?);
         let (listener, address) = bind(&arguments.listen).await?;
+        let websocket = match arguments.websocket {
+            Some(port) => Some(bind(&arguments.listen.with_port(port)).await?),
+            None => None,
+        };
+        let (websocket, websocket_address) = websocket.unzip();
         let log = Log::new(output, *clock, arguments.quiet);
         log.line(What::Listening {
             address: address.to_string(),
+            websocket: websocket_address.map(|address| address.to_string()),
             tls: acceptor.is_some(),
             devices,
             fleet: arguments.fleet,
         });
         log.remark(advice(
             address,
+            websocket_address,
             acceptor.is_some(),
             !arguments.device.is_empty(),
         ));
-        let incoming = accept(&listener, clock, &log)
-            .map(|stream| secure(stream, acceptor.as_ref(), clock, &log));
+        let plain = accept(Some(&listener), clock, &log);
+        let plain = plain.map(|accepted| (accepted, Framing::None));
+        let framed = accept(websocket.as_ref(), clock, &log);
+        let framed = framed.map(|accepted| (accepted, Framing::WebSocket));
+        let incoming = race(Box::pin(plain), Box::pin(framed)).map(|(accepted, framing)| {
+            shake_hands(accepted, acceptor.as_ref(), framing, clock, &log)
+        });
         let mut deltas = Deltas::default();
         let on_event = |event| {
             if arguments.quiet && matches!(event, ServerEvent::Published { .. }) {
@@ -149,8 +161,8 @@ async fn bind(address: &Address) -> Result<(TcpListener, SocketAddr), Failure> {
     let (local, listener) = bound.map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::AddrInUse => {
-                ": something listens there already; --listen HOST:PORT takes another port, \
-                 and port 0 a free one"
+                ": something listens there already; --listen HOST:PORT and --websocket PORT take \
+                 another port, and port 0 a free one"
             }
             io::ErrorKind::PermissionDenied => ": ports below 1024 need privileges",
             _ => "",
@@ -161,7 +173,7 @@ async fn bind(address: &Address) -> Result<(TcpListener, SocketAddr), Failure> {
 }
 
 /// How to talk to the example device here, and to others if there are any.
-fn advice(address: SocketAddr, tls: bool, others: bool) -> String {
+fn advice(address: SocketAddr, websocket: Option<SocketAddr>, tls: bool, others: bool) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".into(),
         IpAddr::V6(ip) if ip.is_unspecified() => "::1".into(),
@@ -176,6 +188,10 @@ fn advice(address: SocketAddr, tls: bool, others: bool) -> String {
         port => format!(" --port {port}"),
     };
     let there = format!("--host {host}{port}{tls}");
+    let websocket = websocket.map_or_else(String::new, |address| {
+        let port = address.port();
+        format!("\x20 shadowctl get --host {host} --port {port} --websocket{tls}\n")
+    });
     let others = match (others, tls) {
         (false, _) => "",
         // With --device, TLS is the default.
@@ -186,17 +202,21 @@ fn advice(address: SocketAddr, tls: bool, others: bool) -> String {
         "the example device is there; in another terminal:\n\
          \x20 shadowctl watch {there}\n\
          \x20 shadowctl desire power=true {there}\n\
-         {others}Ctrl-C ends it"
+         {websocket}{others}Ctrl-C ends it"
     )
 }
 
-/// The connections that come in, with their peers. One that could not be accepted is told.
+/// The connections that come in, if somebody listens, with their peers. One that could not be
+/// accepted is told.
 fn accept<'a, K: Clock>(
-    listener: &'a TcpListener,
+    listener: Option<&'a TcpListener>,
     clock: &'a K,
     log: &'a Log<'_, K>,
 ) -> impl Stream<Item = (TcpStream, SocketAddr)> + 'a {
-    unfold((), async move |()| {
+    unfold((), move |()| async move {
+        let Some(listener) = listener else {
+            return pending().await;
+        };
         loop {
             let error = match listener.accept().await {
                 Ok(accepted) => return Some((accepted, ())),
@@ -211,25 +231,44 @@ fn accept<'a, K: Clock>(
     })
 }
 
-/// Carries out the handshake, if there is one to carry out. `None` where it failed, which is told.
-async fn secure<K: Clock>(
+/// What is around the packets.
+#[derive(Clone, Copy)]
+enum Framing {
+    None,
+    WebSocket,
+}
+
+/// Carries out the handshakes, if there are any to carry out. `None` where one failed, which is
+/// told.
+async fn shake_hands<K: Clock>(
     (stream, peer): (TcpStream, SocketAddr),
     acceptor: Option<&TlsAcceptor>,
+    framing: Framing,
     clock: &K,
     log: &Log<'_, K>,
 ) -> Option<Box<dyn Connection>> {
     // Without it small packets would only wait longer.
     drop(stream.set_nodelay(true));
-    let Some(acceptor) = acceptor else {
-        return Some(Box::new(stream));
+    let handshakes = async {
+        let stream: Box<dyn Connection> = match acceptor {
+            Some(acceptor) => Box::new(acceptor.accept(stream).await?),
+            None => Box::new(stream),
+        };
+        match framing {
+            Framing::None => Ok(stream),
+            Framing::WebSocket => {
+                let stream = websocket::accept(stream).await?;
+                Ok(Box::new(stream) as Box<dyn Connection>)
+            }
+        }
     };
-    let handshake = async { acceptor.accept(stream).await.map_err(|e| e.to_string()) };
+    let handshakes = async { handshakes.await.map_err(|e: io::Error| e.to_string()) };
     let late = async {
         clock.sleep_until(clock.now() + HANDSHAKE_TIMEOUT).await;
-        Err("the TLS handshake took too long".into())
+        Err("the handshake took too long".into())
     };
-    match or(handshake, late).await {
-        Ok(stream) => Some(Box::new(stream)),
+    match or(handshakes, late).await {
+        Ok(stream) => Some(stream),
         Err(why) => {
             log.line(What::ConnectionFailed {
                 peer: Some(peer.to_string()),
@@ -284,17 +323,20 @@ mod tests {
     #[test]
     fn advice_can_be_typed_as_it_is() {
         let address = |text: &str| text.parse().unwrap();
-        let plain = advice(address("0.0.0.0:1883"), false, true);
+        let plain = advice(address("0.0.0.0:1883"), None, false, true);
         assert!(
             plain.contains("  shadowctl watch --host 127.0.0.1\n"),
             "{plain}"
         );
         assert!(plain.contains("add --device FILE --no-tls; "), "{plain}");
-        let tls = advice(address("[::]:1"), true, true);
+        let websocket = Some(address("[::]:2"));
+        let tls = advice(address("[::]:1"), websocket, true, true);
         let there = "power=true --host ::1 --port 1 --tls --ca CA_FILE\n";
         assert!(tls.contains(there), "{tls}");
+        let there = "get --host ::1 --port 2 --websocket --tls --ca CA_FILE\n";
+        assert!(tls.contains(there), "{tls}");
         assert!(tls.contains("add --device FILE; "), "{tls}");
-        let alone = advice(address("127.0.0.1:8883"), true, false);
+        let alone = advice(address("127.0.0.1:8883"), None, true, false);
         assert!(
             !alone.contains("--device") && !alone.contains("--port"),
             "{alone}"

@@ -190,6 +190,18 @@ fn options_that_contradict_each_other_are_usage_errors() {
         (&["get", "--port", "1"], "--port says how to reach a server"),
         (&["get", "--tls"], "--tls says how to reach a server"),
         (&["get", "--ca", "f"], "--ca says how to reach a server"),
+        (
+            &["get", "--websocket"],
+            "--websocket says how to reach a server",
+        ),
+        (
+            &["get", "--host", "h", "--websocket=mqtt"],
+            "--websocket: \"mqtt\" is no path",
+        ),
+        (
+            &["get", "--host", "ws://h"],
+            "--host takes a host alone: leave the ws:// out of \"h\", and see --tls and --websocket",
+        ),
         (&["get", "--host", "h", "--ca", "f"], "--ca needs TLS"),
         (&["get", "--host", "h", "--port", "65536"], "65536"),
         (
@@ -204,6 +216,7 @@ fn options_that_contradict_each_other_are_usage_errors() {
         (&["get", "--timeout", "0"], "above 0"),
         (&["get", "--timeout", "soon"], "above 0"),
         (&["demo", "--fast", "--host", "h"], "'--host <HOST>'"),
+        (&["demo", "--fast", "--websocket"], "'--websocket[=<PATH>]'"),
         (
             &["get", "--host", "a b", "--tls"],
             "neither a DNS name nor an IP address",

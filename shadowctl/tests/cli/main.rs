@@ -48,3 +48,5 @@ mod tls;
 #[cfg(test)]
 #[cfg(unix)]
 mod watch;
+#[cfg(test)]
+mod websocket;

@@ -18,7 +18,7 @@ use smol::stream::StreamExt;
 use transport_mock::cloud::{Cloud, CloudConfig};
 use transport_mock::server::{ServerConfig, ServerEvent};
 use transport_mock::{SharedCloud, serve};
-use transport_tcp::{Clock, SystemClock};
+use transport_tcp::{Clock, SystemClock, websocket};
 
 /// How long a test waits for what has to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +37,13 @@ pub(crate) struct TestCloud {
     pub(crate) cloud: SharedCloud,
     pub(crate) clock: SystemClock,
     events: Receiver<ServerEvent>,
+}
+
+/// What carries the packets to a cloud.
+enum Transport {
+    Tcp,
+    Tls(TlsAcceptor),
+    WebSocket,
 }
 
 impl Peer {
@@ -140,12 +147,17 @@ impl Drop for Peer {
 impl TestCloud {
     /// The example device's.
     pub(crate) fn example() -> TestCloud {
-        TestCloud::start(Cloud::example, None)
+        TestCloud::start(Cloud::example, Transport::Tcp)
     }
 
     /// The example device's, by TLS.
     pub(crate) fn with_tls(acceptor: TlsAcceptor) -> TestCloud {
-        TestCloud::start(Cloud::example, Some(acceptor))
+        TestCloud::start(Cloud::example, Transport::Tls(acceptor))
+    }
+
+    /// The example device's, by WebSocket.
+    pub(crate) fn with_websocket() -> TestCloud {
+        TestCloud::start(Cloud::example, Transport::WebSocket)
     }
 
     /// An empty one.
@@ -154,12 +166,12 @@ impl TestCloud {
             server,
             ..CloudConfig::default()
         };
-        TestCloud::start(|now, wall| Cloud::new(config, now, wall), None)
+        TestCloud::start(|now, wall| Cloud::new(config, now, wall), Transport::Tcp)
     }
 
     fn start(
         cloud: impl FnOnce(shadow_core::Instant, WallTime) -> Cloud,
-        acceptor: Option<TlsAcceptor>,
+        transport: Transport,
     ) -> TestCloud {
         let clock = SystemClock::new();
         let cloud = SharedCloud::new(cloud(clock.now(), clock.wall_time().unwrap()));
@@ -168,15 +180,21 @@ impl TestCloud {
         let peer = Peer::start(async move |listener| {
             let on_event = |event| drop(sender.send(event));
             let incoming = listener.incoming();
-            match acceptor {
-                None => {
+            match transport {
+                Transport::Tcp => {
                     let incoming = incoming.map(|stream| ready(stream.ok()));
                     serve(served, incoming, clock, on_event).await;
                 }
-                Some(acceptor) => {
+                Transport::Tls(acceptor) => {
                     let incoming = incoming.map(|stream| {
                         let acceptor = acceptor.clone();
                         async move { acceptor.accept(stream.ok()?).await.ok() }
+                    });
+                    serve(served, incoming, clock, on_event).await;
+                }
+                Transport::WebSocket => {
+                    let incoming = incoming.map(|stream| {
+                        Box::pin(async { websocket::accept(stream.ok()?).await.ok() })
                     });
                     serve(served, incoming, clock, on_event).await;
                 }

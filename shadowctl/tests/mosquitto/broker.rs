@@ -28,11 +28,13 @@ fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// A running mosquitto on free ports of this machine, one for TCP and one for TLS. It is killed
-/// when dropped.
+/// A running mosquitto on free ports of this machine, for TCP, for TLS, and for WebSocket over
+/// both. It is killed when dropped.
 pub(crate) struct Broker {
     pub(crate) port: u16,
     pub(crate) tls_port: u16,
+    pub(crate) websocket_port: u16,
+    pub(crate) secure_websocket_port: u16,
     directory: TempDir,
     child: Child,
 }
@@ -49,13 +51,16 @@ impl Broker {
         // Another process can take a port between its being found free and mosquitto's start.
         for _ in 0..5 {
             let directory = TempDir::new().unwrap();
-            let (port, tls_port) = free_ports();
+            let ports = free_ports();
             let lines = configure(directory.path());
-            configuration(directory.path(), port, tls_port, &lines);
+            configuration(directory.path(), ports, &lines);
+            let [port, tls_port, websocket_port, secure_websocket_port] = ports;
             let child = spawn(directory.path());
             let mut broker = Broker {
                 port,
                 tls_port,
+                websocket_port,
+                secure_websocket_port,
                 directory,
                 child,
             };
@@ -117,7 +122,9 @@ impl Broker {
 
     /// Whether it takes connections; false if it has ended instead.
     async fn ready(&mut self) -> bool {
-        for port in [self.port, self.tls_port] {
+        let plain = [self.port, self.websocket_port];
+        let secure = [self.tls_port, self.secure_websocket_port];
+        for port in [plain, secure].concat() {
             let child = &mut self.child;
             let ready = until_it_works("mosquitto's start", async || {
                 if child.try_status().unwrap().is_some() {
@@ -134,13 +141,13 @@ impl Broker {
     }
 }
 
-fn free_ports() -> (u16, u16) {
-    let listeners = [0; 2].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    let [port, tls_port] = listeners.map(|listener| listener.local_addr().unwrap().port());
-    (port, tls_port)
+fn free_ports() -> [u16; 4] {
+    let listeners = [0; 4].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
-fn configuration(directory: &Path, port: u16, tls_port: u16, lines: &str) {
+fn configuration(directory: &Path, ports: [u16; 4], lines: &str) {
+    let [port, tls_port, websocket_port, secure_websocket_port] = ports;
     let authority = Authority::new();
     authority.write(&directory.join("ca.pem"));
     let (certificate, key) = authority.certify(directory);
@@ -154,6 +161,12 @@ fn configuration(directory: &Path, port: u16, tls_port: u16, lines: &str) {
          {lines}\n\
          listener {port} 127.0.0.1\n\
          listener {tls_port} 127.0.0.1\n\
+         certfile {certificate}\n\
+         keyfile {key}\n\
+         listener {websocket_port} 127.0.0.1\n\
+         protocol websockets\n\
+         listener {secure_websocket_port} 127.0.0.1\n\
+         protocol websockets\n\
          certfile {certificate}\n\
          keyfile {key}\n",
         log = directory.join("mosquitto.log").display(),

@@ -32,6 +32,7 @@ mod shadows;
 mod soak;
 mod tls;
 mod wait;
+mod websocket;
 
 use std::process::ExitCode;
 
@@ -66,6 +67,10 @@ const TESTS: &[Test] = &[
     ),
     test("tls::every_command", tls::every_command),
     test("tls::wrong_authority", tls::wrong_authority),
+    test("websocket::every_command", websocket::every_command),
+    test("websocket::large_document", websocket::large_document),
+    test("websocket::wrong_authority", websocket::wrong_authority),
+    test("websocket::port_of_mqtt", websocket::port_of_mqtt),
     test(
         "refusals::login_of_the_service",
         refusals::login_of_the_service,

@@ -154,6 +154,40 @@ fn lets_in_known_devices_over_tls_and_nobody_else() {
 }
 
 #[test]
+fn takes_websocket_beside_tcp() {
+    let directory = TempDir::new().unwrap();
+    let files = Files::write(directory.path());
+    let certificate = ["--tls-cert", &files.certificate, "--tls-key", &files.key];
+    let ca = ["--tls", "--ca", &files.ca];
+    for (serving, asking) in [(&[][..], &[][..]), (&certificate, &ca)] {
+        let mut serve = Serve::start(&[&["--websocket", "0"], serving].concat());
+        let port = |address: &Value| {
+            let (_, port) = address.as_str().unwrap().split_once(':').unwrap();
+            port.to_owned()
+        };
+        let tcp = port(&serve.listening["address"]);
+        let websocket = port(&serve.listening["websocket"]);
+        let run = |words: &[&str], port: &str| {
+            let place = ["--host", "localhost", "--port", port, "--timeout", "20"];
+            let run = run(&[words, &place, asking].concat());
+            assert_eq!(run.code, 0, "{run:#?}");
+        };
+        run(&["report", "power=false", "--websocket"], &websocket);
+        assert_eq!(serve.next("connected")["client_id"], "EXAMPLE001test01");
+        assert_eq!(serve.next("disconnected")["why"], "sent DISCONNECT");
+        run(&["report", "power=true"], &tcp);
+        assert_eq!(serve.next("connected")["client_id"], "EXAMPLE001test01");
+
+        // Not WebSocket.
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{websocket}")).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let failed = serve.next("connection_failed");
+        assert_eq!(failed["peer"], stream.local_addr().unwrap().to_string());
+        assert_eq!(serve.interrupt(), 0);
+    }
+}
+
+#[test]
 fn people_are_told_how_to_talk_to_it() {
     let mut child = shadowctl(&["serve", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())

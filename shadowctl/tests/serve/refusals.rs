@@ -14,6 +14,9 @@ fn port_in_use_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let words = ["cannot listen on", &address, "something listens there"];
     run(&["serve", "--listen", &address]).assert_failed(1, &words);
+    let port = taken.local_addr().unwrap().port().to_string();
+    let beside = ["serve", "--listen", "127.0.0.1:0", "--websocket", &port];
+    run(&beside).assert_failed(1, &words);
 }
 
 #[test]
@@ -26,6 +29,11 @@ fn contradictions_are_usage_errors() {
             "cannot be used with",
         ),
         (&["--device", "d", "--broker", "b:1"], "cannot be used with"),
+        (
+            &["--websocket", "1", "--broker", "b:1"],
+            "cannot be used with",
+        ),
+        (&["--websocket", "65536"], "65536"),
         (&["--tls-cert", "c"], "--tls-key"),
         (&["--tls"], "--broker"),
         (&["--broker", "b:1", "--ca", "c"], "--tls"),
