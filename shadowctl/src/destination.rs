@@ -33,7 +33,7 @@ impl Destination {
         let (connector, name) = match &server.place {
             Place::Network {
                 connector, address, ..
-            } => (connector.clone(), address.clone()),
+            } => (NetworkConnector::clone(connector), address.clone()),
             Place::Embedded => {
                 let (connector, address) = embedded::start(runtime).await?;
                 (connector, format!("the embedded cloud ({address})"))

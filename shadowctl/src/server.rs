@@ -81,7 +81,7 @@ pub enum Place {
     /// On the network.
     Network {
         /// How to get there.
-        connector: NetworkConnector,
+        connector: Box<NetworkConnector>,
         /// Host and port, for people.
         address: String,
         /// Whether it is reached by TLS.
@@ -147,7 +147,7 @@ impl ServerOptions {
             false => format!("{host}:{port}"),
         };
         Ok(Place::Network {
-            connector,
+            connector: Box::new(connector),
             address,
             tls,
         })

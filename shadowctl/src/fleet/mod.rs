@@ -113,7 +113,7 @@ fn run_one(
             Some(Place::Network {
                 connector, address, ..
             }) => {
-                let mut carrier = Network::new(devices, connector);
+                let mut carrier = Network::new(devices, *connector);
                 let course = drive(&plan, &mut carrier, clock, wall, stop, &mut live).await;
                 (address, course)
             }

@@ -2,6 +2,9 @@
 //! for 1 where they are of text, or put together by its section 5.2.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,6 +29,9 @@ struct Wire {
     told: Vec<u8>,
     room: usize,
     closed: bool,
+    /// How often it was read, and who waits for room.
+    reads: usize,
+    writer: Option<Waker>,
 }
 
 impl AsyncRead for Wire {
@@ -34,6 +40,7 @@ impl AsyncRead for Wire {
         _: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        self.reads += 1;
         let ended = self.ended;
         let Some(piece) = self.says.front_mut() else {
             return if ended {
@@ -55,11 +62,12 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let len = bytes.len().min(self.room);
         if len == 0 {
+            self.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
         self.room -= len;
@@ -308,6 +316,54 @@ fn a_ping_is_answered_while_nothing_is_written() {
     client.stream.room = usize::MAX;
     assert!(read(&mut client).1.is_none());
     assert_eq!(client.stream.told, MASKED_PONG);
+}
+
+#[test]
+fn nothing_follows_a_close_frame() {
+    let mut server = server(&[b"\x89\x80\0\0\0\0\x88\x80\0\0\0\0"]);
+    server.stream.room = 0;
+    assert!(matches!(read(&mut server).1, Some(Ok(()))));
+    server.stream.room = usize::MAX;
+    assert!(Pin::new(&mut server).poll_flush(&mut context()).is_ready());
+    assert_eq!(server.stream.told, b"\x88\x00");
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn frames_without_payload_hold_up_nobody() {
+    let mut client = client(&[&b"\x8a\x00"[..]; 100]);
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    for turn in 1..=100 {
+        let cx = &mut Context::from_waker(&waker);
+        assert!(Pin::new(&mut client).poll_read(cx, &mut [0]).is_pending());
+        let turns = (client.stream.reads, woken.0.load(Ordering::Relaxed));
+        assert_eq!(turns, (turn, turn));
+    }
+}
+
+/// The two halves in two tasks: the stream below wakes one of them.
+#[test]
+fn a_writer_that_waits_is_the_one_to_be_woken() {
+    let mut server = server(&[]);
+    server.stream.room = 0;
+    let [writer, reader] = [(); 2].map(|()| Waker::from(Arc::<Woken>::default()));
+    assert!(write(&mut server, b"Hello").is_ready());
+    let cx = &mut Context::from_waker(&writer);
+    assert!(Pin::new(&mut server).poll_write(cx, b"Hello").is_pending());
+    server.stream.says.push_back(b"\x89\x80\0\0\0\0".to_vec());
+    let cx = &mut Context::from_waker(&reader);
+    assert!(Pin::new(&mut server).poll_read(cx, &mut [0]).is_pending());
+    let waits = server.stream.writer.take();
+    assert!(waits.unwrap().will_wake(&writer));
 }
 
 #[test]
