@@ -1,4 +1,4 @@
-//! smol TCP and TLS for [`shadow_core`]'s engine, and an async client on top.
+//! smol TCP, TLS and WebSocket for [`shadow_core`]'s engine, and an async client on top.
 //!
 //! [`client()`] makes three things from a configuration, a [`Connector`] and a [`Clock`]:
 //!
@@ -132,8 +132,8 @@
 //! what happened, and to have it happen again on a desk, give it a [`recording`].
 //!
 //! For TLS, [`NetworkConnector::tls`] takes a CA file, and the certificate and key of a device that
-//! has them. Where only the web's ports are open, the feature `websocket` has MQTT over WebSocket,
-//! with or without TLS. For anything else, implement [`Connector`]: the same driver runs over every stream.
+//! has them. Where only the web's ports are open, MQTT goes over WebSocket, with or without TLS: that
+//! is `NetworkConnector::websocket` of the feature `websocket`. For anything else, implement [`Connector`]: the same driver runs over every stream.
 //!
 //! # Threads
 //!
