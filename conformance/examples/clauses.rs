@@ -16,7 +16,6 @@ fn main() {
     println!("statements      {}", client.total() + server.total());
     println!("bind a client   {}", client.total());
     println!("  tested        {}", client.tested);
-    println!("  cannot apply  {}", client.not_applicable);
     println!("  gap           {}", client.gaps);
     println!("bind a server   {}", server.total());
     println!("  noticed       {}", server.tested);
@@ -33,7 +32,6 @@ fn print(clause: &Clause) {
     let indent = " ".repeat(24);
     match clause.verdict {
         Verdict::Tested(tests) => tests.iter().for_each(|test| println!("{indent}+ {test}")),
-        Verdict::NotApplicable(reason) => println!("{indent}cannot apply: {reason}"),
         Verdict::Untested => println!("{indent}GAP: no test"),
         Verdict::ServerOnly => {}
     }

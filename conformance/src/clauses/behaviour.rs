@@ -1,7 +1,7 @@
 //! Chapters 4, 6 and 7: behaviour, WebSocket, conformance.
 
 use super::Party::{Both, Client, Server};
-use super::{Chapter, not_applicable, server_only, tested};
+use super::{Chapter, server_only, tested};
 
 pub(super) const CHAPTER: Chapter = Chapter {
     title: "Chapters 4, 6 and 7: behaviour, WebSocket, conformance",
@@ -161,28 +161,33 @@ pub(super) const CHAPTER: Chapter = Chapter {
              closes the link on which it came.",
             &["clauses::errors::without_room_for_the_acknowledgement_the_link_ends"],
         ),
-        not_applicable(
+        tested(
             Both,
             "MQTT-6.0.0-1",
             "In a WebSocket, packets are in binary frames; a receiver closes the link over \
              others.",
-            "there is no WebSocket transport: links are TCP, with or without TLS",
+            &[
+                "stream::tests::what_is_written_is_one_frame_masked_by_a_client_only",
+                "stream::tests::a_text_frame_ends_the_connection",
+            ],
         ),
-        not_applicable(
+        tested(
             Both,
             "MQTT-6.0.0-2",
             "A WebSocket frame may hold several packets or a part of one.",
-            "there is no WebSocket transport: links are TCP, with or without TLS",
+            &["stream::tests::every_cutting_gives_the_same_bytes_and_answers"],
         ),
-        not_applicable(
+        tested(
             Client,
             "MQTT-6.0.0-3",
             "A client offers the WebSocket subprotocol mqtt.",
-            "there is no WebSocket transport: links are TCP, with or without TLS",
+            &["websocket::the_request_is_as_specified"],
         ),
-        server_only(
+        tested(
+            Server,
             "MQTT-6.0.0-4",
             "The server selects the WebSocket subprotocol mqtt.",
+            &["websocket::handshake::a_wrong_answer_is_told"],
         ),
         server_only(
             "MQTT-7.0.0-1",

@@ -3,9 +3,9 @@
 //! The OASIS standard of 29 October 2014 numbers its normative statements and lists them in its
 //! appendix B. [`CHAPTERS`] has all 141 of them, each in a few words of this project's own: the
 //! standard's words decide. Where a statement binds a client, the row names the tests that show it
-//! holds for [`shadow_core::Engine`] (or, where noted, for the transport below it), or says why it
-//! cannot apply. Statements that bind only servers are listed so that no number is missing; some of
-//! them have tests too, as a client notices when its server breaks them.
+//! holds for [`shadow_core::Engine`], or for the transport below it. Statements that bind only
+//! servers are listed so that no number is missing; some of them have tests too, as a client
+//! notices when its server breaks them.
 //!
 //! Two numbers are misprinted in the standard: `3.1.2.7` and `3-8.3-4` are [MQTT-3.1.2-7] and
 //! [MQTT-3.8.3-4] here.
@@ -76,8 +76,6 @@ pub enum Verdict {
     ///
     /// With [`Party::Server`]: the client notices when the statement is broken.
     Tested(&'static [&'static str]),
-    /// It cannot apply, for this reason.
-    NotApplicable(&'static str),
     /// It binds only servers, and a client cannot tell or need not.
     ServerOnly,
     /// A gap: it binds a client and nothing shows that it holds.
@@ -118,8 +116,6 @@ pub fn find(id: &str) -> Option<&'static Clause> {
 pub struct Count {
     /// [`Verdict::Tested`].
     pub tested: usize,
-    /// [`Verdict::NotApplicable`].
-    pub not_applicable: usize,
     /// [`Verdict::ServerOnly`].
     pub server_only: usize,
     /// [`Verdict::Untested`].
@@ -133,7 +129,6 @@ impl Count {
         for clause in clauses {
             *match clause.verdict {
                 Verdict::Tested(_) => &mut count.tested,
-                Verdict::NotApplicable(_) => &mut count.not_applicable,
                 Verdict::ServerOnly => &mut count.server_only,
                 Verdict::Untested => &mut count.gaps,
             } += 1;
@@ -144,7 +139,7 @@ impl Count {
     /// How many there are in all.
     #[must_use]
     pub const fn total(&self) -> usize {
-        self.tested + self.not_applicable + self.server_only + self.gaps
+        self.tested + self.server_only + self.gaps
     }
 }
 
@@ -160,21 +155,6 @@ const fn tested(
         statement,
         binds,
         verdict: Verdict::Tested(tests),
-    }
-}
-
-/// A row that cannot apply.
-const fn not_applicable(
-    binds: Party,
-    id: &'static str,
-    statement: &'static str,
-    reason: &'static str,
-) -> Clause {
-    Clause {
-        id,
-        statement,
-        binds,
-        verdict: Verdict::NotApplicable(reason),
     }
 }
 

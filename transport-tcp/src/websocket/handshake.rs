@@ -285,7 +285,8 @@ mod tests {
         let extension = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
         assert!(fault("\r\n\r\n", &format!("\r\n{extension}")).contains("extension"));
         let none = "it does not take the subprotocol mqtt";
-        assert_eq!(fault("Sec-WebSocket-Protocol: mqtt\r\n", ""), none);
+        let without = fault("Sec-WebSocket-Protocol: mqtt\r\n", "");
+        assert_eq!(without, none, "[MQTT-6.0.0-4]");
         let another = "it takes another subprotocol than mqtt";
         assert_eq!(fault("Protocol: mqtt", "Protocol: mqttv3.1"), another);
         assert_eq!(fault("Protocol: mqtt", "Protocol: mqtt, chat"), another);

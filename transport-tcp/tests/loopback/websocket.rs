@@ -62,12 +62,14 @@ fn the_request_is_as_specified() {
         let mut lines = request.split("\r\n");
         assert_eq!(lines.next(), Some("GET /ws?token=s3cret HTTP/1.1"));
         let host = format!("Host: 127.0.0.1:{port}");
+        let protocol = "Sec-WebSocket-Protocol: mqtt";
+        assert!(request.contains(protocol), "[MQTT-6.0.0-3] {request}");
         for header in [
             host.as_str(),
             "Upgrade: websocket",
             "Connection: Upgrade",
             "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Protocol: mqtt",
+            protocol,
         ] {
             assert!(
                 request.split("\r\n").any(|line| line == header),
