@@ -38,6 +38,7 @@ the delta, which is what is desired and not reported.";
 pub(super) const GET_EXAMPLES: &str = "\
 Examples:
   shadowctl get --device device_info.json
+  shadowctl get --device device_info.json --websocket  where only the web's ports are open
   shadowctl get --host 127.0.0.1                     the example device at `shadowctl serve`
   shadowctl get --host 127.0.0.1 --output json | jq .state.reported
   shadowctl get --host 127.0.0.1 --record get.jsonl  on record, to be replayed

@@ -105,7 +105,7 @@ impl<S> WebSocketStream<S> {
         WebSocketStream::new(stream, inbox, Role::Client, None)
     }
 
-    pub(super) fn new(
+    fn new(
         stream: S,
         inbox: Inbox,
         peer: Role,
