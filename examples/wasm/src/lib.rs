@@ -1,0 +1,149 @@
+//! The example device for JavaScript, which tells it what happens and does what it wants: in the
+//! browser or in Node, `index.mjs` is both.
+
+use serde::Deserialize;
+use shadow_core::json::Json;
+use shadow_core::tencent::DeviceInfo;
+use shadow_core::{
+    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
+};
+use wasm_bindgen::prelude::*;
+
+const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
+
+#[wasm_bindgen]
+extern "C" {
+    /// What JavaScript does for the device.
+    pub type Host;
+    /// Opens a WebSocket.
+    #[wasm_bindgen(method)]
+    fn connect(this: &Host);
+    /// Sends a binary message; `bytes` are gone when it returns.
+    #[wasm_bindgen(method)]
+    fn send(this: &Host, bytes: &[u8]);
+    /// Closes the WebSocket, and tells nothing of it any more.
+    #[wasm_bindgen(method)]
+    fn close(this: &Host);
+    /// Calls [`Device::tick`] in so many milliseconds, instead of when it was asked to before.
+    #[wasm_bindgen(method, js_name = tickIn)]
+    fn tick_in(this: &Host, millis: f64);
+    /// Has the light shine in a color.
+    #[wasm_bindgen(method)]
+    fn light(this: &Host, color: &str);
+    /// Shows a line.
+    #[wasm_bindgen(method)]
+    fn print(this: &Host, line: &str);
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn monotonic_millis() -> f64;
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    fn unix_millis() -> f64;
+}
+
+#[derive(Deserialize)]
+struct Desired {
+    color: String,
+}
+
+/// The device. Each method tells it what happened; before they return, [`Host`] was told what to do.
+#[wasm_bindgen]
+pub struct Device {
+    engine: Engine,
+    host: Host,
+}
+
+#[wasm_bindgen]
+impl Device {
+    /// A device that does nothing before its first [`tick`](Device::tick). `seed` should differ
+    /// from run to run.
+    #[wasm_bindgen(constructor)]
+    pub fn new(host: Host, seed: u64) -> Result<Device, JsError> {
+        let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
+        let engine = Engine::new(config, Session::new(), seed, now());
+        Ok(Device { engine, host })
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self) {
+        let wall = WallTime::from_unix_millis(unix_millis() as u64);
+        self.engine.handle_wall_time(now(), wall);
+        self.engine.handle_tick(now());
+        self.poll();
+    }
+
+    /// The WebSocket is open.
+    pub fn connected(&mut self) {
+        self.engine.handle_connected(now());
+        self.poll();
+    }
+
+    /// A binary message came.
+    pub fn received(&mut self, bytes: &[u8]) {
+        self.engine.handle_bytes(now(), bytes);
+        self.poll();
+    }
+
+    /// The WebSocket has closed, or did not open.
+    pub fn disconnected(&mut self, why: &str) {
+        let failure = match self.engine.is_online() {
+            true => TransportFailure::broken(why),
+            false => TransportFailure::connect_failed(why),
+        };
+        self.engine.handle_disconnected(now(), failure);
+        self.poll();
+    }
+
+    /// The sensors were read: these keys have these values now.
+    pub fn report(&mut self, json: &str) -> Result<(), JsError> {
+        let own = self.engine.own_shadow().ok_or(JsError::new("no shadow"))?;
+        self.engine.report(now(), own, &json.parse::<Json>()?)?;
+        self.poll();
+        Ok(())
+    }
+
+    /// Has the host do what comes out of the engine.
+    fn poll(&mut self) {
+        let mut packet = Vec::new();
+        while self.engine.has_output() {
+            while let Some(transmit) = self.engine.poll_transmit(now(), &mut packet) {
+                match transmit {
+                    Transmit::Connect => self.host.connect(),
+                    Transmit::Packet { .. } => self.host.send(&packet),
+                    Transmit::Close => self.host.close(),
+                }
+                packet.clear();
+            }
+            while let Some(event) = self.engine.poll_event() {
+                if let Err(error) = self.handle_event(&event) {
+                    self.host.print(&format!("not answered: {error}"));
+                }
+            }
+        }
+        if let Some(deadline) = self.engine.poll_deadline() {
+            let wait = deadline.at.saturating_since(now());
+            self.host.tick_in(wait.as_secs_f64() * 1e3);
+        }
+    }
+
+    /// The device itself: what it does about what happens.
+    fn handle_event(&mut self, event: &Event) -> Result<(), RequestError> {
+        match event {
+            Event::Connected { .. } => self.host.print("connected"),
+            Event::Disconnected { cause, .. } => self.host.print(&format!("disconnected: {cause}")),
+            Event::Delta(delta) => match delta.state.parse() {
+                Ok(Desired { color }) => {
+                    self.host.light(&color);
+                    self.engine.accept(now(), &delta.only(&["color"]))?;
+                    let rest = delta.without(&["color"]);
+                    self.engine.reject(now(), &rest, "unknown")?;
+                }
+                Err(error) => drop(self.engine.reject(now(), delta, &error.to_string())?),
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn now() -> Instant {
+    Instant::from_micros((monotonic_millis() * 1e3) as u64)
+}
