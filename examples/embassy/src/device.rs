@@ -58,7 +58,7 @@ impl<B: Board> Device<B> {
     /// Polls all that the engine has, then waits for bytes or time, whichever comes first.
     async fn turn(&mut self) -> Result<(), TransportFailure> {
         if self.report_at <= now() {
-            self.report_at = self.report_at + Duration::from_secs(1);
+            self.report_at += Duration::from_secs(1);
             self.engine.handle_wall_time(now(), self.board.wall_time());
             self.counter += 1;
             let (counter, temperature) = (self.counter, 21.5);
