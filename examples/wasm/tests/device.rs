@@ -1,36 +1,56 @@
-//! The example in Node, over a WebSocket, against the model of the cloud.
+//! The example in Node and in a browser, over a WebSocket, against the model of the cloud.
 //!
-//! It is built as `README.md` says. Where something is missing for that, the test is ignored and says
-//! so, unless the environment variable `SHADOW_REQUIRE_WASM` is `1`: then it fails.
+//! It is built as `README.md` says. Where something is missing for a test, the test is ignored and
+//! says so, unless the environment variable `SHADOW_REQUIRE_WASM` is `1`, or `SHADOW_REQUIRE_CHROMIUM`
+//! where only the browser is missing: then it fails. This binary brings its own harness because the
+//! usual one cannot ignore a test at run time.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Once;
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use transport_tcp::websocket;
 
-/// The version of wasm-bindgen, which is that of `Cargo.toml`.
+/// The version of wasm-bindgen in `Cargo.toml`.
 const WASM_BINDGEN: &str = "0.2.130";
 
 fn main() -> ExitCode {
-    let required = std::env::var_os("SHADOW_REQUIRE_WASM").is_some_and(|value| value == "1");
-    let trial = Trial::ignorable_test("it_is_the_example_device", move || match missing() {
-        None => {
-            build();
-            run();
+    let trials = vec![
+        Trial::ignorable_test("in_node", || {
+            if let Some(missing) = tool_missing() {
+                return without(&missing, "SHADOW_REQUIRE_WASM");
+            }
+            // From its version 22 on Node has WebSocket without being asked.
+            run(&["--experimental-websocket", "--no-warnings", "index.mjs"]);
             Ok(Completion::Completed)
-        }
-        Some(missing) if required => Err(format!("{missing}, and SHADOW_REQUIRE_WASM=1").into()),
-        Some(missing) => {
-            eprintln!("SKIPPED: {missing}");
-            Ok(Completion::ignored_with(missing))
-        }
-    });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+        }),
+        Trial::ignorable_test("in_a_browser", || {
+            if let Some(missing) = tool_missing() {
+                return without(&missing, "SHADOW_REQUIRE_WASM");
+            }
+            if output("chromium", &["--version"]).is_none() {
+                return without("chromium is not installed", "SHADOW_REQUIRE_CHROMIUM");
+            }
+            let profile = concat!(env!("CARGO_TARGET_TMPDIR"), "/profile");
+            run(&["tests/browser.mjs", profile]);
+            Ok(Completion::Completed)
+        }),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// What the test needs and this machine does not have.
-fn missing() -> Option<String> {
+/// What becomes of a test for which something is missing.
+fn without(missing: &str, requirement: &str) -> Result<Completion, Failed> {
+    if std::env::var_os(requirement).is_some_and(|value| value == "1") {
+        return Err(format!("{missing}, and {requirement}=1").into());
+    }
+    eprintln!("SKIPPED: {missing}");
+    Ok(Completion::ignored_with(missing))
+}
+
+/// What is missing to build the example and to run it in Node.
+fn tool_missing() -> Option<String> {
     let target = [
         "--print",
         "target-libdir",
@@ -47,19 +67,36 @@ fn missing() -> Option<String> {
     }
     let version = output("node", &["--version"]).unwrap_or_default();
     let major = version.trim_start_matches('v').split('.').next();
-    match major.and_then(|major| major.parse::<u32>().ok()) {
-        Some(20..) => None,
+    match major.map(str::parse::<u32>) {
+        Some(Ok(20..)) => None,
         _ => Some("Node 20 or later is not installed".into()),
     }
 }
 
+/// What a program prints; `None` where there is no such program, or it fails.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
-    String::from_utf8(output.stdout).ok()
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs the device in Node, to which these arguments and the URL of the cloud are given.
+fn run(arguments: &[&str]) {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(build);
+    let mut node = Command::new("node");
+    node.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    check::run_device_over(
+        node,
+        |address| vec![format!("ws://{address}/mqtt")],
+        async |stream| websocket::accept(stream).await.ok(),
+    );
 }
 
 fn build() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = env!("CARGO_MANIFEST_DIR");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
@@ -79,20 +116,6 @@ fn build() {
 
 fn succeed(command: &mut Command) {
     let status = command.stdin(Stdio::null()).status();
-    assert!(
-        status.as_ref().is_ok_and(|status| status.success()),
-        "{command:?}: {status:?}"
-    );
-}
-
-fn run() {
-    let mut node = Command::new("node");
-    // Node has WebSocket without being asked from its version 22 on.
-    node.args(["--experimental-websocket", "--no-warnings"]);
-    node.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/index.mjs"));
-    check::run_device_over(
-        node,
-        |address| vec![format!("ws://{address}/mqtt")],
-        async |stream| websocket::accept(stream).await.ok(),
-    );
+    let succeeded = status.as_ref().is_ok_and(|status| status.success());
+    assert!(succeeded, "{command:?}: {status:?}");
 }
