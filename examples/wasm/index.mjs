@@ -3,7 +3,7 @@ import init, { Device } from "./pkg/wasm.js";
 
 const page = globalThis.document;
 const asked = page ? new URLSearchParams(location.search).get("url") : process.argv[2];
-const url = asked ?? "ws://127.0.0.1:8080/mqtt";
+const url = asked ?? "ws://127.0.0.1:8083/mqtt";
 
 /** Does what the device wants. */
 const host = {

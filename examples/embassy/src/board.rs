@@ -27,7 +27,7 @@ static HEAP: emballoc::Allocator<{ 32 * 1024 }> = emballoc::Allocator::new();
 const CORE_HZ: u32 = 25_000_000;
 
 /// How often each second the clock moves.
-const CLOCK_HZ: u32 = 1_000;
+const CLOCK_HZ: u32 = 100;
 
 /// A board with nothing but its core.
 struct Core;
