@@ -49,8 +49,8 @@ impl Board for Core {
     type Stream = Modem;
     type Error = Infallible;
 
-    /// Here goes what makes your modem dial. With a network stack instead, a
-    /// `embassy_net::tcp::TcpSocket` is a [`Read`] and a [`Write`] as it is.
+    /// Here goes what makes your modem dial. With a network stack instead of one, a connection of
+    /// `embassy_net::tcp::client::TcpClient` is a [`Read`] and a [`Write`] as it is.
     async fn connect(&mut self) -> Result<Modem, Infallible> {
         RECEIVED.clear();
         TRANSMITTED.clear();
