@@ -118,8 +118,7 @@ impl Device {
                 }
             }
         }
-        if let Some(deadline) = self.engine.poll_deadline() {
-            let wait = deadline.at.saturating_since(now());
+        if let Some(wait) = self.engine.poll_delay(now()) {
             self.host.tick_in(wait.as_secs_f64() * 1e3);
         }
     }
