@@ -15,6 +15,13 @@ impl RequestId {
     pub const fn as_u64(self) -> u64 {
         self.0
     }
+
+    /// The id with this number, for whoever keeps ids as numbers, as a binding of another language.
+    /// A number that was never given out names a request that has ended.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> RequestId {
+        RequestId(number)
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -26,6 +33,22 @@ impl fmt::Display for RequestId {
 /// Names one attached shadow. Never used again by the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShadowId(pub(crate) u32);
+
+impl ShadowId {
+    /// The number behind it: 0 for the shadow that was attached first, which is the device's own if
+    /// the configuration names one.
+    #[must_use]
+    pub const fn as_u32(self) -> u32 {
+        self.0
+    }
+
+    /// The id with this number, for whoever keeps ids as numbers, as a binding of another language.
+    /// A number that was never given out names a shadow that is not attached.
+    #[must_use]
+    pub const fn from_u32(number: u32) -> ShadowId {
+        ShadowId(number)
+    }
+}
 
 /// Why a request was refused. A refused request changed nothing, and no event follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
