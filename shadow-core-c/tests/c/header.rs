@@ -1,0 +1,100 @@
+//! The header: made of the source, committed, and taken by compilers.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::tools::{crate_directory, succeeded};
+
+/// In the order in which the header has them.
+const SOURCES: [&str; 10] = [
+    "result.rs",
+    "views.rs",
+    "config.rs",
+    "event.rs",
+    "engine.rs",
+    "ffi/life.rs",
+    "ffi/inputs.rs",
+    "ffi/outputs.rs",
+    "ffi/requests.rs",
+    "ffi/json.rs",
+];
+
+pub(crate) fn path() -> PathBuf {
+    crate_directory().join("include/shadow_core.h")
+}
+
+fn made() -> String {
+    let directory = crate_directory();
+    let config = cbindgen::Config::from_file(directory.join("cbindgen.toml")).unwrap();
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for source in SOURCES {
+        builder = builder.with_src(directory.join("src").join(source));
+    }
+    let mut header = Vec::new();
+    builder.generate().unwrap().write(&mut header);
+    String::from_utf8(header).unwrap()
+}
+
+/// The committed header is the source's. With `SHADOW_RENEW_HEADER=1` it becomes so.
+pub(crate) fn is_that_of_the_source() {
+    let made = made();
+    if std::env::var_os("SHADOW_RENEW_HEADER").is_some_and(|value| value == "1") {
+        std::fs::write(path(), &made).unwrap();
+    }
+    let committed = std::fs::read_to_string(path()).unwrap_or_default();
+    assert!(
+        made == committed,
+        "include/shadow_core.h is not that of the source; renew it with\n\
+         SHADOW_RENEW_HEADER=1 cargo test -p shadow-core-c --test c header"
+    );
+}
+
+/// Every function that the library exports stands in the header: none in a file that `SOURCES`
+/// has forgotten.
+pub(crate) fn has_every_function() {
+    let header = std::fs::read_to_string(path()).unwrap();
+    let ffi = crate_directory().join("src/ffi");
+    let mut functions = 0;
+    for entry in std::fs::read_dir(ffi).unwrap() {
+        let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for (_, after) in source.match_indices("extern \"C\" fn ").map(|(at, found)| {
+            let after = &source[at + found.len()..];
+            (at, after)
+        }) {
+            let name = after.split('(').next().unwrap();
+            assert!(header.contains(&format!("{name}(")), "no {name}");
+            functions += 1;
+        }
+    }
+    assert_eq!(
+        functions,
+        header.matches("(struct shadow_engine *").count() + FEW
+    );
+}
+
+/// The functions whose first argument is no engine that they may change: `shadow_version`,
+/// `shadow_result_text`, `shadow_config_init`, `shadow_new`, `shadow_last_error`, and two for JSON.
+const FEW: usize = 7;
+
+/// As C99 and as C++, without a warning.
+pub(crate) fn is_c_and_cpp() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("header.c");
+    std::fs::write(&program, "#include \"shadow_core.h\"\nint nothing;\n").unwrap();
+    let include = crate_directory().join("include");
+    let strict = [
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-pedantic",
+        "-fsyntax-only",
+        "-I",
+    ];
+    let compile = |compiler: &str, language: &[&str], file: &Path| {
+        let mut command = Command::new(compiler);
+        command.args(language).args(strict).arg(&include).arg(file);
+        succeeded(&mut command);
+    };
+    compile("gcc", &["-std=c99"], &program);
+    compile("g++", &["-std=c++11", "-x", "c++"], &program);
+}
