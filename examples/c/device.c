@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "shadow_core.h"
-
 #define SECOND 1000000u /* microseconds */
 static int stopping[2]; /* a pipe, so that a signal ends poll(2) */
 static int sock = -1;
@@ -31,7 +30,6 @@ static uint64_t micros(clockid_t clock)
     clock_gettime(clock, &time);
     return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec / 1000;
 }
-
 static uint64_t now(void) { return micros(CLOCK_MONOTONIC); }
 
 static void hang_up(void)
@@ -75,18 +73,16 @@ static void receive(shadow_engine *engine)
     ssize_t got = recv(sock, buffer, sizeof buffer, 0);
     if (got > 0)
         shadow_handle_bytes(engine, now(), buffer, (size_t)got);
-    else if (got == 0)
-        lost(engine, SHADOW_CLOSED_BY_PEER, "");
     else
-        lost(engine, SHADOW_BROKEN, strerror(errno));
+        lost(engine, got == 0 ? SHADOW_CLOSED_BY_PEER : SHADOW_BROKEN, strerror(errno));
 }
 
 /* Obeys `color`, and rejects whatever else is desired. */
 static void obey(shadow_engine *engine, const shadow_event *event)
 {
     const char *value, *delta = event->delta.data, *obeyed[] = {"color"};
-    char color[32];
     size_t length, count = 0;
+    char color[32];
     if (shadow_json_member(delta, event->delta.length, "color", &value, &length) == SHADOW_OK
         && shadow_json_string(value, length, color, sizeof color) == SHADOW_OK) {
         printf("color %s\n", color); /* the light */

@@ -14,7 +14,7 @@ use smol::net::TcpListener;
 use smol::process::{Child, Command};
 use smol::{LocalExecutor, Timer};
 use transport_mock::cloud::{Cloud, example_name};
-use transport_mock::server::ServerEvent;
+use transport_mock::server::{Departure, ServerEvent};
 use transport_mock::{SharedCloud, serve};
 use transport_tcp::{Clock, SystemClock};
 
@@ -194,16 +194,13 @@ pub(crate) fn obeys_and_ends() {
         let status = in_time("its end", device.child.status()).await.unwrap();
         let found = found.await;
         assert_eq!(status.code(), Some(0), "{found}");
-        let left = in_time("a DISCONNECT", async {
-            loop {
-                if let ServerEvent::Disconnected { departure, .. } =
-                    served.events.recv().await.unwrap()
-                {
-                    return departure;
-                }
-            }
+        in_time("a DISCONNECT", async {
+            let left = |event| match event {
+                ServerEvent::Disconnected { departure, .. } => departure == Departure::Disconnect,
+                _ => false,
+            };
+            while !left(served.events.recv().await.unwrap()) {}
         })
         .await;
-        assert_eq!(left, transport_mock::server::Departure::Disconnect);
     }));
 }
