@@ -1,6 +1,6 @@
 //! The functions of the header.
 //!
-//! Each one reads its pointers here and nowhere else, and does its work in [`guard`] or [`caught`], so
+//! Each one reads its pointers here and nowhere else, and does its work in `guard` or `caught`, so
 //! that no panic gets out. What `# Safety` names are the rules at the top of the header, which are
 //! those of the README's "Rules".
 

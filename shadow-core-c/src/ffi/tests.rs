@@ -1,5 +1,10 @@
 //! That no panic gets out, which only a bug could cause.
 
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "calls in a row that one comment speaks for"
+)]
+
 use alloc::boxed::Box;
 use core::ffi::CStr;
 use core::ptr;

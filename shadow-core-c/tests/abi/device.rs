@@ -54,10 +54,8 @@ impl Drop for Device {
 pub(crate) fn defaults() -> shadow_config {
     let mut config = std::mem::MaybeUninit::uninit();
     // SAFETY: it may be written to.
-    assert_eq!(
-        unsafe { shadow_config_init(config.as_mut_ptr()) },
-        SHADOW_OK
-    );
+    let result = unsafe { shadow_config_init(config.as_mut_ptr()) };
+    assert_eq!(result, SHADOW_OK);
     // SAFETY: that has filled it in.
     unsafe { config.assume_init() }
 }

@@ -1,9 +1,12 @@
 //! The functions of the header, called as C calls them, against the model of the cloud.
 #![expect(unsafe_code, reason = "it calls what C calls")]
 #![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "calls in a row that one comment speaks for"
+)]
+#![expect(
     clippy::panic,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that meets the unexpected should stop there"
 )]
 
@@ -117,14 +120,16 @@ fn a_delta_is_answered_by_its_text_in_parts_and_later() {
     let text = std::ffi::CString::new(delta.delta.as_str()).unwrap();
     let (color, level) = ([c"color".as_ptr()], c"{\"level\":150}".as_ptr());
     let both = [c"color".as_ptr(), c"level".as_ptr()];
-    // SAFETY: all of it is valid, in each of them.
+    // SAFETY: all of it is valid.
     device.ask(|e, n, request| unsafe {
         shadow_accept_only(e, n, SHADOW_OWN, text.as_ptr(), color.as_ptr(), 1, request)
     });
+    // SAFETY: all of it is valid.
     device.ask(|e, n, request| unsafe {
         let most = c"{\"level\":100}".as_ptr();
         shadow_accept_as(e, n, SHADOW_OWN, level, most, request)
     });
+    // SAFETY: all of it is valid.
     let rejected = device.ask(|e, n, request| unsafe {
         let reason = c"too loud".as_ptr();
         shadow_reject_except(
@@ -195,8 +200,9 @@ fn an_unanswered_delta_comes_again() {
 #[test]
 fn an_update_at_the_wrong_version_is_rejected_with_the_document() {
     let (mut device, mut network) = online();
-    // SAFETY: all of it is valid, in each of them.
+    // SAFETY: all of it is valid.
     let update = |version| {
+        // SAFETY: all of it is valid.
         move |e, n, request| unsafe {
             let reported = c"{\"updateCount\":1}".as_ptr();
             shadow_update(e, n, SHADOW_OWN, reported, ptr::null(), version, request)
@@ -240,7 +246,7 @@ fn an_update_at_the_wrong_version_is_rejected_with_the_document() {
 #[test]
 fn a_get_may_be_answered_late_or_never() {
     let (mut device, mut network) = online();
-    // SAFETY: all of it is valid, in each of them.
+    // SAFETY: all of it is valid.
     let get = |e, n, request| unsafe { shadow_get(e, n, SHADOW_OWN, request) };
     network
         .cloud
@@ -276,7 +282,7 @@ fn a_get_may_be_answered_late_or_never() {
     );
 
     let cancelled = device.ask(get);
-    // SAFETY: all of it is valid, in each of them.
+    // SAFETY: all of it is valid.
     let cancel = |e, n| unsafe { shadow_cancel(e, n, cancelled) };
     assert_eq!(device.call(cancel), SHADOW_OK);
     assert_eq!(device.call(cancel), SHADOW_UNKNOWN_REQUEST);
@@ -291,13 +297,14 @@ fn a_get_may_be_answered_late_or_never() {
 fn messages_of_its_own_go_both_ways() {
     let (mut device, mut network) = online();
     let topic = c"EXAMPLE001/test01/data";
-    // SAFETY: all of it is valid, in each of them.
+    // SAFETY: all of it is valid.
     device.ask(|e, n, request| unsafe { shadow_subscribe(e, n, topic.as_ptr(), 1, request) });
     network.carry(&mut device);
     let subscribed = end(&mut device);
     assert_eq!(subscribed.event.outcome, SHADOW_OUTCOME_SUBSCRIBED);
     assert_eq!(subscribed.event.qos, 1);
     let payload = b"\x00\xFF!";
+    // SAFETY: all of it is valid.
     device.ask(|e, n, request| unsafe {
         shadow_publish(e, n, topic.as_ptr(), payload.as_ptr(), 3, 1, false, request)
     });
@@ -324,6 +331,7 @@ fn messages_of_its_own_go_both_ways() {
         .find(|told| told.event.kind == SHADOW_EVENT_ENDED)
         .unwrap();
     assert_eq!(published.event.outcome, SHADOW_OUTCOME_PUBLISHED);
+    // SAFETY: all of it is valid.
     device.ask(|e, n, request| unsafe { shadow_unsubscribe(e, n, topic.as_ptr(), request) });
     network.carry(&mut device);
     assert_eq!(end(&mut device).event.outcome, SHADOW_OUTCOME_UNSUBSCRIBED);
@@ -381,7 +389,7 @@ fn a_refused_login_says_the_code() {
 fn a_gateway_has_shadows_beside_its_own() {
     let (mut device, mut network) = online();
     let mut sub = 0;
-    // SAFETY: all of it is valid, in each of them.
+    // SAFETY: all of it is valid.
     let attached = device.call(|e, n| unsafe {
         shadow_attach(e, n, c"EXAMPLE001".as_ptr(), c"sub1".as_ptr(), &mut sub)
     });
@@ -391,6 +399,7 @@ fn a_gateway_has_shadows_beside_its_own() {
     let refused = device.event().unwrap();
     assert_eq!(refused.event.kind, SHADOW_EVENT_SHADOW_REFUSED);
     assert_eq!(refused.event.shadow, sub);
+    // SAFETY: all of it is valid.
     let detach = |e, n| unsafe { shadow_detach(e, n, sub) };
     assert_eq!(device.call(detach), SHADOW_OK);
     assert_eq!(device.call(detach), SHADOW_UNKNOWN_SHADOW);
