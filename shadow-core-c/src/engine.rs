@@ -17,12 +17,12 @@ use crate::views::{Lent, shadow_bytes, shadow_failure, shadow_transmit, shadow_t
 
 /// A device's half of its shadows; see `shadow_new`.
 // In C it has no known size. Whoever knows an address has it from `shadow_new`.
+// It cannot be printed, as there may be a login in the packet.
 #[expect(non_camel_case_types, reason = "these are C's names")]
-#[derive(Debug)]
 pub struct shadow_engine {
     pub(crate) engine: Engine,
     /// What `shadow_poll_transmit` has lent.
-    packet: Vec<u8>,
+    pub(crate) packet: Vec<u8>,
     /// What `shadow_poll_event` has lent.
     event: Lent,
     /// What `shadow_session` has lent.

@@ -113,6 +113,34 @@ fn an_engine_can_be_sent() {
     sent::<shadow_engine>();
 }
 
+/// The login's password is in a packet that C was lent, and is gone with the loan.
+#[test]
+fn a_login_is_wiped_when_its_loan_ends() {
+    let engine = engine();
+    let mut transmit = shadow_transmit::NONE;
+    // SAFETY: the engine was not freed, and all pointers are valid. The memory behind the first packet
+    // was written to, and is still the engine's buffer, which the second poll has emptied.
+    let (login, wiped) = unsafe {
+        shadow_handle_wall_time(engine, 0, 1_700_000_000_000);
+        shadow_poll_transmit(engine, 0, &mut transmit);
+        shadow_handle_connected(engine, 0);
+        shadow_poll_transmit(engine, 0, &mut transmit);
+        let bytes = slice::from_raw_parts(transmit.bytes.data, transmit.bytes.length);
+        let (login, length) = (bytes.to_vec(), transmit.bytes.length);
+        let empty = shadow_poll_transmit(engine, 0, &mut transmit);
+        assert_eq!(empty, SHADOW_EMPTY);
+        let packet = &mut (*engine).packet;
+        assert!(packet.is_empty() && packet.capacity() >= length);
+        packet.set_len(length);
+        let wiped = packet.clone();
+        shadow_free(engine);
+        (login, wiped)
+    };
+    assert_eq!(login.first(), Some(&0x10), "a CONNECT [MQTT-3.1]");
+    assert!(login.ends_with(b";hmacsha256"));
+    assert!(wiped.iter().all(|byte| *byte == 0));
+}
+
 #[test]
 fn texts_are_cut_between_characters() {
     for (size, expected) in [(1, ""), (2, "a"), (3, "a"), (4, "aé"), (9, "aé")] {
