@@ -624,8 +624,9 @@ typedef struct shadow_transmit {
     /**
      * What to send: one whole packet. Empty unless `kind` is `SHADOW_TRANSMIT_SEND`. Lent until the
      * next `shadow_poll_transmit`, whatever else is called meanwhile, so a program whose socket
-     * takes only a part of it keeps the rest here and polls on when all has left. A login is
-     * overwritten with zeros then.
+     * takes only a part of it keeps the rest here and polls on when all has left, or when the
+     * connection is lost, for which the rest is not meant any more. A login is overwritten with
+     * zeros then.
      */
     struct shadow_bytes bytes;
 } shadow_transmit;
@@ -854,11 +855,12 @@ shadow_result shadow_handle_bytes(struct shadow_engine *engine,
                                   size_t length);
 
 /**
- * The transport lost its connection, or could not make one. `failure` is a `shadow_failure`, `why`
- * says it in words and comes back in the event. Ignored when no connection is asked for. Not for a
- * connection that `SHADOW_TRANSMIT_CLOSE` has ended.
+ * The transport lost its connection, or could not make one. `failure` is a `shadow_failure`; `why`
+ * says it in words, as of `strerror`, and comes back in the event: what is not UTF-8 in it is
+ * replaced, and NULL is no words. Ignored when no connection is asked for. Not for a connection that
+ * `SHADOW_TRANSMIT_CLOSE` has ended.
  *
- * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_PANICKED`.
+ * `SHADOW_NULL_ARGUMENT` for `engine`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_PANICKED`.
  *
  * # Safety
  * The rules at the top of this header.
@@ -1065,7 +1067,8 @@ shadow_result shadow_accept_as(struct shadow_engine *engine,
 /**
  * Answers a change of what is desired: the device will not apply it. Deletes the values of `delta`
  * from what is desired, unless a newer change has replaced them, and reports nothing. The cloud is
- * not told `reason`; it comes back with the end of the request, `SHADOW_OUTCOME_DELTA_REJECTED`.
+ * not told `reason`, words for a log of which NULL is none; it comes back with the end of the
+ * request, `SHADOW_OUTCOME_DELTA_REJECTED`.
  *
  * Those of `shadow_accept`.
  *

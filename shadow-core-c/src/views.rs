@@ -62,8 +62,9 @@ pub struct shadow_transmit {
     pub kind: shadow_transmit_kind,
     /// What to send: one whole packet. Empty unless `kind` is `SHADOW_TRANSMIT_SEND`. Lent until the
     /// next `shadow_poll_transmit`, whatever else is called meanwhile, so a program whose socket
-    /// takes only a part of it keeps the rest here and polls on when all has left. A login is
-    /// overwritten with zeros then.
+    /// takes only a part of it keeps the rest here and polls on when all has left, or when the
+    /// connection is lost, for which the rest is not meant any more. A login is overwritten with
+    /// zeros then.
     pub bytes: shadow_bytes,
 }
 

@@ -4,7 +4,7 @@ use core::ffi::c_char;
 
 use shadow_core::{Instant, WallTime};
 
-use super::{guard, table, text};
+use super::{guard, table, words};
 use crate::engine::shadow_engine;
 use crate::result::shadow_result::{self, *};
 
@@ -76,11 +76,12 @@ pub unsafe extern "C" fn shadow_handle_bytes(
     unsafe { guard(engine, work) }
 }
 
-/// The transport lost its connection, or could not make one. `failure` is a `shadow_failure`, `why`
-/// says it in words and comes back in the event. Ignored when no connection is asked for. Not for a
-/// connection that `SHADOW_TRANSMIT_CLOSE` has ended.
+/// The transport lost its connection, or could not make one. `failure` is a `shadow_failure`; `why`
+/// says it in words, as of `strerror`, and comes back in the event: what is not UTF-8 in it is
+/// replaced, and NULL is no words. Ignored when no connection is asked for. Not for a connection that
+/// `SHADOW_TRANSMIT_CLOSE` has ended.
 ///
-/// `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_PANICKED`.
+/// `SHADOW_NULL_ARGUMENT` for `engine`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_PANICKED`.
 ///
 /// # Safety
 /// The rules at the top of this header.
@@ -93,8 +94,8 @@ pub unsafe extern "C" fn shadow_handle_disconnected(
 ) -> shadow_result {
     let work = |engine: &mut shadow_engine| {
         // SAFETY: rule 2.
-        let why = unsafe { text("why", why) }?;
-        engine.handle_disconnected(Instant::from_micros(now), failure, why)?;
+        let why = unsafe { words(why) };
+        engine.handle_disconnected(Instant::from_micros(now), failure, &why)?;
         Ok(SHADOW_OK)
     };
     // SAFETY: rules 1 and 3.

@@ -10,6 +10,7 @@ mod life;
 mod outputs;
 mod requests;
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::slice;
@@ -99,6 +100,20 @@ unsafe fn optional_text<'a>(
 unsafe fn text<'a>(name: &str, pointer: *const c_char) -> Result<&'a str, Refusal> {
     // SAFETY: the caller's.
     unsafe { optional_text(name, pointer) }?.ok_or_else(|| null(name))
+}
+
+/// Words for a person, which are never a reason to refuse: none for NULL, and whatever is not UTF-8
+/// is replaced.
+///
+/// # Safety
+///
+/// As of [`optional_text`].
+unsafe fn words<'a>(pointer: *const c_char) -> Cow<'a, str> {
+    if pointer.is_null() {
+        return Cow::Borrowed("");
+    }
+    // SAFETY: the caller's.
+    unsafe { CStr::from_ptr(pointer) }.to_string_lossy()
 }
 
 /// A table of so many of something; NULL is one of none.

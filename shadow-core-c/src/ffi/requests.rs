@@ -8,7 +8,7 @@ use shadow_core::tencent::ShadowName;
 use shadow_core::{Instant, Publication, RequestId, ShadowId};
 
 use super::life::SHADOW_NO_REQUEST;
-use super::{guard, null, optional_text, table, text, texts, write};
+use super::{guard, null, optional_text, table, text, texts, words, write};
 use crate::engine::{Keys, shadow_engine};
 use crate::result::Refusal;
 use crate::result::shadow_result::{self, *};
@@ -210,7 +210,8 @@ pub unsafe extern "C" fn shadow_accept_as(
 
 /// Answers a change of what is desired: the device will not apply it. Deletes the values of `delta`
 /// from what is desired, unless a newer change has replaced them, and reports nothing. The cloud is
-/// not told `reason`; it comes back with the end of the request, `SHADOW_OUTCOME_DELTA_REJECTED`.
+/// not told `reason`, words for a log of which NULL is none; it comes back with the end of the
+/// request, `SHADOW_OUTCOME_DELTA_REJECTED`.
 ///
 /// Those of `shadow_accept`.
 ///
@@ -229,9 +230,9 @@ pub unsafe extern "C" fn shadow_reject(
         // SAFETY: rule 2.
         let delta = unsafe { text("delta", delta) }?;
         // SAFETY: rule 2.
-        let reason = unsafe { text("reason", reason) }?;
+        let reason = unsafe { words(reason) };
         let (now, shadow) = (Instant::from_micros(now), ShadowId::from_u32(shadow));
-        engine.reject(now, shadow, delta, Keys::All, reason)
+        engine.reject(now, shadow, delta, Keys::All, &reason)
     };
     // SAFETY: rules 1 to 3.
     unsafe { ask(engine, request, work) }
@@ -258,9 +259,9 @@ pub unsafe extern "C" fn shadow_reject_except(
         // SAFETY: rule 2.
         let keys = unsafe { texts("keys", keys, key_count) }?;
         // SAFETY: rule 2.
-        let reason = unsafe { text("reason", reason) }?;
+        let reason = unsafe { words(reason) };
         let (now, shadow) = (Instant::from_micros(now), ShadowId::from_u32(shadow));
-        engine.reject(now, shadow, delta, Keys::Except(&keys), reason)
+        engine.reject(now, shadow, delta, Keys::Except(&keys), &reason)
     };
     // SAFETY: rules 1 to 3.
     unsafe { ask(engine, request, work) }
