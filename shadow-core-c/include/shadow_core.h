@@ -1244,3 +1244,26 @@ shadow_result shadow_json_string(const char *value, size_t length, char *buffer,
 #endif  // __cplusplus
 
 #endif  /* SHADOW_CORE_H */
+
+#ifdef SHADOW_BARE_METAL
+/*
+ * A library for a target without an operating system calls these three, which are yours to write.
+ * Define SHADOW_BARE_METAL where you do, so that they are checked against what is called.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Memory of `size` bytes, at least 1, at a multiple of `align`, a power of two; NULL if there is none. */
+void *shadow_malloc(size_t size, size_t align);
+
+/** Takes back what `shadow_malloc` gave. */
+void shadow_free_memory(void *memory);
+
+/** The library has a bug in that place, or got no memory. Must not return, nor call the library. */
+void shadow_panic(const char *file, size_t file_length, uint32_t line);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

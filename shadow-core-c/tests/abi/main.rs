@@ -159,6 +159,32 @@ fn a_delta_is_answered_by_its_text_in_parts_and_later() {
     );
 }
 
+/// Loans are read only while the call lasts that they are passed to, so they may come back in.
+#[test]
+fn what_was_lent_may_be_passed_in() {
+    let (mut device, mut network) = online();
+    let now = Instant::from_micros(device.now);
+    let desired = r#"{"color":"blue"}"#;
+    let changed = network
+        .cloud
+        .set_desired(now, &example_name(), desired, None);
+    changed.unwrap();
+    network.carry(&mut device);
+    let delta = device.event().unwrap().event;
+    // SAFETY: the event was the last one that was polled.
+    let accepted = device.ask(|e, n, request| unsafe {
+        shadow_accept(e, n, delta.shadow, delta.delta.data, request)
+    });
+    network.carry(&mut device);
+    assert_eq!(end(&mut device).event.request, accepted);
+    // SAFETY: a refused call ends the loan when it has ended itself.
+    let result = device.call(|e, n| unsafe {
+        shadow_report(e, n, SHADOW_OWN, c"[]".as_ptr(), ptr::null_mut());
+        shadow_report(e, n, SHADOW_OWN, shadow_last_error(e), ptr::null_mut())
+    });
+    assert_eq!(result, SHADOW_INVALID_JSON);
+}
+
 /// What was not answered comes again on the next link, and says that it does.
 #[test]
 fn an_unanswered_delta_comes_again() {

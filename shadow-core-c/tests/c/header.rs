@@ -69,7 +69,11 @@ pub(crate) fn has_every_function() {
 pub(crate) fn is_c_and_cpp() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("header.c");
-    std::fs::write(&program, "#include \"shadow_core.h\"\nint nothing;\n").unwrap();
+    std::fs::write(
+        &program,
+        "#define SHADOW_BARE_METAL\n#include \"shadow_core.h\"\nint nothing;\n",
+    )
+    .unwrap();
     let include = crate_directory().join("include");
     let strict = [
         "-Wall",
