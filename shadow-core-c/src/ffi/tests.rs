@@ -157,12 +157,3 @@ fn texts_are_cut_between_characters() {
         );
     }
 }
-
-#[test]
-fn every_result_has_its_number_back() {
-    for number in -200..200 {
-        let result = shadow_result::from_number(number);
-        assert!(result.is_none_or(|result| result as i32 == number));
-    }
-    assert_eq!(shadow_result::from_number(-21), Some(SHADOW_REFUSED));
-}

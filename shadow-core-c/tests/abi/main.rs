@@ -12,6 +12,7 @@
 
 mod device;
 
+use std::ffi::CStr;
 use std::ptr;
 
 use device::{Device, Network, SECOND, Told, UNIX_MILLIS, defaults};
@@ -516,6 +517,30 @@ fn the_defaults_are_the_librarys() {
     assert_eq!(config.maximum_events, expected.maximum_events);
     assert_eq!(config.maximum_event_bytes, expected.maximum_event_bytes);
     assert_eq!(config.maximum_subscriptions, expected.maximum_subscriptions);
+}
+
+#[test]
+fn every_result_of_the_header_has_a_text() {
+    let header = include_str!("../../include/shadow_core.h");
+    let (_, results) = header.split_once("enum shadow_result").unwrap();
+    let (results, _) = results.split_once("};").unwrap();
+    let numbers = results.lines().filter_map(|line| line.split_once(" = "));
+    let mut texts: Vec<&str> = numbers
+        .map(|(_, number)| {
+            let number = number.trim_end_matches(',').parse().unwrap();
+            // SAFETY: it is never freed.
+            unsafe { CStr::from_ptr(shadow_result_text(number)) }
+                .to_str()
+                .unwrap()
+        })
+        .collect();
+    assert!(
+        texts.len() > 20 && !texts.contains(&"unknown result"),
+        "{texts:?}"
+    );
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), results.matches(" = ").count());
 }
 
 /// A device without a clock is told so, and connects once it has the time.

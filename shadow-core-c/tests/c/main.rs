@@ -9,6 +9,7 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+#[cfg(unix)]
 mod example;
 mod header;
 mod misuse;
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
         without("header::has_every_function", header::has_every_function),
         with_tools("header::is_c_and_cpp", header::is_c_and_cpp),
         with_tools("misuse::is_survived", misuse::is_survived),
+        // Its sockets and signals are POSIX's.
+        #[cfg(unix)]
         with_tools("example::obeys_and_ends", example::obeys_and_ends),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
