@@ -56,13 +56,20 @@ pub(crate) use self::saving::Saving;
 
 /// Keeps a session for the next run. What a [`Driver`](crate::Driver) is given.
 pub trait SessionStore: Send + 'static {
-    /// Puts `session` in the place of the last one. It may block: the driver calls it on smol's
-    /// pool of threads for that.
+    /// Puts `session` in the place of the last one. It may block, unless
+    /// [`is_blocking`](Self::is_blocking) says that it does not.
     ///
     /// # Errors
     ///
     /// Why it is not stored. The driver tells the application and tries again.
     fn save(&mut self, session: &Session) -> Result<(), StoreError>;
+
+    /// Whether [`save`](Self::save) may block, which is what is assumed: the driver then calls it on
+    /// smol's pool of threads. One that only copies the session, as for a test, answers false, and
+    /// is called in the driver's own task, so that nothing depends on another thread.
+    fn is_blocking(&self) -> bool {
+        true
+    }
 }
 
 /// When a driver saves.

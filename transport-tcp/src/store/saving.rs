@@ -48,13 +48,18 @@ impl Saving {
         let Some(mut store) = self.store.take() else {
             return Ok(false);
         };
-        let session = session.clone();
         let revision = session.revision();
-        let (store, saved) = smol::unblock(move || {
-            let saved = store.save(&session);
+        let (store, saved) = if store.is_blocking() {
+            let session = session.clone();
+            let save = move || {
+                let saved = store.save(&session);
+                (store, saved)
+            };
+            smol::unblock(save).await
+        } else {
+            let saved = store.save(session);
             (store, saved)
-        })
-        .await;
+        };
         self.store = Some(store);
         // However long that took: the time is for what comes between two saves.
         let now = clock.now();
@@ -72,6 +77,50 @@ impl Saving {
                 self.failing = true;
                 Err(error)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::thread::{self, ThreadId};
+
+    use super::*;
+    use crate::SystemClock;
+
+    /// Keeps by which thread it was called.
+    struct Called {
+        blocking: bool,
+        by: Arc<Mutex<Option<ThreadId>>>,
+    }
+
+    impl SessionStore for Called {
+        fn save(&mut self, _: &Session) -> Result<(), StoreError> {
+            *self.by.lock().unwrap() = Some(thread::current().id());
+            Ok(())
+        }
+
+        fn is_blocking(&self) -> bool {
+            self.blocking
+        }
+    }
+
+    #[test]
+    fn a_store_that_does_not_block_is_called_in_the_drivers_task() {
+        for blocking in [true, false] {
+            let by = Arc::new(Mutex::new(None));
+            let store = Called {
+                blocking,
+                by: Arc::clone(&by),
+            };
+            let mut saving = Saving::new(store, Durability::EveryChange);
+            let session = Session::new();
+            let saved = smol::block_on(saving.save(&SystemClock::new(), &session));
+            assert_eq!(saved, Ok(false));
+            let here = Some(thread::current().id());
+            assert_eq!(*by.lock().unwrap() == here, !blocking);
+            assert_eq!(saving.due(&session), None);
         }
     }
 }
