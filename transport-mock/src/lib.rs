@@ -31,6 +31,7 @@ pub mod server;
 pub mod service;
 pub mod simulation;
 pub mod stream;
+mod test_cloud;
 pub mod trace;
 mod wall_clock;
 
@@ -39,3 +40,4 @@ pub use mock::MockConnector;
 /// The crate that [`MockConnector`] is made with, for its sequences and predicates.
 pub use mockall;
 pub use serve::{SharedCloud, serve};
+pub use test_cloud::{TestCloud, TestDevice};

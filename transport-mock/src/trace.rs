@@ -1,7 +1,8 @@
 //! What goes over a connection, in words: one line a packet, for snapshots and for people.
 //!
-//! A [`Simulation`](crate::simulation::Simulation) writes its trace itself. For a driver, put a
-//! [`tracing_connector`] between it and its connector:
+//! A [`Simulation`](crate::simulation::Simulation) and a [`TestCloud`](crate::TestCloud) write their
+//! trace themselves, and give it as a [`Transcript`], which is what a snapshot is made of. For a
+//! driver by itself, put a [`tracing_connector`] between it and its connector:
 //!
 //! ```
 //! use shadow_core::{Config, Session, WallTime};
@@ -30,30 +31,40 @@
 //! assert_eq!(trace.lines()[2], "    0.000000 device < CONNACK accepted");
 //! ```
 
+mod transcript;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shadow_core::Instant;
 use shadow_core::mqtt::{
-    Connect, Packet, ProtocolVersion, Publish, Subscribe, SubscribeReturnCode,
+    Connect, Packet, PacketKind, ProtocolVersion, Publish, Subscribe, SubscribeReturnCode,
 };
 use transport_tcp::{Clock, Connector};
 
 use crate::observe::{Observation, ObservingConnector};
+
+pub use transcript::{LineKind, Transcript};
 
 /// Lines of text, each with its time since the start: seconds, `{:>5}.{:06}`.
 #[derive(Debug)]
 pub(crate) struct Trace {
     start: Instant,
     lines: Vec<String>,
+    /// Of each line.
+    kinds: Vec<LineKind>,
 }
 
 impl Trace {
     pub(crate) fn new(start: Instant) -> Trace {
-        let lines = Vec::new();
-        Trace { start, lines }
+        Trace {
+            start,
+            lines: Vec::new(),
+            kinds: Vec::new(),
+        }
     }
 
-    pub(crate) fn push(&mut self, now: Instant, text: &str) {
+    pub(crate) fn push(&mut self, now: Instant, kind: LineKind, text: &str) {
+        self.kinds.push(kind);
         let at = now.saturating_since(self.start);
         let (seconds, micros) = (at.as_secs(), at.subsec_micros());
         self.lines.push(format!("{seconds:>5}.{micros:06} {text}"));
@@ -64,7 +75,13 @@ impl Trace {
     }
 
     pub(crate) fn take(&mut self) -> Vec<String> {
+        self.kinds.clear();
         std::mem::take(&mut self.lines)
+    }
+
+    pub(crate) fn transcript(&self) -> Transcript {
+        let kinds = self.kinds.iter().copied();
+        Transcript::new(kinds.zip(self.lines.iter().map(String::as_str)))
     }
 }
 
@@ -82,9 +99,19 @@ impl SharedTrace {
         SharedTrace { trace }
     }
 
-    /// Adds a line.
+    /// Adds a line of the test's own.
     pub fn push(&self, now: Instant, text: &str) {
-        self.lock().push(now, text);
+        self.push_as(now, LineKind::Note, text);
+    }
+
+    fn push_as(&self, now: Instant, kind: LineKind, text: &str) {
+        self.lock().push(now, kind, text);
+    }
+
+    /// The trace so far in the form that is kept as a snapshot.
+    #[must_use]
+    pub fn transcript(&self) -> Transcript {
+        self.lock().transcript()
     }
 
     /// The lines so far.
@@ -110,16 +137,30 @@ pub fn tracing_connector<C: Connector, K: Clock>(
 ) -> ObservingConnector<C, impl FnMut(Observation<'_>) + Clone + Send + 'static> {
     let label = label.to_owned();
     ObservingConnector::new(inner, move |observation: Observation<'_>| {
-        let what = match observation {
-            Observation::Connecting => "connects".to_owned(),
-            Observation::Failed(error) => format!("is refused: {error}"),
-            Observation::Sent(packet) => format!("> {}", describe_packet(packet)),
-            Observation::Received(packet) => format!("< {}", describe_packet(packet)),
-            Observation::Closed => "closes".to_owned(),
-            Observation::Ended => "is closed".to_owned(),
+        let (kind, what) = match observation {
+            Observation::Connecting => (LineKind::Link, "connects".to_owned()),
+            Observation::Failed(error) => (LineKind::Link, format!("is refused: {error}")),
+            Observation::Sent(packet) => (
+                of_packet(packet.kind()),
+                format!("> {}", describe_packet(packet)),
+            ),
+            Observation::Received(packet) => (
+                of_packet(packet.kind()),
+                format!("< {}", describe_packet(packet)),
+            ),
+            Observation::Closed => (LineKind::Link, "closes".to_owned()),
+            Observation::Ended => (LineKind::Link, "is closed".to_owned()),
         };
-        trace.push(clock.now(), &format!("{label} {what}"));
+        trace.push_as(clock.now(), kind, &format!("{label} {what}"));
     })
+}
+
+/// What a line about a packet is.
+pub(crate) fn of_packet(kind: PacketKind) -> LineKind {
+    match kind {
+        PacketKind::PingReq | PacketKind::PingResp => LineKind::Ping,
+        _ => LineKind::Packet,
+    }
 }
 
 /// One line about a packet, without its password: `PUBLISH QoS 1, id 7, a/b: {"on":true}`.

@@ -32,7 +32,8 @@ pub use dispatch::{REQUEST_FILTERS, Response, dispatch};
 use replies::Replies;
 
 pub use example::{
-    EXAMPLE_DEVICE_NAME, EXAMPLE_DEVICE_SECRET, EXAMPLE_PRODUCT_ID, example_device, example_name,
+    EXAMPLE_DEVICE_NAME, EXAMPLE_DEVICE_SECRET, EXAMPLE_PRODUCT_ID, TEST_DEVICES, example_device,
+    example_name, test_device,
 };
 pub use replies::{HandledRequest, ReplyCounts, ReplyFault};
 

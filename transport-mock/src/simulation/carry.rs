@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use shadow_core::mqtt::PacketKind;
-use shadow_core::{Event, Instant, Transmit, TransportFailure};
+use shadow_core::{Event, Instant, TransportFailure};
 
+use super::body::{Body, Output};
 use super::fault::{Direction, FaultKind, Restore};
 use super::network::Delivery;
 use super::{DeviceId, MAXIMUM_ROUNDS, Reachability, Simulation};
 use crate::server::{ConnectionId, ServerTransmit};
-use crate::trace::describe;
+use crate::trace::{LineKind, describe, of_packet};
 
 impl Simulation {
     /// Moves the clock and lets happen what is due.
@@ -17,7 +18,7 @@ impl Simulation {
         let waits = self
             .devices
             .iter()
-            .any(|d| !d.is_dark() && !d.is_deaf(self.now) && d.engine.has_output());
+            .any(|d| !d.is_dark() && !d.is_deaf(self.now) && d.body.has_output());
         assert!(
             !waits && !self.cloud.has_output(),
             "nothing that is queued may wait for a deadline"
@@ -35,9 +36,9 @@ impl Simulation {
                 }
                 continue;
             }
-            let deadline = this.engine.poll_deadline();
-            if deadline.is_some_and(|deadline| deadline.at <= now) {
-                this.engine.handle_tick(now);
+            let deadline = this.body.poll_deadline();
+            if deadline.is_some_and(|at| at <= now) {
+                this.body.handle_tick(now);
                 self.stepped(id);
             }
         }
@@ -97,16 +98,18 @@ impl Simulation {
             if this.is_dark() {
                 break;
             }
-            this.power.store(this.engine.session());
+            if let Body::Engine(engine) = &this.body {
+                this.power.store(engine.session());
+            }
             buffer.clear();
-            if let Some(transmit) = this.engine.poll_transmit(now, &mut buffer) {
-                self.carry_to_cloud(id, &transmit, &buffer);
+            if let Some(output) = this.body.poll_output(now, &mut buffer) {
+                self.carry_to_cloud(id, output, &buffer);
             } else if this.is_deaf(now) {
-                if this.engine.has_output() && !std::mem::replace(&mut this.ills.missed, true) {
+                if this.body.has_output() && !std::mem::replace(&mut this.ills.missed, true) {
                     self.network.counts.count(FaultKind::Deaf);
                 }
                 break;
-            } else if let Some(event) = this.engine.poll_event() {
+            } else if let Some(event) = this.body.poll_event() {
                 self.tell(id, event);
             } else {
                 break;
@@ -117,7 +120,7 @@ impl Simulation {
     }
 
     pub(super) fn tell(&mut self, id: DeviceId, event: Event) {
-        self.note_of(id, |label| format!("{label} ! {event:?}"));
+        self.note_of(id, LineKind::Event, |label| format!("{label} ! {event:?}"));
         self.device_mut(id).events.push_back(event);
     }
 
@@ -143,16 +146,19 @@ impl Simulation {
         this.power.restore = Some(restore);
         this.attempt += 1;
         this.events.clear();
+        if let Body::Port(port) = &this.body {
+            port.lose_power();
+        }
         let connection = this.connection.take();
         if let Some(connection) = connection {
             self.network.release(connection, Direction::ToCloud);
         }
-        self.note_of(id, |label| format!("{label} loses power"));
+        self.note_of(id, LineKind::Fault, |label| format!("{label} loses power"));
     }
 
     /// The power is back.
     fn boot(&mut self, id: DeviceId) {
-        let (now, wall) = (self.now, self.wall_time());
+        let (now, wall, mask) = (self.now, self.wall_time(), self.mask);
         let this = self.device_mut(id);
         let wall = this.ills.wall_time(wall);
         let restore = this.power.restore.take().unwrap_or(Restore::Latest);
@@ -160,34 +166,42 @@ impl Simulation {
         this.power.dark_until = None;
         this.power.boots += 1;
         let seed = this.power.seed.wrapping_add(this.power.boots << 32);
-        let config = this.engine.config().clone();
-        // Without its end: that is what a power cut is.
-        let recording = this.engine.sink_mut().map(std::mem::take);
-        let recorded = recording.is_some();
-        this.recordings.extend(recording);
-        let mask = self.mask.filter(|_| recorded);
-        let engine = super::make(mask, config, session, seed, now);
-        let (engine, first) = super::begin(engine, now, wall);
-        let this = self.device_mut(id);
-        this.engine = engine;
+        let first = match &mut this.body {
+            Body::Engine(engine) => {
+                let config = engine.config().clone();
+                // Without its end: that is what a power cut is.
+                let recording = engine.sink_mut().map(std::mem::take);
+                let recorded = recording.is_some();
+                this.recordings.extend(recording);
+                let mask = mask.filter(|_| recorded);
+                let made = super::make(mask, config, session, seed, now);
+                let (made, first) = super::begin(made, now, wall);
+                **engine = made;
+                first
+            }
+            Body::Port(port) => {
+                port.begin_again(session, seed);
+                None
+            }
+        };
         let kind = match restore {
             Restore::Latest => FaultKind::PowerCut,
             Restore::Older { .. } => FaultKind::PowerCutOlderSession,
             Restore::Nothing => FaultKind::PowerCutNoSession,
         };
         self.network.counts.count(kind);
-        self.note_of(id, |label| format!("{label} has power"));
+        self.note_of(id, LineKind::Fault, |label| format!("{label} has power"));
         if let Some(event) = first {
             self.tell(id, event);
         }
     }
 
-    fn carry_to_cloud(&mut self, id: DeviceId, transmit: &Transmit, packet: &[u8]) {
+    fn carry_to_cloud(&mut self, id: DeviceId, output: Output, packet: &[u8]) {
         let now = self.now;
         let arrival = now + self.network.latency.to_cloud;
-        match transmit {
-            Transmit::Connect => {
-                self.note_of(id, |label| format!("{label} connects"));
+        match output {
+            Output::Connect => {
+                self.note_of(id, LineKind::Link, |label| format!("{label} connects"));
                 let device = self.device_mut(id);
                 device.attempt += 1;
                 let left = device.connection.take();
@@ -201,16 +215,16 @@ impl Simulation {
                 };
                 self.network.send(arrival, connect);
             }
-            Transmit::Packet { .. } => {
+            Output::Packet => {
                 self.note_packet(id, ">", packet);
-                if let Some(connection) = self.device(id).connection {
+                if let Some(connection) = self.device_at(id).connection {
                     self.shape(id, connection, Direction::ToCloud);
                     self.network
                         .write(now, connection, Direction::ToCloud, packet);
                 }
             }
-            Transmit::Close => {
-                self.note_of(id, |label| format!("{label} closes"));
+            Output::Close => {
+                self.note_of(id, LineKind::Link, |label| format!("{label} closes"));
                 let device = self.device_mut(id);
                 device.attempt += 1;
                 if let Some(connection) = device.connection.take() {
@@ -251,7 +265,9 @@ impl Simulation {
                     .write(now, connection, Direction::ToDevice, packet);
             }
             ServerTransmit::Close => {
-                self.note_of(device, |label| format!("cloud closes {label}"));
+                self.note_of(device, LineKind::Link, |label| {
+                    format!("cloud closes {label}")
+                });
                 self.network.end(now, connection, Direction::ToDevice);
                 self.network.release(connection, Direction::ToDevice);
             }
@@ -286,7 +302,7 @@ impl Simulation {
                 let this = self.device_mut(device);
                 if this.attempt == attempt {
                     this.connection = Some(connection);
-                    this.engine.handle_connected(now);
+                    this.body.handle_connected(now);
                     self.network.write(now, connection, Direction::ToCloud, &[]);
                     self.network
                         .write(now, connection, Direction::ToDevice, &[]);
@@ -306,7 +322,7 @@ impl Simulation {
                 if this.attempt == attempt {
                     let why = "connection refused".to_owned();
                     let failure = TransportFailure::ConnectFailed(why);
-                    this.engine.handle_disconnected(now, failure);
+                    this.body.handle_disconnected(now, failure);
                     self.stepped(device);
                 }
             }
@@ -345,7 +361,7 @@ impl Simulation {
     fn connect(&mut self, device: DeviceId, attempt: u64) {
         let now = self.now;
         let down = self.server.down_until > now;
-        let this = self.device(device);
+        let this = self.device_at(device);
         if this.attempt != attempt {
             return;
         }
@@ -372,7 +388,7 @@ impl Simulation {
 
     /// Whether what is on its way over a connection is lost, as then is all that follows.
     fn loses(&mut self, device: DeviceId, id: ConnectionId, direction: Direction) -> bool {
-        let silent = self.device(device).reachability(self.now) == Reachability::Silent;
+        let silent = self.device_at(device).reachability(self.now) == Reachability::Silent;
         let Some(link) = self.network.link_mut(id) else {
             return false;
         };
@@ -397,23 +413,25 @@ impl Simulation {
             Direction::ToCloud => (">>", self.network.latency.to_cloud),
             Direction::ToDevice => ("<<", self.network.latency.to_device),
         };
-        let present = self.device(device).connection == Some(connection);
+        let present = self.device_at(device).connection == Some(connection);
         if direction == Direction::ToDevice && !present {
             return;
         }
         if self.loses(device, connection, direction) {
             let count = bytes.len();
-            self.note_of(device, |label| {
+            self.note_of(device, LineKind::Arrival, |label| {
                 format!("{label} {arrow} nothing, {count} bytes are lost")
             });
             return;
         }
         if !packet {
             let count = bytes.len();
-            self.note_of(device, |label| format!("{label} {arrow} {count} bytes"));
+            self.note_of(device, LineKind::Arrival, |label| {
+                format!("{label} {arrow} {count} bytes")
+            });
         } else if !latency.is_zero() {
             let kind = bytes.first().and_then(|b| PacketKind::from_number(b >> 4));
-            self.note_of(device, |label| {
+            self.note_of(device, LineKind::Arrival, |label| {
                 let kind = kind.map_or_else(String::new, |kind| kind.to_string());
                 format!("{label} {arrow} {kind}")
             });
@@ -421,7 +439,7 @@ impl Simulation {
         match direction {
             Direction::ToCloud => self.cloud.handle_bytes(now, connection, bytes),
             Direction::ToDevice => {
-                self.device_mut(device).engine.handle_bytes(now, bytes);
+                self.device_mut(device).body.handle_bytes(now, bytes);
                 self.stepped(device);
             }
         }
@@ -443,7 +461,7 @@ impl Simulation {
                 self.network.release(connection, Direction::ToDevice);
             }
             Direction::ToDevice => {
-                let held = self.device(device).connection == Some(connection);
+                let held = self.device_at(device).connection == Some(connection);
                 self.lose_connection(connection, TransportFailure::ClosedByPeer);
                 if held {
                     self.network.end(now, connection, Direction::ToCloud);
@@ -462,30 +480,37 @@ impl Simulation {
         let this = self.device_mut(device);
         if this.connection == Some(connection) {
             this.connection = None;
-            this.engine.handle_disconnected(now, failure);
+            this.body.handle_disconnected(now, failure);
             self.stepped(device);
         }
     }
 
-    pub(super) fn note_with(&mut self, text: impl FnOnce() -> String) {
+    pub(super) fn note_with(&mut self, kind: LineKind, text: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.push(self.now, &text());
+            trace.push(self.now, kind, &text());
         }
     }
 
-    pub(super) fn note_of(&mut self, device: DeviceId, text: impl FnOnce(&str) -> String) {
+    pub(super) fn note_of(
+        &mut self,
+        device: DeviceId,
+        kind: LineKind,
+        text: impl FnOnce(&str) -> String,
+    ) {
         if let Some(trace) = &mut self.trace
             && let Some(device) = self.devices.get(device.0)
         {
-            trace.push(self.now, &text(&device.label));
+            trace.push(self.now, kind, &text(&device.label));
         }
     }
 
     fn note_packet(&mut self, device: DeviceId, arrow: &str, packet: &[u8]) {
         if self.trace.is_some() {
-            let version = self.device(device).engine.config().protocol_version;
+            let version = self.device_at(device).body.config().protocol_version;
             let text = describe(packet, version);
-            self.note_of(device, |label| format!("{label} {arrow} {text}"));
+            let kind = packet.first().and_then(|b| PacketKind::from_number(b >> 4));
+            let kind = kind.map_or(LineKind::Packet, of_packet);
+            self.note_of(device, kind, |label| format!("{label} {arrow} {text}"));
         }
     }
 }

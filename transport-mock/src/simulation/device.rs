@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 
 use shadow_core::{Event, Instant, Session, WallTime};
 
+use super::body::Body;
 use super::fault::{Direction, Restore, WireFault};
 use super::network::Wire;
-use super::{Boot, Reachability, SimulatedEngine};
+use super::{Boot, Reachability};
 use crate::server::ConnectionId;
 
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) label: String,
-    pub(super) engine: SimulatedEngine,
+    pub(super) body: Body,
     /// What the engines before this one were recorded doing, that of each boot.
     pub(super) recordings: Vec<String>,
     pub(super) events: VecDeque<Event>,
@@ -71,9 +72,9 @@ impl Device {
         if self.is_dark() {
             return self.power.dark_until;
         }
-        let deadline = self.engine.poll_deadline().map(|deadline| deadline.at);
+        let deadline = self.body.poll_deadline();
         // Events that wait are taken as soon as they can be.
-        let ears = Some(self.ills.deaf_until).filter(|_| self.engine.has_output());
+        let ears = Some(self.ills.deaf_until).filter(|_| self.body.has_output());
         deadline.into_iter().chain(ears).min()
     }
 }

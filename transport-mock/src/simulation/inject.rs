@@ -8,11 +8,12 @@ use shadow_core::{Engine, Session};
 use super::fault::{Direction, Documents, Fault, FaultKind};
 use super::{DeviceId, Simulation};
 use crate::service::ShadowService;
+use crate::trace::LineKind;
 
 impl Simulation {
     /// Has a fault happen, from now on.
     pub fn inject(&mut self, fault: &Fault) {
-        self.note_with(|| format!("fault: {fault:?}"));
+        self.note_with(LineKind::Fault, || format!("fault: {fault:?}"));
         let now = self.now;
         let until = |millis: u32| now + milliseconds(millis);
         let known = |device: usize| (device < self.devices.len()).then_some(DeviceId(device));
@@ -24,7 +25,7 @@ impl Simulation {
                 what,
             } => {
                 let Some(device) = known(device) else { return };
-                match self.device(device).connection {
+                match self.device_at(device).connection {
                     Some(connection) => {
                         if let Some(link) = self.network.link_mut(connection) {
                             link.wire_mut(direction).arm(after.into(), what);
@@ -144,7 +145,7 @@ impl Simulation {
     /// Ends all faults that last: from now on connections come about and carry what they are given,
     /// clocks are right, and devices have power. A connection that is silent stays so.
     pub fn lift(&mut self) {
-        self.note_with(|| "all faults are lifted".to_owned());
+        self.note_with(LineKind::Fault, || "all faults are lifted".to_owned());
         let now = self.now;
         self.server.down_until = now;
         self.server.slow_until = now;
@@ -203,7 +204,7 @@ impl Simulation {
         this.ills.clock_ahead = ahead;
         let wall = this.ills.wall_time(wall);
         if !this.is_dark() {
-            this.engine.handle_wall_time(now, wall);
+            this.body.handle_wall_time(now, wall, ahead);
             self.stepped(device);
         }
     }
@@ -213,7 +214,7 @@ impl Simulation {
         let (now, wall) = (self.now, self.wall_time());
         let client_id = self.client_id(device);
         let online = self.cloud.server().clients().any(|id| id == client_id);
-        let mut config = self.device(device).engine.config().clone();
+        let mut config = self.device_at(device).body.config().clone();
         config.clean_session = clean_session;
         let mut rival = Engine::new(config, Session::new(), now.as_micros(), now);
         rival.handle_wall_time(now, wall);
@@ -229,11 +230,11 @@ impl Simulation {
     }
 
     fn client_id(&self, device: DeviceId) -> String {
-        self.device(device).engine.config().login.client_id()
+        self.device_at(device).body.config().login.client_id()
     }
 
     fn own_name(&self, device: DeviceId) -> Option<shadow_core::tencent::ShadowName> {
-        self.device(device).engine.config().own_shadow.clone()
+        self.device_at(device).body.config().own_shadow.clone()
     }
 }
 

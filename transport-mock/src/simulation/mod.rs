@@ -30,14 +30,17 @@
 //! ```
 
 mod actions;
+mod body;
 mod carry;
 mod device;
 pub mod fault;
 mod inject;
 mod invariant;
+mod kit;
 mod model;
 mod network;
 mod play;
+pub(crate) mod port;
 mod random;
 pub mod replay;
 pub mod script;
@@ -54,13 +57,16 @@ use shadow_core::{Config, Engine, Event, Instant, Session, TransportFailure, Wal
 
 use crate::cloud::Cloud;
 use crate::service::{ChangeError, ShadowService};
-use crate::trace::Trace;
+use crate::trace::{LineKind, Trace, Transcript};
+use body::Body;
 use device::{Device, Ills, Power};
 use fault::{Direction, FaultCounts, FaultKind};
 use network::Network;
+use port::Port;
 use watch::Watch;
 
 pub use invariant::{Checks, Invariant, Violation};
+pub use kit::TEST_WALL_TIME;
 pub use play::{Recording, play, play_and_replay, record, trace};
 pub use tally::{Failure, Tally};
 
@@ -186,7 +192,9 @@ impl Simulation {
     pub fn take_recordings(&mut self, device: DeviceId) -> Vec<String> {
         let this = self.device_mut(device);
         let mut recordings = std::mem::take(&mut this.recordings);
-        recordings.extend(this.engine.sink_mut().map(std::mem::take));
+        if let Body::Engine(engine) = &mut this.body {
+            recordings.extend(engine.sink_mut().map(std::mem::take));
+        }
         recordings
     }
 
@@ -216,9 +224,44 @@ impl Simulation {
     }
 
     fn add_device_with(&mut self, label: &str, engine: SimulatedEngine) -> DeviceId {
+        self.add_body(label, Body::Engine(Box::new(engine)))
+    }
+
+    /// Adds a device whose engine is elsewhere, at the other end of this port. `seed` is that of
+    /// its first engine.
+    pub(crate) fn add_port(&mut self, label: &str, port: Port, seed: u64) -> DeviceId {
+        let device = self.add_body(label, Body::Port(port));
+        let power = &mut self.device_mut(device).power;
+        power.seed = seed;
+        power.stores = true;
+        device
+    }
+
+    /// Stores the session of a device whose engine is elsewhere.
+    pub(crate) fn store_session(&mut self, device: DeviceId, session: &Session) {
+        self.device_mut(device).power.store(session);
+    }
+
+    /// Whether a device's application takes no events now.
+    pub(crate) fn is_deaf(&self, device: DeviceId) -> bool {
+        self.device_at(device).is_deaf(self.now)
+    }
+
+    /// Until when it takes none.
+    pub(crate) fn deaf_until(&self, device: DeviceId) -> Option<Instant> {
+        self.is_deaf(device)
+            .then(|| self.device_at(device).ills.deaf_until)
+    }
+
+    /// Counts that an application that takes no events had something to do.
+    pub(crate) fn count_deaf(&mut self) {
+        self.network.counts.count(FaultKind::Deaf);
+    }
+
+    fn add_body(&mut self, label: &str, body: Body) -> DeviceId {
         self.devices.push(Device {
             label: label.to_owned(),
-            engine,
+            body,
             recordings: Vec::new(),
             events: VecDeque::new(),
             reachability: Reachability::Up,
@@ -264,7 +307,7 @@ impl Simulation {
     /// When `device` is another simulation's. The same holds for every method that takes one.
     #[must_use]
     pub fn engine(&self, device: DeviceId) -> &Engine {
-        &self.device(device).engine
+        self.device_at(device).body.engine()
     }
 
     /// Does something with a device's engine, as a request; what comes of it happens when the
@@ -276,8 +319,9 @@ impl Simulation {
     ) -> T {
         let now = self.now;
         let this = self.device_mut(device);
-        let result = work(&mut this.engine, now);
-        this.power.store(this.engine.session());
+        let engine = this.body.engine_mut();
+        let result = work(engine, now);
+        this.power.store(engine.session());
         result
     }
 
@@ -300,14 +344,16 @@ impl Simulation {
     /// Adds a line of the test's own to the trace.
     pub fn note(&mut self, text: &str) {
         if let Some(trace) = &mut self.trace {
-            trace.push(self.now, text);
+            trace.push(self.now, LineKind::Note, text);
         }
     }
 
     /// Changes how a device is connected to the world.
     pub fn set_reachability(&mut self, device: DeviceId, reachability: Reachability) {
         self.device_mut(device).reachability = reachability;
-        self.note_of(device, |label| format!("{label} is now {reachability:?}"));
+        self.note_of(device, LineKind::Fault, |label| {
+            format!("{label} is now {reachability:?}")
+        });
     }
 
     /// Breaks a device's connection, if it has one; both ends learn it at once.
@@ -318,7 +364,7 @@ impl Simulation {
         let connection = this.connection.take();
         if !this.is_dark() {
             let broken = TransportFailure::Broken("cut".to_owned());
-            this.engine.handle_disconnected(now, broken);
+            this.body.handle_disconnected(now, broken);
             self.stepped(device);
         }
         if let Some(connection) = connection {
@@ -326,7 +372,9 @@ impl Simulation {
             self.network.release(connection, Direction::ToCloud);
             self.network.release(connection, Direction::ToDevice);
         }
-        self.note_of(device, |label| format!("{label} is cut off"));
+        self.note_of(device, LineKind::Fault, |label| {
+            format!("{label} is cut off")
+        });
     }
 
     /// The events of a device that were not taken yet, in order.
@@ -355,6 +403,13 @@ impl Simulation {
         self.trace.as_ref().map_or(&[], Trace::lines)
     }
 
+    /// The trace so far in the form that is kept as a snapshot.
+    #[must_use]
+    pub fn transcript(&self) -> Transcript {
+        let trace = self.trace.as_ref();
+        trace.map_or_else(Transcript::default, Trace::transcript)
+    }
+
     /// Takes the trace; it begins anew.
     pub fn take_trace(&mut self) -> Vec<String> {
         self.trace.as_mut().map(Trace::take).unwrap_or_default()
@@ -380,7 +435,7 @@ impl Simulation {
     /// on the transport, events) that it handed out. Between any two of them its power can be cut.
     #[must_use]
     pub fn steps(&self, device: DeviceId) -> u64 {
-        self.device(device).power.steps
+        self.device_at(device).power.steps
     }
 
     /// Has a device store its session whenever it has changed, before its engine hands out
@@ -388,13 +443,15 @@ impl Simulation {
     pub fn store_sessions(&mut self, device: DeviceId) {
         let this = self.device_mut(device);
         this.power.stores = true;
-        this.power.store(this.engine.session());
+        if let Body::Engine(engine) = &this.body {
+            this.power.store(engine.session());
+        }
     }
 
     /// How often a device has stored its session.
     #[must_use]
     pub fn stores(&self, device: DeviceId) -> u64 {
-        self.device(device).power.stores_made
+        self.device_at(device).power.stores_made
     }
 
     /// Whether a device has begun again since this was last asked, and with what.
@@ -405,7 +462,7 @@ impl Simulation {
     /// Whether a device is without power.
     #[must_use]
     pub fn is_dark(&self, device: DeviceId) -> bool {
-        self.device(device).is_dark()
+        self.device_at(device).is_dark()
     }
 
     /// Keeps a copy of all shadow documents for [`Documents::Older`](fault::Documents).
@@ -470,7 +527,7 @@ impl Simulation {
             .map(|at| at.max(self.now))
     }
 
-    fn device(&self, id: DeviceId) -> &Device {
+    fn device_at(&self, id: DeviceId) -> &Device {
         self.devices.get(id.0).expect("a device of this simulation")
     }
 

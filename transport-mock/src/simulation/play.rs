@@ -18,6 +18,7 @@ use super::tally::{Failure, Tally};
 use super::watch::Watch;
 use super::{DeviceId, Simulation};
 use crate::server::Message;
+use crate::trace::LineKind;
 
 /// Runs a script to rest and says what it met.
 ///
@@ -236,7 +237,8 @@ impl Play {
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Violation> {
-        self.simulation.note_with(|| format!("-- {step:?}"));
+        self.simulation
+            .note_with(LineKind::Note, || format!("-- {step:?}"));
         match step {
             Step::Wait { millis } => self.run_for(Duration::from_millis((*millis).into()))?,
             Step::Desire { device, keys } => {

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::fault::FaultKind;
 use crate::server::{Departure, Message, Refusal, ServerEvent};
+use crate::trace::LineKind;
 
 /// What a player has to know of it.
 #[derive(Debug, Default)]
@@ -49,7 +50,7 @@ impl Simulation {
             }
             return;
         }
-        self.note_with(|| format!("cloud ! {event:?}"));
+        self.note_with(LineKind::Cloud, || format!("cloud ! {event:?}"));
     }
 }
 
