@@ -22,14 +22,12 @@ use std::time::{Duration, Instant};
 use transport_mock::simulation::fault::FaultKind;
 use transport_mock::simulation::script::Script;
 use transport_mock::simulation::{Recording, Tally, record};
+use transport_mock::strategies::{random_script, shrink_script};
 
 #[path = "../tests/simulation/strategy.rs"]
 mod strategy;
 
-use strategy::{attempt, script, shrink};
-
-/// The most steps of a script.
-const LONGEST: u64 = 60;
+use strategy::attempt;
 
 /// How many schedules must have been played for every kind of fault to have met something.
 const ENOUGH: u64 = 20_000;
@@ -138,7 +136,7 @@ fn run(arguments: &Arguments) -> (Tally, Option<(Script, String)>) {
             if over {
                 break;
             }
-            let script = script(arguments.seed.wrapping_add(number), LONGEST);
+            let script = random_script(arguments.seed.wrapping_add(number));
             match attempt(&script, false) {
                 Ok(one) => tally.add(&one),
                 Err(why) => {
@@ -164,7 +162,7 @@ fn run(arguments: &Arguments) -> (Tally, Option<(Script, String)>) {
 fn fail(script: Script, why: &str) -> ExitCode {
     let seed = script.seed;
     println!("\nseed {seed} fails: {why}\n{}", json(&script));
-    let (smallest, why) = shrink(script, |script| attempt(script, false).map(drop));
+    let (smallest, why) = shrink_script(script, |script| attempt(script, false).map(drop));
     let traced = attempt(&smallest, true).err().unwrap_or(why);
     println!("\nmade small:\n{}\n{traced}", json(&smallest));
     let path = format!("simulation-failure-{seed}.json");

@@ -30,6 +30,8 @@ mod serve;
 pub mod server;
 pub mod service;
 pub mod simulation;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod stream;
 mod test_cloud;
 pub mod trace;

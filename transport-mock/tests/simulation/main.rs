@@ -12,29 +12,11 @@ mod regressions;
 mod strategy;
 mod sweeps;
 
-use proptest::prelude::Rng as _;
 use proptest::prelude::*;
-use proptest::strategy::NewTree;
-use proptest::test_runner::TestRunner;
-use strategy::{ScriptTree, attempt, script, shrink};
+use strategy::attempt;
 use transport_mock::simulation::fault::Fault;
 use transport_mock::simulation::script::{Script, Setup, Step};
-
-/// Random scripts of up to so many steps.
-#[derive(Clone, Copy, Debug)]
-struct Scripts {
-    longest: u64,
-}
-
-impl Strategy for Scripts {
-    type Tree = ScriptTree;
-    type Value = Script;
-
-    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Scripts> {
-        let seed = runner.rng().next_u64();
-        Ok(ScriptTree::new(script(seed, self.longest)))
-    }
-}
+use transport_mock::strategies::{schedule, shrink_script};
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -46,7 +28,7 @@ proptest! {
 
     /// As the example does with as many as one likes.
     #[test]
-    fn whatever_happens_the_guarantee_holds(script in Scripts { longest: 60 }) {
+    fn whatever_happens_the_guarantee_holds(script in schedule()) {
         let played = attempt(&script, false);
         prop_assert!(played.is_ok(), "{}", played.unwrap_err());
     }
@@ -85,7 +67,7 @@ fn a_script_that_fails_is_made_small() {
         .into_iter()
         .find(|script| fails(script).is_err())
         .unwrap();
-    let (smallest, why) = shrink(script, fails);
+    let (smallest, why) = shrink_script(script, fails);
     assert_eq!(why, "a get after a kick");
     assert_eq!((smallest.devices, &smallest.setup), (1, &Setup::plain()));
     let [Step::Fault(_), Step::Get { device: 0 }] = smallest.steps[..] else {

@@ -133,7 +133,7 @@ fn what_was_reported_before_a_power_cut_arrives_after_it() {
                 ) {}
                 shadow.report(&json!({"left": "behind"})).await.unwrap();
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     });
     cloud.offline_for(Duration::from_secs(3_600));
