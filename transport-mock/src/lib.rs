@@ -42,4 +42,9 @@ pub use mock::MockConnector;
 /// The crate that [`MockConnector`] is made with, for its sequences and predicates.
 pub use mockall;
 pub use serve::{SharedCloud, serve};
-pub use test_cloud::{TestCloud, TestDevice};
+pub use test_cloud::{Act, TestCloud, TestDevice};
+
+/// The code in the guide's chapter on tests compiles, and what it asserts holds.
+#[cfg(all(doctest, feature = "proptest"))]
+#[doc = include_str!("../../docs/guide/testing.md")]
+struct Guide;

@@ -180,6 +180,8 @@ impl Simulation {
                 first
             }
             Body::Port(port) => {
+                // It may have been set while there was no power.
+                port.set_clock_ahead(this.ills.clock_ahead);
                 port.begin_again(session, seed);
                 None
             }

@@ -116,15 +116,14 @@ fn fault_with(
             }
         });
     let deaf = (device(), millis()).prop_map(|(device, millis)| Fault::Deaf { device, millis });
-    let power =
-        (device(), 0..=20_u32, dark(), restore).prop_map(|(device, after, dark, restore)| {
-            Fault::PowerCut {
-                device,
-                after,
-                dark,
-                restore,
-            }
-        });
+    let power = (device(), steps(), dark(), restore).prop_map(|(device, after, dark, restore)| {
+        Fault::PowerCut {
+            device,
+            after,
+            dark,
+            restore,
+        }
+    });
     prop_oneof![
         11 => connection,
         2 => away,
@@ -135,7 +134,7 @@ fn fault_with(
         1 => slow,
         1 => restart,
         1 => deaf,
-        2 => power,
+        5 => power,
     ]
     .boxed()
 }
@@ -199,4 +198,9 @@ fn millis() -> impl Strategy<Value = u32> {
 
 fn dark() -> impl Strategy<Value = u32> {
     prop_oneof![0..=2_000_u32, 0..=90_000_u32]
+}
+
+/// Mostly at once, as steps are taken only while there is something to do.
+fn steps() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => Just(0), 1 => 0..=20_u32]
 }

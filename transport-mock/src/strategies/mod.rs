@@ -9,18 +9,16 @@
 //! and milder.
 //!
 //! ```
-//! use std::time::Duration;
-//!
 //! use proptest::prelude::*;
 //! use transport_mock::TestCloud;
-//! use transport_mock::strategies::{fault_script, patch};
+//! use transport_mock::strategies::{acts, document, patch};
 //!
 //! proptest! {
 //!     #![proptest_config(ProptestConfig::with_cases(16))]
 //!     // #[test]
 //!     fn whatever_is_reported_arrives(
 //!         report in patch(),
-//!         faults in fault_script(1, Duration::from_secs(60)),
+//!         acts in acts(1, document()),
 //!     ) {
 //!         let cloud = TestCloud::new();
 //!         let reported = report.clone();
@@ -31,10 +29,8 @@
 //!                 std::future::pending::<()>().await;
 //!             }
 //!         });
-//!         cloud.script(faults);
-//!         cloud.run_for(Duration::from_secs(60));
-//!         cloud.lift();
-//!         cloud.run_for(Duration::from_secs(1_800)); // the longest pause, and a dead link's time
+//!         cloud.play(&acts);
+//!         cloud.rest();
 //!         let names = |value: &serde_json::Value, nulls: bool| -> Vec<String> {
 //!             let members = value.as_object().unwrap().iter();
 //!             members.filter(|m| nulls || !m.1.is_null()).map(|m| m.0.clone()).collect()
@@ -45,6 +41,7 @@
 //! whatever_is_reported_arrives();
 //! ```
 
+mod acts;
 mod fault;
 mod json;
 mod schedule;
@@ -53,6 +50,7 @@ mod tree;
 /// The crate that the strategies are for.
 pub use ::proptest;
 
+pub use acts::acts;
 pub use fault::{any_fault, fault, fault_script};
 pub use json::{document, object, patch, patch_of};
 pub use schedule::{random_script, schedule, shrink_script};

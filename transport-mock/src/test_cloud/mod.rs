@@ -1,5 +1,6 @@
 //! A cloud, a network and a clock in one value, for tests of async device code.
 
+mod act;
 mod device;
 mod executor;
 mod firmware;
@@ -25,6 +26,7 @@ use crate::trace::Transcript;
 use executor::Panics;
 use firmware::Machine;
 
+pub use act::Act;
 pub use device::TestDevice;
 
 /// A cloud with devices on [`transport_tcp::Client`], the network between them, the clock of all,

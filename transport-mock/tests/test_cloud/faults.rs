@@ -189,3 +189,18 @@ fn a_script_happens_in_order() {
         .concat();
     assert_eq!(faults.to_string(), expected);
 }
+
+/// Also where the power came back just then.
+#[test]
+fn a_clock_is_right_once_faults_are_lifted() {
+    let cloud = TestCloud::new();
+    boot_obedient(&cloud);
+    let (device, seconds) = (0, -100_000);
+    cloud.inject(&Fault::WrongClock { device, seconds });
+    cloud.of(0).power_cut(Duration::from_secs(5));
+    cloud.run_for(Duration::from_secs(1));
+    cloud.lift();
+    cloud.run_for(Duration::from_secs(1));
+    assert_eq!(cloud.reported(), json!({"boots": 2}), "{}", cloud.trace());
+    assert_eq!(cloud.fault_counts().of(FaultKind::WrongClock), 0);
+}
