@@ -4,19 +4,39 @@
 //!
 //! | to test | take |
 //! |---|---|
-//! | device code on an async client, whole | [`serve()`] a [`Cloud`](cloud::Cloud) over a [`memory_network`](stream::memory_network) under the [`VirtualClock`] |
+//! | device code on an async client, whole | a [`TestCloud`] |
+//! | an engine, or code around it, without async | a [`Simulation`](simulation::Simulation), by [`Simulation::example`](simulation::Simulation::example) |
+//! | what must hold on every schedule | either, with `strategies` for proptest (feature `proptest`) |
 //! | a driver's or a client's dealings with one connection | [`MockConnector`] and [`memory_pair`](stream::memory_pair) |
-//! | an engine, or code around it, without async | a [`Simulation`](simulation::Simulation) |
+//! | a driver over streams that are cut at a byte | [`serve()`] a [`Cloud`](cloud::Cloud) over a [`memory_network`](stream::memory_network) under the [`VirtualClock`] |
 //! | anything against a server over real sockets | [`serve()`] with TCP or TLS streams and the system's clock |
 //! | the rules of the shadow alone | the [`ShadowService`](service::ShadowService) |
 //!
+//! ```
+//! use serde_json::json;
+//! use transport_mock::TestCloud;
+//!
+//! let cloud = TestCloud::new();
+//! let (lamp, _events) = cloud.device();
+//! cloud.run(async { lamp.own_shadow().unwrap().report(&json!({"power": false})).await }).unwrap();
+//! assert_eq!(cloud.reported(), json!({"power": false}));
+//! ```
+//!
 //! All of it is deterministic: the same test gives the same bytes, events and instants every time,
 //! and no test waits for real time. What goes wrong on the way is data: a
-//! [`Fault`](stream::Fault) of a stream, a [`Reachability`](simulation::Reachability) of a device.
+//! [`Fault`](simulation::fault::Fault) of the simulator, which is also the test cloud's, or a
+//! [`Fault`](stream::Fault) of a stream. What happened is a
+//! [`Transcript`](trace::Transcript), for snapshots.
 //!
 //! [`MockConnector`] and the streams do not know of shadows, and the cloud does not know of async:
 //! the [server], the [service] behind it and both together as the [cloud] are state machines
-//! like the engine they are there to test. `serve` and `Simulation` carry their bytes.
+//! like the engine they are there to test. `serve`, `Simulation` and `TestCloud` carry their bytes.
+//!
+//! # Features
+//!
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `proptest` | off | `strategies` |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

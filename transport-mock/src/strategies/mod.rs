@@ -2,7 +2,7 @@
 //!
 //! With the cargo feature `proptest`, which is off by default: it is for a user's tests, not for a
 //! program that serves the cloud. The strategies are of the version of proptest that
-//! [`proptest`](crate::strategies::proptest) is.
+//! [`proptest`] is.
 //!
 //! Each strategy says what it gives and how it shrinks. What all of them have in common: what is
 //! found to fail gets shorter before it gets simpler, and simpler is earlier, on the first device,

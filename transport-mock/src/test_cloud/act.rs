@@ -11,7 +11,7 @@ use crate::simulation::fault::Fault;
 /// One thing that happens in a [`TestCloud`].
 ///
 /// Plain data: it prints, compares, and goes to a file and back as JSON, so that a schedule that
-/// found a bug can be kept. [`strategies::acts`](crate::strategies::acts) makes schedules.
+/// found a bug can be kept. `strategies::acts` (feature `proptest`) makes schedules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Act {
     /// Time passes. With 0 what can happen at this instant happens.

@@ -79,6 +79,21 @@ impl<'a> TestDevice<'a> {
 
     /// Nothing comes through for a while, and nobody is told: [`Fault::Unreachable`]. A connection
     /// that has lost something by then stays silent; its device notices by itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use serde_json::json;
+    /// use transport_mock::TestCloud;
+    ///
+    /// let cloud = TestCloud::new();
+    /// let (lamp, _events) = cloud.device();
+    /// cloud.offline_for(Duration::from_secs(75));
+    /// cloud.run(async { lamp.own_shadow().unwrap().report(&json!({"power": true})).await }).unwrap();
+    /// cloud.run_for(Duration::from_secs(75)); // the engine notices by itself
+    /// assert_eq!(cloud.reported(), json!({}));
+    /// cloud.run_for(Duration::from_secs(60));
+    /// assert_eq!(cloud.reported(), json!({"power": true}));
+    /// ```
     pub fn offline_for(self, time: Duration) {
         self.cloud.inject(&Fault::Unreachable {
             device: self.number,
