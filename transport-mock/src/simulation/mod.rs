@@ -62,7 +62,6 @@ use body::Body;
 use device::{Device, Ills, Power};
 use fault::{Direction, FaultCounts, FaultKind};
 use network::Network;
-use port::Port;
 use watch::Watch;
 
 pub use invariant::{Checks, Invariant, Violation};
@@ -225,37 +224,6 @@ impl Simulation {
 
     fn add_device_with(&mut self, label: &str, engine: SimulatedEngine) -> DeviceId {
         self.add_body(label, Body::Engine(Box::new(engine)))
-    }
-
-    /// Adds a device whose engine is elsewhere, at the other end of this port. `seed` is that of
-    /// its first engine.
-    pub(crate) fn add_port(&mut self, label: &str, port: Port, seed: u64) -> DeviceId {
-        let device = self.add_body(label, Body::Port(port));
-        let power = &mut self.device_mut(device).power;
-        power.seed = seed;
-        power.stores = true;
-        device
-    }
-
-    /// Stores the session of a device whose engine is elsewhere.
-    pub(crate) fn store_session(&mut self, device: DeviceId, session: &Session) {
-        self.device_mut(device).power.store(session);
-    }
-
-    /// Whether a device's application takes no events now.
-    pub(crate) fn is_deaf(&self, device: DeviceId) -> bool {
-        self.device_at(device).is_deaf(self.now)
-    }
-
-    /// Until when it takes none.
-    pub(crate) fn deaf_until(&self, device: DeviceId) -> Option<Instant> {
-        self.is_deaf(device)
-            .then(|| self.device_at(device).ills.deaf_until)
-    }
-
-    /// Counts that an application that takes no events had something to do.
-    pub(crate) fn count_deaf(&mut self) {
-        self.network.counts.count(FaultKind::Deaf);
     }
 
     fn add_body(&mut self, label: &str, body: Body) -> DeviceId {

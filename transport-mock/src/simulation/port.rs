@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use shadow_core::{Config, Session, TransportFailure};
+use shadow_core::{Config, Instant, Session, TransportFailure};
 use transport_tcp::Connector;
 
-use super::body::Output;
+use super::body::{Body, Output};
+use super::fault::FaultKind;
+use super::{DeviceId, Simulation};
 
 /// All clones are the same port.
 #[derive(Clone, Debug)]
@@ -363,6 +365,40 @@ impl AsyncWrite for PortStream {
 impl Drop for PortStream {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// What whoever plugs a driver in asks of the simulation.
+impl Simulation {
+    /// Adds a device whose engine is elsewhere, at the other end of this port. `seed` is that of
+    /// its first engine.
+    pub(crate) fn add_port(&mut self, label: &str, port: Port, seed: u64) -> DeviceId {
+        let device = self.add_body(label, Body::Port(port));
+        let power = &mut self.device_mut(device).power;
+        power.seed = seed;
+        power.stores = true;
+        device
+    }
+
+    /// Stores the session of a device whose engine is elsewhere.
+    pub(crate) fn store_session(&mut self, device: DeviceId, session: &Session) {
+        self.device_mut(device).power.store(session);
+    }
+
+    /// Whether a device's application takes no events now.
+    pub(crate) fn is_deaf(&self, device: DeviceId) -> bool {
+        self.device_at(device).is_deaf(self.now)
+    }
+
+    /// Until when it takes none.
+    pub(crate) fn deaf_until(&self, device: DeviceId) -> Option<Instant> {
+        self.is_deaf(device)
+            .then(|| self.device_at(device).ills.deaf_until)
+    }
+
+    /// Counts that an application that takes no events had something to do.
+    pub(crate) fn count_deaf(&mut self) {
+        self.network.counts.count(FaultKind::Deaf);
     }
 }
 

@@ -59,3 +59,32 @@ impl TestCloud {
         self.run_for(REST);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schedule_goes_to_text_and_back() {
+        let acts = [
+            Act::Desire {
+                device: 1,
+                values: json!({"hue": null}),
+            },
+            Act::Wait { millis: 7 },
+            Act::Fault(Fault::Deaf {
+                device: 0,
+                millis: 3,
+            }),
+        ];
+        let text = serde_json::to_string(&acts).unwrap();
+        let expected = concat!(
+            r#"[{"Desire":{"device":1,"values":{"hue":null}}},{"Wait":{"millis":7}},"#,
+            r#"{"Fault":{"Deaf":{"device":0,"millis":3}}}]"#
+        );
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<Vec<Act>>(&text).unwrap(), acts);
+    }
+}

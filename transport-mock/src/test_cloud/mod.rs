@@ -44,7 +44,7 @@ pub use device::TestDevice;
 ///
 /// * **Time** is virtual: it passes in [`run`](Self::run), and only when nobody can go on. Device
 ///   code sleeps on [`clock`](Self::clock), or on the one that it is given by [`boot`](Self::boot).
-/// * **The cloud** is the model of it ([`Cloud`]), unless [`with_cloud`](Self::with_cloud) makes
+/// * **The cloud** is the model of it ([`Cloud`]), unless [`custom`](Self::custom) makes
 ///   another. The test is the application: [`desire`](Self::desire), [`reported`](Self::reported).
 /// * **Devices** have numbers, from 0 in the order in which they were added. What is said of no
 ///   device in particular is said of the first; [`of`](Self::of) names another.
@@ -106,13 +106,13 @@ impl TestCloud {
     #[must_use]
     pub fn new() -> TestCloud {
         let cloud = |now| Cloud::with_test_devices(now, TEST_WALL_TIME);
-        TestCloud::with_cloud(cloud, Latency::NONE)
+        TestCloud::custom(cloud, Latency::NONE)
     }
 
     /// With a cloud of the test's own, made at [`Instant::ZERO`], and a network that takes time. The
     /// clock of the devices shows the wall time of the cloud.
     #[must_use]
-    pub fn with_cloud(cloud: impl FnOnce(Instant) -> Cloud, latency: Latency) -> TestCloud {
+    pub fn custom(cloud: impl FnOnce(Instant) -> Cloud, latency: Latency) -> TestCloud {
         let simulation = Simulation::new(cloud, latency);
         TestCloud {
             executor: LocalExecutor::new(),
@@ -259,7 +259,7 @@ impl TestCloud {
     /// Does something with the cloud, as an operator would.
     ///
     /// Do not call anything of this `TestCloud` from within: it would wait for itself.
-    pub fn with_cloud_state<T>(&self, work: impl FnOnce(&mut Cloud, Instant) -> T) -> T {
+    pub fn with_cloud<T>(&self, work: impl FnOnce(&mut Cloud, Instant) -> T) -> T {
         self.with(|simulation| simulation.with_cloud(work))
     }
 

@@ -135,7 +135,7 @@ fn every_kind_takes_effect_and_is_got_over() {
             to_device: Duration::from_millis(20),
         };
         let cloud = |now| Cloud::with_test_devices(now, TEST_WALL_TIME);
-        let cloud = TestCloud::with_cloud(cloud, latency);
+        let cloud = TestCloud::custom(cloud, latency);
         boot_obedient(&cloud);
         cloud.back_up();
         cloud.run_for(Duration::from_secs(5));

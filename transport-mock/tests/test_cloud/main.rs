@@ -53,7 +53,7 @@ fn a_device_is_connected_and_no_time_has_passed() {
         client.close().await;
     });
     assert_eq!(cloud.now(), Instant::ZERO);
-    let clients = cloud.with_cloud_state(|cloud, _| cloud.server().clients().count());
+    let clients = cloud.with_cloud(|cloud, _| cloud.server().clients().count());
     assert_eq!(
         clients, 0,
         "the server has read DISCONNECT when run returns"
