@@ -227,9 +227,9 @@ impl Engine {
             always_duplicate: config.effective_behaviour().duplicate_without_session,
             keep_alive: config.keep_alive,
             keep_alive_check: config.effective_behaviour().keep_alive_check,
-            ping_timeout: config.ping_timeout,
-            connect_timeout: config.connect_timeout.max(Duration::from_secs(1)),
-            acknowledgement_timeout: config.request_timeout,
+            ping_timeout: config.ping_timeout.into(),
+            connect_timeout: config.connect_timeout.max(Duration::from_secs(1)).into(),
+            acknowledgement_timeout: config.request_timeout.into(),
             maximum_in_flight: u16::try_from(config.maximum_in_flight)
                 .unwrap_or(u16::MAX)
                 .clamp(1, MAXIMUM_IN_FLIGHT),

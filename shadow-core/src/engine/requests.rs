@@ -1,7 +1,6 @@
 //! The table of open requests: what was asked, how far it got, until when it may take.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::plain::Plain;
@@ -156,19 +155,15 @@ const KEPT_REQUESTS: usize = 1;
 pub(super) struct Requests {
     open: Vec<Request>,
     next_id: u64,
-    ended: VecDeque<Ended>,
+    /// A ring: once it is full each takes the place of the oldest.
+    ended: Vec<Ended>,
+    oldest_ended: u8,
     /// Sums over `open`, kept so that a request on the hot path costs the same however many are
     /// open.
     of_application: u32,
     reports: u32,
-    held: Held,
-}
-
-/// What waits.
-#[derive(Clone, Copy, Debug, Default)]
-struct Held {
-    requests: usize,
-    bytes: usize,
+    held_requests: u32,
+    held_bytes: usize,
 }
 
 impl Requests {
@@ -186,8 +181,8 @@ impl Requests {
             *counter += 1;
         }
         if progress == Progress::Held {
-            self.held.requests += 1;
-            self.held.bytes += task.held_bytes();
+            self.held_requests += 1;
+            self.held_bytes += task.held_bytes();
         }
         self.open.push(Request {
             id,
@@ -213,9 +208,8 @@ impl Requests {
     /// Sums up again what waits.
     pub(super) fn recount(&mut self) {
         let held = self.open.iter().filter(|r| r.progress == Progress::Held);
-        self.held = held.fold(Held::default(), |sum, request| Held {
-            requests: sum.requests + 1,
-            bytes: sum.bytes + request.task.held_bytes(),
+        (self.held_requests, self.held_bytes) = held.fold((0, 0), |(requests, bytes), request| {
+            (requests + 1, bytes + request.task.held_bytes())
         });
     }
 
@@ -291,12 +285,12 @@ impl Requests {
 
     /// Whether any waits.
     pub(super) fn has_held(&self) -> bool {
-        self.held.requests > 0
+        self.held_requests > 0
     }
 
     /// Payload bytes that wait.
     pub(super) fn held_bytes(&self) -> usize {
-        self.held.bytes
+        self.held_bytes
     }
 
     /// All of them, oldest first.
@@ -352,14 +346,11 @@ impl Requests {
             *counter -= 1;
         }
         if request.progress == Progress::Held {
-            self.held.requests -= 1;
-            self.held.bytes -= request.task.held_bytes();
+            self.held_requests -= 1;
+            self.held_bytes -= request.task.held_bytes();
         }
         if let Task::Shadow { shadow, token, .. } = request.task {
-            if self.ended.len() == REMEMBERED {
-                self.ended.pop_front();
-            }
-            self.ended.push_back(Ended::new(shadow, token, fate));
+            self.remember(Ended::new(shadow, token, fate));
         }
         if self.open.is_empty() {
             self.open.shrink_to(KEPT_REQUESTS);
@@ -367,16 +358,27 @@ impl Requests {
         request
     }
 
+    fn remember(&mut self, ended: Ended) {
+        if self.ended.len() < REMEMBERED {
+            self.ended.push(ended);
+        } else if let Some(oldest) = self.ended.get_mut(usize::from(self.oldest_ended)) {
+            *oldest = ended;
+            self.oldest_ended = (self.oldest_ended + 1) % REMEMBERED as u8;
+        }
+    }
+
     /// What became of a token, as far as it is remembered.
     pub(super) fn fate(&self, shadow: ShadowId, token: u64) -> Option<Fate> {
-        let mut ended = self.ended.iter().rev();
+        let oldest = usize::from(self.oldest_ended);
+        let (newer, older) = self.ended.split_at_checked(oldest).unwrap_or_default();
+        let mut ended = newer.iter().rev().chain(older.iter().rev());
         let found = ended.find(|ended| ended.is_of(shadow, token));
         found.map(|ended| ended.fate())
     }
 
     /// Whether a request on this shadow waits, which a later one may not overtake.
     pub(super) fn has_held_for(&self, shadow: ShadowId) -> bool {
-        self.held.requests > 0
+        self.held_requests > 0
             && self.open.iter().any(|request| {
                 request.progress == Progress::Held && request.task.shadow() == Some(shadow)
             })
@@ -391,7 +393,7 @@ impl Requests {
             };
             request.owner == Owner::Application && operation == Some(Operation::Update)
         };
-        self.held.requests > 0
+        self.held_requests > 0
             && self.open.iter().any(|request| {
                 request.progress == Progress::Held
                     && request.task.shadow() == Some(shadow)

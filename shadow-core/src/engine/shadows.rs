@@ -112,8 +112,8 @@ pub(super) struct Shadows {
     /// The indices in `attached` in the order of the names, if there are more than [`FEW`].
     by_name: Vec<u32>,
     next_id: u32,
-    /// The one that the engine's last update was for.
-    last_turn: Option<ShadowId>,
+    /// The least id of those whose turn it is to send an update of the engine's.
+    next_turn: u32,
 }
 
 /// So many are looked through one by one.
@@ -205,14 +205,13 @@ impl Shadows {
 
     /// The place of the shadow whose turn it is.
     pub(super) fn turn(&self) -> usize {
-        let last = self.last_turn;
         self.attached
-            .partition_point(|shadow| Some(shadow.id) <= last)
+            .partition_point(|shadow| shadow.id.0 < self.next_turn)
     }
 
     /// This one had its turn.
     pub(super) fn end_turn(&mut self, id: ShadowId) {
-        self.last_turn = Some(id);
+        self.next_turn = id.0 + 1;
     }
 
     pub(super) fn get(&self, id: ShadowId) -> Option<&Shadow> {

@@ -2,6 +2,7 @@
 
 mod inspect;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::mqtt::{
     Connect, ConnectReturnCode, EncodeError, Entries, Incoming, Packet, PacketId, PacketKind,
     ProtocolVersion, PubRel, Publish, QoS, Subscribe, SubscribeReturnCode, Unsubscribe,
 };
-use crate::time::{Instant, earlier};
+use crate::time::{Instant, Micros, earlier};
 
 /// What a connection is told once.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +29,9 @@ pub(crate) struct Settings {
     pub(crate) keep_alive: u16,
     /// How often an idle connection looks at it, in seconds; 0 never misses it.
     pub(crate) keep_alive_check: u16,
-    pub(crate) ping_timeout: Duration,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) acknowledgement_timeout: Duration,
+    pub(crate) ping_timeout: Micros,
+    pub(crate) connect_timeout: Micros,
+    pub(crate) acknowledgement_timeout: Micros,
     /// From 1 to [`MAXIMUM_IN_FLIGHT`].
     pub(crate) maximum_in_flight: u16,
     /// Bytes of acknowledgements that may wait for the transport.
@@ -292,7 +293,7 @@ impl Connection {
                     activity: *activity,
                     ping_response_by: None,
                     awaiting: Vec::new(),
-                    resuming: Resuming::default(),
+                    resuming: None,
                 });
                 let session_present = answer.session_present;
                 Ok(Some(Signal::Notice(Notice::Online { session_present })))
@@ -348,8 +349,7 @@ impl Connection {
     /// Whether another message may leave by now, of whatever QoS. If not it is waited for, as long
     /// as nobody calls [`Connection::resume_more`].
     pub(crate) fn may_publish(&mut self, now: Instant) -> bool {
-        let resuming =
-            matches!(&self.state, State::Online(online) if !online.resuming.waiting.is_empty());
+        let resuming = matches!(&self.state, State::Online(online) if online.is_resuming());
         let open = self.pace.is_open(now) && !resuming;
         self.paced |= !open;
         open
@@ -470,7 +470,7 @@ impl Connection {
     #[inline(always)]
     pub(crate) fn is_settled(&self) -> bool {
         match &self.state {
-            State::Online(online) => online.resuming.waiting.is_empty() && !self.paced,
+            State::Online(online) => !online.is_resuming() && !self.paced,
             _ => false,
         }
     }
@@ -502,21 +502,29 @@ impl Connection {
         }
         if let State::Online(online) = &mut self.state {
             let ids = session.outgoing().iter().rev().map(|m| m.packet_id);
-            online.resuming = Resuming {
-                waiting: ids.collect(),
-                kept,
-                duplicate: kept || always_duplicate,
-            };
+            let waiting: Vec<_> = ids.collect();
+            online.resuming = (!waiting.is_empty()).then(|| {
+                Box::new(Resuming {
+                    waiting,
+                    kept,
+                    duplicate: kept || always_duplicate,
+                })
+            });
         }
         done
     }
 
-    /// Sends on what [`Connection::resume`] took up, as fast as messages may leave.
-    pub(crate) fn resume_more(&mut self, now: Instant, session: &mut SessionState) {
+    /// Sends on what [`Connection::resume`] took up, as fast as messages may leave; how many packets
+    /// were queued.
+    pub(crate) fn resume_more(&mut self, now: Instant, session: &mut SessionState) -> u32 {
         self.paced = false;
-        let State::Online(Online { resuming, .. }) = &mut self.state else {
-            return;
+        let State::Online(online) = &mut self.state else {
+            return 0;
         };
+        let (true, Some(resuming)) = (online.is_resuming(), &mut online.resuming) else {
+            return 0;
+        };
+        let mut count = 0;
         let version = self.settings.version;
         while let Some(packet_id) = resuming.waiting.last().copied() {
             let same = |message: &Outgoing| message.packet_id == packet_id;
@@ -539,10 +547,11 @@ impl Connection {
                     })
             } else if message.abandoned && !resuming.kept {
                 session.outgoing_mut().remove(index); // Its end was told, and nobody knows of it.
-                Ok(())
+                resuming.waiting.pop();
+                continue;
             } else if !self.pace.is_open(now) {
                 self.paced = true;
-                return;
+                return count;
             } else {
                 self.pace.take(now);
                 let duplicate = resuming.duplicate;
@@ -558,8 +567,10 @@ impl Connection {
             };
             debug_assert!(pushed.is_ok(), "it was encoded before");
             resuming.waiting.pop();
+            count += 1;
         }
-        resuming.waiting = Vec::new(); // Given back: most links have nothing to resume.
+        online.resuming = None;
+        count
     }
 
     /// Takes back a message, SUBSCRIBE or UNSUBSCRIBE that never left, as if it had not been sent.
@@ -615,7 +626,7 @@ impl Connection {
         let Settings { ping_timeout, .. } = self.settings;
         let keep_alive = self.settings.keep_alive();
         if let State::Online(online) = &mut self.state {
-            online.ping_response_by = Some(now + ping_timeout.min(keep_alive / 2));
+            online.ping_response_by = Some(now + ping_timeout.min(Micros::from(keep_alive / 2)));
             if self.outbox.has(PacketKind::PingReq) {
                 return; // One that the transport has not taken yet will do.
             }

@@ -1,5 +1,6 @@
 //! A link whose login was accepted: what it waits for, and what inbound packets mean on it.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -20,11 +21,12 @@ pub(super) struct Online {
     /// Until when the PINGRESP must have come, if one is due.
     pub(super) ping_response_by: Option<Instant>,
     pub(super) awaiting: Vec<Awaiting>,
-    pub(super) resuming: Resuming,
+    /// `None` once there is nothing left, as on most links.
+    pub(super) resuming: Option<Box<Resuming>>,
 }
 
 /// The messages of earlier links that are to be sent again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Resuming {
     /// Their packet ids, the next one last.
     pub(super) waiting: Vec<PacketId>,
@@ -151,6 +153,12 @@ impl Online {
             }
         };
         Ok(Some(Signal::Notice(notice)))
+    }
+
+    /// Whether messages of earlier links are yet to be sent again.
+    pub(super) fn is_resuming(&self) -> bool {
+        // Without the feature there are none, which the compiler cannot know.
+        cfg!(feature = "messages") && self.resuming.is_some()
     }
 
     fn take_awaiting(&mut self, kind: PacketKind, packet_id: PacketId) -> Option<u64> {

@@ -1,5 +1,6 @@
 //! The packets that wait for the transport.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
@@ -31,12 +32,13 @@ pub enum Transmit {
 
 enum Item {
     Connect,
-    /// CONNECT, in a buffer of its own.
-    Login(Zeroizing<Vec<u8>>),
+    /// CONNECT, in a buffer of its own. Seldom there, so boxed: an engine keeps room for an item.
+    Login(Box<Zeroizing<Vec<u8>>>),
     Packet {
         kind: PacketKind,
         packet_id: Option<PacketId>,
-        len: usize,
+        /// At most 268,435,460 (section 2.2.3).
+        len: u32,
         ticket: Option<u64>,
     },
     Close,
@@ -110,7 +112,7 @@ impl Outbox {
                 },
                 Item::Packet { kind, len, .. } => QueuedTransmit::Packet {
                     kind: *kind,
-                    bytes: *len,
+                    bytes: *len as usize,
                 },
             })
             .collect()
@@ -127,7 +129,7 @@ impl Outbox {
     /// Appends CONNECT, unless it cannot be encoded. There is one on a link.
     pub(crate) fn push_login(&mut self, connect: &mqtt::Connect<'_>) -> Result<(), EncodeError> {
         // Encoding takes the memory for the whole packet at once.
-        let mut login = Zeroizing::new(Vec::new());
+        let mut login = Box::new(Zeroizing::new(Vec::new()));
         connect.encode(&mut login)?;
         self.push(Item::Login(login));
         Ok(())
@@ -149,7 +151,7 @@ impl Outbox {
         self.push(Item::Packet {
             kind,
             packet_id,
-            len,
+            len: len as u32,
             ticket,
         });
         Ok(())
@@ -180,6 +182,7 @@ impl Outbox {
             let Item::Packet { len, ticket, .. } = item else {
                 continue;
             };
+            let len = *len as usize;
             if *ticket == Some(wanted) {
                 self.bytes.drain(start..start + len);
                 // Each to the end, but for the one: what VecDeque has for it takes 400 bytes.
@@ -215,6 +218,7 @@ impl Outbox {
                 len,
                 ticket,
             } => {
+                let len = len as usize;
                 let end = self.taken + len;
                 buffer.extend_from_slice(self.bytes.get(self.taken..end).unwrap_or_default());
                 self.taken = end;
@@ -316,7 +320,7 @@ mod tests {
         let Some(Item::Login(login)) = outbox.items.front() else {
             panic!("it is first");
         };
-        wipes(login);
+        wipes(&**login);
         let size = login.len();
         assert!(holds(login) && size == login.capacity(), "it never moved");
         packet(&mut outbox, b"one", 1);
