@@ -132,7 +132,7 @@ mod time;
 pub mod typed;
 
 pub use config::{Config, VersionPolicy};
-pub use engine::{Deadline, Engine, Timer};
+pub use engine::{Counters, Deadline, Engine, Timer};
 pub use event::{Delta, Event, Outcome};
 pub use limit::{Limit, LimitExceeded};
 pub use mqtt::link::{Backoff, DisconnectCause, Publication, Transmit, TransportFailure};

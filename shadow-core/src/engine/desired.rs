@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use super::counters::count;
 use super::events::Events;
 use super::requests::{Request, Requests};
 use super::shadows::{Knowledge, Shadow};
@@ -187,6 +188,7 @@ impl Learning<'_> {
             VERSION_CONFLICT
                 if update.version.is_some() && self.policy != VersionPolicy::Strict =>
             {
+                count(&mut self.events.counters.requests_repeated);
                 self.shadow.link.conflicts = self.shadow.link.conflicts.saturating_add(1);
                 self.fetched(document, false);
             }
@@ -215,6 +217,7 @@ impl Learning<'_> {
                 document,
             };
             self.events.push(rejected);
+            count(&mut self.events.counters.requests_repeated);
             self.ask_at(request.deadline);
             return;
         }

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 
+use super::counters::{Counters, count};
 use crate::event::{Event, Outcome};
 use crate::request::RequestId;
 
@@ -10,42 +11,49 @@ use crate::request::RequestId;
 #[derive(Debug)]
 pub(super) struct Events {
     queue: VecDeque<Event>,
-    maximum: usize,
     maximum_bytes: usize,
     bytes: usize,
-    ends: usize,
-    lost: u64,
+    maximum: u32,
+    ends: u32,
+    /// How many were dropped that the application has not been told of.
+    lost: u32,
+    /// What was counted, of all that the engine does: most of it is told by an event.
+    pub(super) counters: Counters,
 }
 
 impl Events {
     pub(super) fn new(maximum: usize, maximum_bytes: usize) -> Events {
         Events {
             queue: VecDeque::new(),
-            maximum: maximum.max(1),
             maximum_bytes,
             bytes: 0,
+            maximum: u32::try_from(maximum).unwrap_or(u32::MAX).max(1),
             ends: 0,
             lost: 0,
+            counters: Counters::default(),
         }
     }
 
     /// Adds an event that may be dropped when the application does not keep up; whether it was
     /// kept.
     pub(super) fn push(&mut self, event: Event) -> bool {
+        self.counters.count_event(&event);
         let bytes = self.bytes + held_bytes(&event);
         let fits = bytes <= self.maximum_bytes || self.queue.is_empty();
-        let kept = self.queue.len() < self.maximum && fits;
+        let kept = self.queue.len() < self.maximum as usize && fits;
         if kept {
             self.bytes = bytes;
             self.queue.push_back(event);
         } else {
-            self.lost = self.lost.saturating_add(1);
+            count(&mut self.lost);
+            count(&mut self.counters.events_lost);
         }
         kept
     }
 
     /// Adds the end of a request.
     pub(super) fn end(&mut self, request: RequestId, outcome: Outcome) {
+        self.counters.count_end(&outcome);
         self.ends += 1;
         let event = Event::Ended { request, outcome };
         self.bytes += held_bytes(&event);
@@ -54,16 +62,14 @@ impl Events {
 
     /// Adds the last event, which is never dropped; what was lost is told before it.
     pub(super) fn close(&mut self) {
-        let count = core::mem::take(&mut self.lost);
-        if count > 0 {
-            self.queue.push_back(Event::EventsLost { count });
-        }
+        let lost = self.take_lost();
+        self.queue.extend(lost);
         self.queue.push_back(Event::Closed);
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
         if let Some(event) = self.queue.pop_front() {
-            self.ends -= usize::from(matches!(event, Event::Ended { .. }));
+            self.ends -= u32::from(matches!(event, Event::Ended { .. }));
             self.bytes -= held_bytes(&event);
             if self.queue.is_empty() {
                 // Idle engines may be many: an allocation an event is the smaller price.
@@ -71,7 +77,12 @@ impl Events {
             }
             return Some(event);
         }
-        let count = core::mem::take(&mut self.lost);
+        self.take_lost()
+    }
+
+    /// How many were dropped, once.
+    fn take_lost(&mut self) -> Option<Event> {
+        let count = u64::from(core::mem::take(&mut self.lost));
         (count > 0).then_some(Event::EventsLost { count })
     }
 
@@ -82,7 +93,7 @@ impl Events {
 
     /// How many ends of requests wait.
     pub(super) fn ends(&self) -> usize {
-        self.ends
+        self.ends as usize
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::counters::count;
 use super::login::Credentials;
 use super::plain::PLAIN;
 use super::requests::{Owner, Progress, Request, Task};
@@ -161,6 +162,9 @@ impl Engine {
                 }
             ) && request.owner == Owner::Application;
             if (repeatable || is_get) && resubscribe {
+                if request.progress == Progress::Sent && request.owner == Owner::Application {
+                    count(&mut self.events.counters.requests_repeated);
+                }
                 match request.progress {
                     Progress::Sent if is_get => self.session.mqtt.abandon(request.id.0),
                     Progress::Queued if is_get => {
@@ -252,6 +256,9 @@ impl Engine {
         self.end(request, Outcome::TimedOut);
         // The vendor's server may take seconds before a subscription works (vendor doc 634/15241),
         // so the first get can go unanswered; without it no delta is known to be complete.
+        if request.owner == Owner::Engine && matches!(request.task, Task::Shadow { .. }) {
+            count(&mut self.events.counters.requests_repeated);
+        }
         match (request.owner, &request.task) {
             (
                 Owner::Engine,
@@ -368,7 +375,9 @@ impl Engine {
             }
         }
         if self.connection.is_online() {
-            self.connection.resume_more(now, &mut self.session.mqtt);
+            let again = self.connection.resume_more(now, &mut self.session.mqtt);
+            let counter = &mut self.events.counters.retransmissions;
+            *counter = counter.saturating_add(again);
         }
         if self.connection.is_online() && (self.requests.has_held() || self.shadows.want_to_send())
         {

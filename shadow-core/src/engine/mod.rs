@@ -2,6 +2,7 @@
 
 #[cfg(feature = "messages")]
 mod attach;
+mod counters;
 mod desired;
 mod events;
 mod inbound;
@@ -44,6 +45,7 @@ use crate::request::{RequestError, RequestId};
 use crate::session::Session;
 use crate::time::{Instant, WallTime, earlier};
 
+pub use self::counters::Counters;
 pub use self::inspect::{
     InspectedLink, InspectedRequest, InspectedShadow, Inspection, QueuedTransmit,
 };
@@ -294,6 +296,7 @@ impl Engine {
         let now = self.advance(now);
         // Where bytes come one by one, few of them complete a packet.
         if self.connection.note_received_online(now) && self.decoder.takes_byte(bytes) {
+            self.events.counters.count_bytes_received(1);
             self.flush(now);
         } else {
             self.handle_packets(now, bytes);
@@ -303,10 +306,14 @@ impl Engine {
     #[inline(never)]
     fn handle_packets(&mut self, now: Instant, mut input: &[u8]) {
         self.connection.note_received(now);
+        if self.connection.is_open() {
+            self.events.counters.count_bytes_received(input.len());
+        }
         while self.connection.is_open() {
             let notice = match self.decoder.next(&mut input) {
                 Ok(None) => break,
                 Ok(Some(incoming)) => {
+                    self.events.counters.count_packet_received();
                     let mqtt = &mut self.session.mqtt;
                     let timing = &mut Timing::new(&self.config.backoff, &mut self.random);
                     match self.connection.handle_incoming(now, mqtt, incoming, timing) {
@@ -463,6 +470,7 @@ impl Engine {
         }
         let backoff = &self.config.backoff;
         let (transmit, ticket) = self.connection.poll_transmit(now, buffer, backoff)?;
+        self.events.counters.count_transmit(transmit);
         let leaving = ticket.and_then(|ticket| self.requests.find_mut(RequestId(ticket)));
         if let Some(request) = leaving {
             request.progress = Progress::Sent;

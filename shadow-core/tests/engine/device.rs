@@ -84,6 +84,14 @@ impl Device {
         assert_eq!(self.event(), Event::Connected { session_present });
     }
 
+    /// ... where more than CONNECT may come out at once.
+    pub(crate) fn connect_again(&mut self, session_present: bool) {
+        assert_eq!(self.poll(), [Out::Connect]);
+        self.engine.handle_connected(self.now);
+        self.poll();
+        self.bytes(&[0x20, 2, u8::from(session_present), 0]);
+    }
+
     /// Grants the subscription of the own shadow.
     pub(crate) fn subscribe_own(&mut self) {
         let subscribe = self.packet();

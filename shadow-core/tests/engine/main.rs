@@ -10,6 +10,7 @@ mod answers;
 mod backoff;
 mod bounds;
 mod clauses;
+mod counters;
 mod device;
 mod events;
 mod exchange;

@@ -12,6 +12,7 @@ use shadow_core::{
     Transmit, TransportFailure,
 };
 
+use crate::counters::Bystander;
 use crate::device::{Device, config, publish};
 
 const MAXIMUM_REQUESTS: usize = 12;
@@ -142,6 +143,7 @@ struct Model {
     resumable: BTreeSet<u16>,
     /// Whether the server said that it had kept the session.
     resumed: bool,
+    bystander: Bystander,
 }
 
 /// The number behind `"n":` or `mark ` in a message's payload.
@@ -175,6 +177,7 @@ impl Model {
             sending: BTreeSet::new(),
             resumable: BTreeSet::new(),
             resumed: false,
+            bystander: Bystander::default(),
         }
     }
 
@@ -278,7 +281,7 @@ impl Model {
                     self.link = Link::Accepted;
                     self.resumable.append(&mut self.sending);
                     self.resumed = present || !(v311 || self.config.clean_session);
-                    self.device.bytes(&[0x20, 2, u8::from(present), 0]);
+                    self.bytes(&[0x20, 2, u8::from(present), 0]);
                 }
             }
             Step::Answer(index, how) => self.answer(index, how),
@@ -298,6 +301,11 @@ impl Model {
         self.asking.clear();
     }
 
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.bystander.bytes(bytes, self.config.protocol_version);
+        self.device.bytes(bytes);
+    }
+
     fn transmit(&mut self) {
         let mut bytes = Vec::new();
         while let Some(transmit) = self
@@ -305,6 +313,7 @@ impl Model {
             .engine
             .poll_transmit(self.device.now, &mut bytes)
         {
+            self.bystander.transmit(&transmit, bytes.len());
             match transmit {
                 Transmit::Connect => {
                     assert_eq!(self.link, Link::Closed, "two connections at a time");
@@ -335,7 +344,9 @@ impl Model {
                 }
                 if let Some(id) = publish.packet_id {
                     let id = id.get();
-                    self.resumable.remove(&id);
+                    if self.resumable.remove(&id) {
+                        self.bystander.retransmission();
+                    }
                     assert!(self.resumed || !publish.dup, "DUP in a new session");
                     assert!(
                         !self.asking.contains(&id) && self.sending.insert(id),
@@ -346,6 +357,7 @@ impl Model {
             // Of a message whose PUBREC came on an earlier link.
             Packet::PubRel(release) if self.resumable.remove(&release.packet_id.get()) => {
                 self.sending.insert(release.packet_id.get());
+                self.bystander.retransmission();
             }
             Packet::Subscribe(subscribe) => self.asks(subscribe.packet_id.get()),
             Packet::Unsubscribe(unsubscribe) => self.asks(unsubscribe.packet_id.get()),
@@ -410,7 +422,7 @@ impl Model {
             Packet::PingReq => vec![0xD0, 0],
             _ => return,
         };
-        self.device.bytes(&answer);
+        self.bytes(&answer);
     }
 
     /// The shadow service's reply, whose version is the request's mark.
@@ -434,7 +446,7 @@ impl Model {
         let topic = topic.replace("operation/", "operation/result/");
         let reply = publish(&topic, reply.as_bytes(), QoS::AtMostOnce, None);
         for _ in 0..=usize::from(how % 16 == 2) {
-            self.device.bytes(&reply);
+            self.bytes(&reply);
         }
     }
 
@@ -456,7 +468,7 @@ impl Model {
             _ if id == 7 => vec![0x00],
             _ => Vec::new(),
         };
-        self.device.bytes(&bytes);
+        self.bytes(&bytes);
     }
 
     /// A tick at the deadline gets on: what is due next is later.
@@ -484,6 +496,7 @@ impl Model {
 
     fn events(&mut self) {
         while let Some(event) = self.device.engine.poll_event() {
+            self.bystander.event(&event);
             match event {
                 Event::Connected { .. } => {
                     assert!(!self.told_online);
@@ -557,7 +570,8 @@ impl Model {
         );
     }
 
-    fn close(&mut self) {
+    /// Ends it. Whether the transport has taken everything at once is for the counters.
+    fn close(&mut self, at_once: bool) {
         self.closed = true;
         self.device.engine.close(self.device.now);
         self.transmit();
@@ -566,6 +580,8 @@ impl Model {
         assert!(self.open.is_empty(), "never ended: {:?}", self.open);
         assert!(!self.device.engine.has_output());
         assert_eq!(self.device.engine.poll_deadline(), None);
+        let counters = self.device.engine.counters();
+        self.bystander.agrees(counters, at_once);
     }
 }
 
@@ -584,7 +600,7 @@ proptest! {
             }
             model.check();
         }
-        model.close();
+        model.close(false);
     }
 
     /// With a transport that takes everything at once, nothing is left over before time moves.
@@ -604,6 +620,6 @@ proptest! {
                 assert!(deadline.at > now, "{deadline:?} at {now}");
             }
         }
-        model.close();
+        model.close(true);
     }
 }
