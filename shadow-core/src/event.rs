@@ -15,6 +15,7 @@ use crate::tencent::{Document, Operation, ParseError};
 ///
 /// Events come out in the order in which their causes went in.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event {
     /// The server accepted the login.
@@ -125,6 +126,7 @@ pub enum Event {
 
 /// A change of `desired` that the device should apply.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Delta {
     /// Whose.
     pub shadow: ShadowId,
@@ -175,6 +177,7 @@ impl Delta {
 
 /// How a delta was learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DeltaOrigin {
     /// The cloud pushed it (`"type":"delta"`).
     Pushed,
@@ -184,6 +187,7 @@ pub enum DeltaOrigin {
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Outcome {
     /// A get or update was answered with result 0.
@@ -260,6 +264,7 @@ impl fmt::Debug for Message {
 
 /// A reply that answers no open request.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unmatched {
     /// On whose result topic it came.
     pub shadow: ShadowId,
@@ -277,6 +282,7 @@ pub struct Unmatched {
 
 /// Why a reply matches no open request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum UnmatchedReason {
     /// Its request had timed out, been cancelled or been cut off.
     Late,

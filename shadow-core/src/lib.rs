@@ -94,11 +94,13 @@
 //!
 //! # Features
 //!
-//! All are on. Each only takes code away where it is off, for devices that count every kilobyte:
+//! All but `defmt` are on. Each of the others only takes code away where it is off, for devices that
+//! count every kilobyte:
 //!
 //! | feature | what goes without it | Thumb code | tables and texts |
 //! |---|---|--:|--:|
 //! | `behaviours` | [`Config::behaviour`], which copies other clients, and JSON as Python prints it | 1.6 KiB | |
+//! | `defmt` | `defmt::Format` for what a firmware logs, and log lines of the engine's own about its link; links only with a logger | | |
 //! | `diagnostics` | where and why a message of the cloud is not JSON, and what of a refused request is at fault; both are reported all the same | 4.0 KiB | 1.8 KiB |
 //! | `floats` | numbers are the same when their doubles are; without, when all their digits are | 6.0 KiB | 12 KiB |
 //! | `hmac-sha1` | logins signed with HMAC-SHA1, and with them the profile of the vendor's Python SDK | 3.8 KiB | |
@@ -119,6 +121,8 @@ extern crate std;
 pub mod config;
 pub mod engine;
 pub mod event;
+#[cfg(feature = "defmt")]
+mod format;
 pub mod json;
 mod limit;
 pub mod mqtt;

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// What a limits profile bounds, in the unit that [`LimitExceeded`] counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Limit {
     /// Bytes of a shadow document as compact JSON.
@@ -27,6 +28,7 @@ pub enum Limit {
 
 /// Something that the server would not take, found before it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LimitExceeded {
     /// Which limit.
     pub limit: Limit,

@@ -7,6 +7,7 @@ use crate::limit::LimitExceeded;
 
 /// Names one request from its acceptance to its end. Never used again by the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RequestId(pub(crate) u64);
 
 impl RequestId {
@@ -32,6 +33,7 @@ impl fmt::Display for RequestId {
 
 /// Names one attached shadow. Never used again by the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ShadowId(pub(crate) u32);
 
 impl ShadowId {
@@ -52,6 +54,7 @@ impl ShadowId {
 
 /// Why a request was refused. A refused request changed nothing, and no event follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RequestError {
     /// The engine was closed. The caller's code must not ask any more.

@@ -149,6 +149,7 @@ impl fmt::Display for Instant {
 /// Needed only to sign credentials. A device without a clock never passes one in and is told so by
 /// [`Event::WallTimeNeeded`](crate::Event::WallTimeNeeded) if its login needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WallTime(u64);
 
 impl WallTime {

@@ -26,6 +26,7 @@ use crate::mqtt::link::{DisconnectCause, Transmit};
 /// assert_eq!((counters.connects, counters.logins, counters.bytes_sent), (1, 0, 0));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Counters {
     /// MQTT packets of every kind that [`Engine::poll_transmit`] gave; whether the transport then

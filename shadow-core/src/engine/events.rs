@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 
 use super::counters::{Counters, count};
+use super::log;
 use crate::event::{Event, Outcome};
 use crate::request::RequestId;
 
@@ -38,6 +39,7 @@ impl Events {
     /// kept.
     pub(super) fn push(&mut self, event: Event) -> bool {
         self.counters.count_event(&event);
+        log::event(&event);
         let bytes = self.bytes + held_bytes(&event);
         let fits = bytes <= self.maximum_bytes || self.queue.is_empty();
         let kept = self.queue.len() < self.maximum as usize && fits;
@@ -45,6 +47,9 @@ impl Events {
             self.bytes = bytes;
             self.queue.push_back(event);
         } else {
+            if self.lost == 0 {
+                log::event_lost();
+            }
             count(&mut self.lost);
             count(&mut self.counters.events_lost);
         }
@@ -54,6 +59,7 @@ impl Events {
     /// Adds the end of a request.
     pub(super) fn end(&mut self, request: RequestId, outcome: Outcome) {
         self.counters.count_end(&outcome);
+        log::end(request, &outcome);
         self.ends += 1;
         let event = Event::Ended { request, outcome };
         self.bytes += held_bytes(&event);

@@ -8,6 +8,7 @@ mod events;
 mod inbound;
 mod inspect;
 mod link;
+mod log;
 mod login;
 #[cfg(feature = "messages")]
 mod plain;
@@ -158,6 +159,7 @@ pub struct Engine {
 
 /// When to tick at the latest, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Deadline {
     /// When.
     pub at: Instant,
@@ -167,6 +169,7 @@ pub struct Deadline {
 
 /// What a [`Deadline`] is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Timer {
     /// To connect again.
     Reconnect,
@@ -471,6 +474,7 @@ impl Engine {
         let backoff = &self.config.backoff;
         let (transmit, ticket) = self.connection.poll_transmit(now, buffer, backoff)?;
         self.events.counters.count_transmit(transmit);
+        log::transmit(transmit);
         let leaving = ticket.and_then(|ticket| self.requests.find_mut(RequestId(ticket)));
         if let Some(request) = leaving {
             request.progress = Progress::Sent;

@@ -25,6 +25,7 @@ pub struct ConnAck {
 
 /// Whether, and why not, the server accepts a connection (MQTT section 3.2.2.3, table 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ConnectReturnCode {
     /// The connection is accepted.
     Accepted = 0,

@@ -8,6 +8,7 @@ use super::{ConnectReturnCode, MAXIMUM_REMAINING_LENGTH};
 
 /// A field of a packet, to say where an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Field {
     /// The protocol name of CONNECT.
     ProtocolName,
@@ -69,6 +70,7 @@ impl fmt::Display for Field {
 /// Whoever receives one has to close the connection [MQTT-4.8.0-1]. It holds numbers only, never
 /// the packet's content, so it can be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DecodeError {
     packet: Option<PacketKind>,
     kind: DecodeErrorKind,
@@ -76,6 +78,7 @@ pub struct DecodeError {
 
 /// The rule that bytes broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
     /// The packet type is 0 or 15 (MQTT section 2.2.1, table 2.1); without the feature `server` also
@@ -381,6 +384,7 @@ impl fmt::Display for DecodeErrorKind {
 ///
 /// A fault of the code that built the packet, or of values it took unchecked from its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncodeError {
     /// A string or binary field is longer than its two-byte length can say (MQTT section 1.5.3).

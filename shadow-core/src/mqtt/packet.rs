@@ -14,6 +14,7 @@ use super::{
 
 /// A quality of service: how hard the two sides try to deliver a message (MQTT section 4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum QoS {
     /// QoS 0: sent once, not acknowledged.
     #[default]
@@ -52,6 +53,7 @@ impl fmt::Display for QoS {
 
 /// A packet identifier: two bytes, never 0 [MQTT-2.3.1-1].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
@@ -92,6 +94,7 @@ impl fmt::Display for PacketId {
 /// The type of a control packet; its number is the high half of the packet's first byte
 /// (MQTT section 2.2.1, table 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PacketKind {
     /// Client requests to connect.
     Connect = 1,

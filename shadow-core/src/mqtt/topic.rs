@@ -19,6 +19,7 @@ pub const MAXIMUM_LENGTH: usize = 65_535;
 
 /// Why a string is no topic name or no topic filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TopicError {
     /// It has no character [MQTT-4.7.3-1].
     Empty,

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A version of the protocol, as CONNECT announces it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ProtocolVersion {
     /// MQTT 3.1 (IBM and Eurotech, 2010): name `MQIsdp`, level 3.
     V31,

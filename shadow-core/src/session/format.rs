@@ -120,6 +120,7 @@ impl Session {
 
 /// Why stored bytes are no session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SessionError {
     /// They never were one.

@@ -87,6 +87,7 @@ impl Secret {
 
 /// A device secret that is not base64. Says nothing about the text, which is a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidSecret;
 
 impl fmt::Display for InvalidSecret {

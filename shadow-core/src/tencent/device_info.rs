@@ -164,6 +164,7 @@ impl DeviceInfo {
 
 /// Why a text is not a usable `device_info.json`. The configuration is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DeviceInfoError {
     /// The text is not JSON, or nests deeper than 128 levels.
     NotJson {

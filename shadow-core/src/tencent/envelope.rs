@@ -12,6 +12,7 @@ use crate::json::{Malformed, Reader, read_string};
 
 /// What a request asks for, and what a reply answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Operation {
     /// `"type":"get"`: the whole document.
     Get,
@@ -38,6 +39,7 @@ impl fmt::Display for Operation {
 
 /// Why a payload is not a message of the shadow protocol. The peer is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ParseError {
     /// The payload is 4 GiB or longer; MQTT's own limit is 256 MiB.
     TooLong,

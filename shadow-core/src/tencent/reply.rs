@@ -267,6 +267,7 @@ impl fmt::Debug for Document {
 
 /// A server time, in milliseconds since 1970 whichever unit it came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Timestamp(u64);
 
 impl Timestamp {

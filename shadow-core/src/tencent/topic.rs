@@ -167,6 +167,7 @@ impl fmt::Debug for ShadowName {
 
 /// One of the two parts of a [`ShadowName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NamePart {
     /// The product id.
     ProductId,
@@ -196,6 +197,7 @@ impl fmt::Display for NamePart {
 
 /// Why two names are not a [`ShadowName`]. The caller's configuration is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NameError {
     /// The part has no characters.
     Empty {

@@ -8,6 +8,7 @@ use crate::mqtt::{ConnectReturnCode, DecodeError, EncodeError};
 
 /// Why there is no link.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DisconnectCause {
     /// The transport says so.
@@ -83,6 +84,7 @@ impl fmt::Display for DisconnectCause {
 
 /// What a transport says of a link that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TransportFailure {
     /// The connection did not come about; the text says why and names the address.
     ConnectFailed(String),

@@ -12,6 +12,7 @@ use crate::mqtt::{self, EncodeError, PacketId, PacketKind};
 
 /// What the driver has to do next on its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Transmit {
     /// Open a connection, then call `handle_connected`, or `handle_disconnected` if that fails.
     Connect,
