@@ -13,8 +13,8 @@ use shadow_core::json::Json;
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::{Document, ShadowName, Update};
 use shadow_core::{
-    Config, Delta, Engine, Instant, Outcome, Publication, RequestError, RequestId, Session,
-    ShadowId,
+    Config, Counters, Delta, Engine, Instant, Outcome, Publication, RequestError, RequestId,
+    Session, ShadowId,
 };
 
 use crate::clock::Clock;
@@ -287,6 +287,15 @@ impl Client {
     /// [`ClientError::DriverStopped`]; [`Driver::run`](crate::Driver::run) has returned it then.
     pub async fn session(&self) -> Result<Session, ClientError> {
         self.call(|engine, _| engine.session().clone()).await
+    }
+
+    /// What the engine has counted up to now, for metrics.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::DriverStopped`].
+    pub async fn counters(&self) -> Result<Counters, ClientError> {
+        self.call(|engine, _| engine.counters()).await
     }
 
     /// Connects now instead of waiting for the next try, as when the network is known to be back,
