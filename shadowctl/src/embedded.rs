@@ -35,10 +35,7 @@ pub async fn start<K: Clock>(
         let at_once = |stream: &TcpStream| drop(stream.set_nodelay(true));
         let incoming = listener.incoming();
         let incoming = incoming.map(|stream| ready(stream.inspect(at_once).ok()));
-        serve(cloud, incoming, clock, |event| {
-            tracing::debug!(?event, "embedded cloud");
-        })
-        .await;
+        serve(cloud, incoming, clock, |_event| {}).await;
     };
     runtime.executor.spawn(serving).detach();
     let connector = NetworkConnector::tcp(&address.ip().to_string(), address.port());

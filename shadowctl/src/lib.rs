@@ -113,8 +113,12 @@ fn log_filter(verbose: u8) -> Result<EnvFilter, Failure> {
             return Err(Failure::usage("RUST_LOG: this is not UTF-8"));
         }
         (Err(VarError::NotPresent), 0) => "warn".into(),
-        (Err(VarError::NotPresent), 1) => "warn,shadowctl=debug,transport_tcp=debug".into(),
-        (Err(VarError::NotPresent), _) => "debug,shadowctl=trace,transport_tcp=trace".into(),
+        (Err(VarError::NotPresent), 1) => {
+            "warn,shadowctl=debug,transport_tcp=debug,transport_mock=debug".into()
+        }
+        (Err(VarError::NotPresent), _) => {
+            "debug,shadowctl=trace,transport_tcp=trace,transport_mock=trace".into()
+        }
     };
     EnvFilter::try_new(filter).map_err(|error| Failure::usage(format_args!("RUST_LOG: {error}")))
 }

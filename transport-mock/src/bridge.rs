@@ -132,6 +132,37 @@ pub enum BridgeEvent {
     },
 }
 
+impl BridgeEvent {
+    /// Writes a [`tracing`] record of it, as [`bridge`] does of each. Of a message its topic and
+    /// length; never its payload. The crate's documentation lists the records.
+    pub fn trace(&self) {
+        match self {
+            BridgeEvent::Online { granted } => {
+                tracing::debug!(event = "bridge_online", qos = *granted as u8);
+            }
+            BridgeEvent::Offline { cause, retry_in } => {
+                tracing::debug!(event = "bridge_offline", %cause, ?retry_in);
+            }
+            BridgeEvent::Handled { request, responses } => tracing::trace!(
+                event = "handled",
+                topic = request.topic,
+                len = request.payload.len(),
+                responses = responses.len()
+            ),
+            BridgeEvent::Ignored { topic, reason } => {
+                tracing::debug!(event = "ignored", topic, %reason);
+            }
+            BridgeEvent::MessagesLost { count } => tracing::warn!(event = "messages_lost", count),
+            BridgeEvent::Unacknowledged { topic, error } => {
+                tracing::debug!(event = "unacknowledged", topic, %error);
+            }
+            BridgeEvent::Undelivered { topic, error } => {
+                tracing::warn!(event = "undelivered", topic, %error);
+            }
+        }
+    }
+}
+
 /// Why a [`bridge`] left a message alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -322,7 +353,7 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
                 self.connected = false;
                 self.online = false;
                 self.subscribing = None;
-                (self.on_event)(BridgeEvent::Offline { cause, retry_in });
+                self.tell(BridgeEvent::Offline { cause, retry_in });
             }
             Event::Message(message) => self.handle_message(message, clock),
             Event::OversizedMessage { topic, size, .. } => {
@@ -351,16 +382,21 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
             self.waiting_bytes += response.payload.len();
             self.waiting.push_back(response.clone());
         }
-        (self.on_event)(BridgeEvent::Handled { request, responses });
+        self.tell(BridgeEvent::Handled { request, responses });
+    }
+
+    fn tell(&mut self, event: BridgeEvent) {
+        event.trace();
+        (self.on_event)(event);
     }
 
     fn ignore(&mut self, topic: String, reason: IgnoredReason) {
-        (self.on_event)(BridgeEvent::Ignored { topic, reason });
+        self.tell(BridgeEvent::Ignored { topic, reason });
     }
 
     /// Events were lost, and a new connection may have been among them.
     fn lagged(&mut self, count: u64) {
-        (self.on_event)(BridgeEvent::MessagesLost { count });
+        self.tell(BridgeEvent::MessagesLost { count });
         self.subscribe();
     }
 
@@ -385,7 +421,7 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
             Ok(granted) => {
                 self.connected = true;
                 if !std::mem::replace(&mut self.online, true) {
-                    (self.on_event)(BridgeEvent::Online { granted: *granted });
+                    self.tell(BridgeEvent::Online { granted: *granted });
                 }
             }
             Err(SubscribeError {
@@ -426,13 +462,13 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
             Ok(()) => {}
             Err(error @ (ClientError::TimedOut | ClientError::Disconnected { .. })) => {
                 if let Some(topic) = self.put_back(index) {
-                    (self.on_event)(BridgeEvent::Unacknowledged { topic, error });
+                    self.tell(BridgeEvent::Unacknowledged { topic, error });
                 }
             }
             Err(error) => {
                 if let Some(sent) = self.in_flight.remove(index) {
                     let topic = sent.response.topic;
-                    (self.on_event)(BridgeEvent::Undelivered { topic, error });
+                    self.tell(BridgeEvent::Undelivered { topic, error });
                 }
             }
         }
@@ -464,12 +500,12 @@ impl<E: FnMut(BridgeEvent)> Bridging<'_, E> {
             };
             if let Err(error) = publishing.await {
                 let topic = sent.response.topic;
-                (self.on_event)(BridgeEvent::Undelivered { topic, error });
+                self.tell(BridgeEvent::Undelivered { topic, error });
             }
         }
         for Response { topic, .. } in std::mem::take(&mut self.waiting) {
             let error = ClientError::Cancelled;
-            (self.on_event)(BridgeEvent::Undelivered { topic, error });
+            self.tell(BridgeEvent::Undelivered { topic, error });
         }
     }
 }

@@ -37,6 +37,32 @@
 //! | feature | default | gives |
 //! |---|---|---|
 //! | `proptest` | off | `strategies` |
+//!
+//! # Logs
+//!
+//! [`serve()`] and the [`bridge`](bridge::bridge) speak through [`tracing`], as `transport-tcp` does.
+//! Each record has a field `event` with its stable name, and no other text. No payload and no secret
+//! is ever written. A record is at debug unless it says otherwise:
+//!
+//! | event | fields | when |
+//! |---|---|---|
+//! | `accepted`, `connection_ended` | `connection` | a connection comes and goes |
+//! | `login_accepted` | `client_id`, `connection`, `session_present` | a client logged in |
+//! | `login_refused` | `client_id`, `connection`, `refusal` | a client was not let in |
+//! | `client_left` | `client_id`, `connection`, `departure` | a client that was logged in is gone |
+//! | `subscribed` | `client_id`, `filter`, `qos` | a subscription was granted |
+//! | `subscription_refused`, `unsubscribed` | `client_id`, `filter` | one was not, or ended |
+//! | `published` (trace) | `client_id`, `len`, `qos`, `topic` | a client published |
+//! | `publish_forbidden` | `client_id`, `topic` | it was on a topic that the client may not use |
+//! | `message_dropped` | `client_id`, `qos`, `topic` | a subscriber did not get a message |
+//! | `events_lost` (warn) | `count` | nobody polled the server's events |
+//! | `bridge_online` | `qos` | the bridge is subscribed at its broker |
+//! | `bridge_offline` | `cause`, `retry_in` | it has lost its broker, or did not reach it |
+//! | `handled` (trace) | `len`, `responses`, `topic` | it has handled a request |
+//! | `ignored` | `reason`, `topic` | it left a message alone |
+//! | `messages_lost` (warn) | `count` | it did not keep up |
+//! | `unacknowledged` | `error`, `topic` | it publishes a response again |
+//! | `undelivered` (warn) | `error`, `topic` | it gives a response up |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

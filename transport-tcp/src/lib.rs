@@ -142,15 +142,29 @@
 //! time of a driver on [`smol::spawn`]'s thread, and half the processor time. Answers that come
 //! together are told together before the driver goes on, so what is asked next leaves in one write.
 //!
-//! # Logs
+//! # Logs and counters
 //!
-//! The driver speaks through [`tracing`]. Each record has a field `event`: `connecting`,
-//! `connected`, `disconnected` (with `cause` and `retry_in`), `closing`, `closed` and
-//! `close_failed` at level debug; `wall_time_needed` and `events_lost` at warn, and `disconnected`
-//! too where waiting alone does not help (a contested client id, an exceeded limit); `sending`
-//! (with `kind` and `len`) and `received` (with `len`) at trace; `not_stored` (with `error`) at
-//! warn and `stored_again` at debug; `not_recorded` (with `error`) at warn. No payload and no
-//! secret is ever written.
+//! The driver speaks through [`tracing`]. Each record has a field `event` with its stable name, and no
+//! other text. No payload and no secret is ever written.
+//!
+//! | event | level | fields | when |
+//! |---|---|---|---|
+//! | `connecting` | debug | | the connector is asked for a connection |
+//! | `connected` | debug | `session_present` | the server accepted the login |
+//! | `disconnected` | debug | `cause`, `retry_in` | there is no link any more, or it did not come about; a refused login too |
+//! | `disconnected` | warn | `cause`, `retry_in` | the same where waiting alone does not help: a contested client id, an exceeded limit |
+//! | `wall_time_needed` | warn | | a login has to be signed and the clock has no wall time |
+//! | `events_lost` | warn | `count` | events of the engine were dropped |
+//! | `sending` | trace | `kind`, `len` | a packet is handed to the connection |
+//! | `received` | trace | `len` | so many bytes came |
+//! | `closing` | debug | | the client was closed, or its last handle dropped |
+//! | `close_failed` | debug | `error` | a connection could not be closed in order |
+//! | `closed` | debug | | the engine has ended |
+//! | `not_stored` | warn | `error` | the session could not be stored; it is tried again |
+//! | `stored_again` | debug | | it is stored, after it could not be |
+//! | `not_recorded` | warn | `error` | the recording has ended before its time |
+//!
+//! For metrics, [`Client::counters`] gives what the engine has counted.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

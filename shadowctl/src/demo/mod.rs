@@ -67,9 +67,12 @@ fn tell_fast(
     let executor = LocalExecutor::new();
     let (connector, listener) = memory_network(4_096, 8);
     let incoming = listener.map(|stream| ready(Some(stream)));
-    let serving = serve(SharedCloud::new(cloud), incoming, clock.clone(), |event| {
-        tracing::debug!(?event, "embedded cloud");
-    });
+    let serving = serve(
+        SharedCloud::new(cloud),
+        incoming,
+        clock.clone(),
+        |_event| {},
+    );
     executor.spawn(serving).detach();
     let scene = Scene {
         device: example_device(),

@@ -97,7 +97,7 @@ impl Model {
         }
         while let Some(event) = self.cloud.poll_event() {
             // That there would have been others, as nobody wants them.
-            tracing::trace!(?event, "model of the cloud");
+            event.trace();
         }
     }
 }

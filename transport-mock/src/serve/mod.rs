@@ -76,6 +76,8 @@ impl fmt::Debug for SharedCloud {
 /// can tell, and sees to it that it ends: while 64 of them are open, nobody else is accepted. The
 /// streams may be of any kind, and the clock is the one that the cloud's instants are of.
 ///
+/// Events and connections are traced (the crate's documentation lists the records).
+///
 /// Ends when `incoming` has ended and every connection too. Dropping the future closes all
 /// connections, and the cloud knows it. It spawns nothing and needs no particular executor.
 ///
@@ -229,6 +231,7 @@ where
             };
             if let Some(stream) = stream {
                 let id = cloud.lock().cloud.accept(now);
+                tracing::debug!(event = "accepted", connection = %id);
                 connections.insert(id, Carrier::new(id, stream, ready.waker(id)));
                 ready.mark(id);
             }
@@ -258,6 +261,7 @@ where
                 Carried::Idle => continue,
                 Carried::Busy => self.ready.mark(id),
                 Carried::Over => {
+                    tracing::debug!(event = "connection_ended", connection = %id);
                     let over = self.connections.remove(&id);
                     if let Some(at) = over.and_then(|connection| connection.close_by()) {
                         self.closing.remove(&(at, id));
@@ -289,7 +293,10 @@ where
         loop {
             let event = self.cloud.lock().cloud.poll_event();
             match event {
-                Some(event) => (self.on_event)(event),
+                Some(event) => {
+                    event.trace();
+                    (self.on_event)(event);
+                }
                 None => break,
             }
         }

@@ -44,6 +44,7 @@ mod connection;
 mod connections;
 mod delivery;
 mod event;
+mod log;
 mod outbox;
 mod packets;
 mod session;

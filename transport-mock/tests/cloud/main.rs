@@ -13,6 +13,8 @@ mod dropping;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod packets;
 #[cfg(test)]
 mod properties;
