@@ -68,8 +68,9 @@ impl Events {
 
     /// Adds the last event, which is never dropped; what was lost is told before it.
     pub(super) fn close(&mut self) {
-        let lost = self.take_lost();
-        self.queue.extend(lost);
+        if let Some(lost) = self.take_lost() {
+            self.queue.push_back(lost);
+        }
         self.queue.push_back(Event::Closed);
     }
 
