@@ -1,5 +1,7 @@
 //! What an engine has counted: see [`Counters`].
 
+use serde::Serialize;
+
 use super::Engine;
 use crate::event::{Event, Outcome};
 use crate::mqtt::link::{DisconnectCause, Transmit};
@@ -10,6 +12,8 @@ use crate::mqtt::link::{DisconnectCause, Transmit};
 /// each message has 64 bits, which none lives to see full (10 GB a second for 58 years), as bytes would
 /// fill 32 in 12 days of 4 kB a second. What is the exception has 32 bits, enough for one a second for
 /// 136 years, and stops at the largest value.
+///
+/// They serialize as an object of numbers with the names of the fields.
 ///
 /// Nothing is counted twice under one name, but one thing may count under two: a request whose link
 /// timed out is a link that timed out and a request that was disconnected. Events count when they
@@ -25,7 +29,7 @@ use crate::mqtt::link::{DisconnectCause, Transmit};
 /// let counters = engine.counters();
 /// assert_eq!((counters.connects, counters.logins, counters.bytes_sent), (1, 0, 0));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Counters {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use shadow_core::event::{DeltaOrigin, UnmatchedReason};
-use shadow_core::{Delta, DisconnectCause, Event, TransportFailure};
+use shadow_core::{Counters, Delta, DisconnectCause, Event, TransportFailure};
 use smol::channel::{Sender, unbounded};
 use smol::future::or;
 use smol::stream::StreamExt;
@@ -24,7 +24,8 @@ use crate::session::KeptSession;
 /// How many characters of a topic that is not ours are printed.
 const MAXIMUM_TOPIC: usize = 128;
 
-/// Prints deltas and connection states until Ctrl-C, and closes the connection in order.
+/// Prints deltas and connection states until Ctrl-C, then what was counted, and closes the connection
+/// in order.
 ///
 /// It keeps trying to connect for ever, also after a refused login, and tells each try.
 ///
@@ -90,6 +91,12 @@ pub fn run(arguments: &WatchArguments, output: &mut Output) -> Result<(), Failur
                      the server lets one in at a time",
                 );
             }
+        }
+        if let Ok(counters) = client.counters().await {
+            output.result(&Sight {
+                time: clock.wall_time().map_or(0, |time| time.as_unix_millis()),
+                what: What::Counted(counters),
+            })?;
         }
         client.close().await;
         driver.await;
@@ -198,6 +205,7 @@ enum What {
     Other {
         text: String,
     },
+    Counted(Counters),
 }
 
 impl From<Seen> for What {
@@ -338,8 +346,41 @@ impl fmt::Display for Sight {
             }
             What::Missed { count } => write!(f, "{ERROR}missed{ERROR:#} {count} events"),
             What::Other { text } => write!(f, "{}", Printable(text)),
+            What::Counted(counters) => counted(f, counters),
         }
     }
+}
+
+/// What goes on anyway, and of the rest what has happened.
+fn counted(f: &mut fmt::Formatter<'_>, counters: &Counters) -> fmt::Result {
+    write!(
+        f,
+        "counted  {} packets sent ({} bytes), {} received ({} bytes), {} connects, {} logins",
+        counters.packets_sent,
+        counters.bytes_sent,
+        counters.packets_received,
+        counters.bytes_received,
+        counters.connects,
+        counters.logins
+    )?;
+    for (count, what) in [
+        (counters.connects_timed_out, "connects timed out"),
+        (counters.logins_refused, "logins refused"),
+        (counters.links_timed_out, "links timed out"),
+        (counters.retransmissions, "retransmissions"),
+        (counters.requests_repeated, "requests repeated"),
+        (counters.requests_timed_out, "requests timed out"),
+        (counters.requests_disconnected, "requests disconnected"),
+        (counters.messages_oversized, "messages oversized"),
+        (counters.messages_invalid, "messages invalid"),
+        (counters.messages_unmatched, "messages unmatched"),
+        (counters.events_lost, "events lost"),
+    ] {
+        if count > 0 {
+            write!(f, ", {count} {what}")?;
+        }
+    }
+    Ok(())
 }
 
 fn at(f: &mut fmt::Formatter<'_>, version: Option<u64>) -> fmt::Result {
@@ -394,5 +435,24 @@ mod tests {
         let (text, json) = lines(Event::EventsLost { count: 2 });
         assert_eq!(text, "2021-07-20 08:44:57.670 UTC  missed 2 events");
         assert_eq!(json, r#"{"time":1626770697670,"event":"missed","count":2}"#);
+        let mut counters = Counters::default();
+        (counters.packets_sent, counters.bytes_sent) = (3, 250);
+        counters.events_lost = 2;
+        let sight = Sight {
+            time: 1_626_770_697_670,
+            what: What::Counted(counters),
+        };
+        let text = anstream::adapter::strip_str(&sight.to_string()).to_string();
+        assert_eq!(
+            text,
+            "2021-07-20 08:44:57.670 UTC  counted  3 packets sent (250 bytes), 0 received (0 bytes), \
+             0 connects, 0 logins, 2 events lost"
+        );
+        let json = serde_json::to_value(&sight).unwrap();
+        assert_eq!(json["event"], "counted");
+        assert_eq!(
+            (&json["bytes_sent"], &json["connects"]),
+            (&250.into(), &0.into())
+        );
     }
 }

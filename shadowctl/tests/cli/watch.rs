@@ -58,9 +58,18 @@ impl Watch {
 
     /// Presses Ctrl-C; the exit code and stderr.
     pub(crate) fn interrupt(mut self) -> (i32, String) {
+        self.press_ctrl_c();
+        self.end()
+    }
+
+    fn press_ctrl_c(&self) {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// The exit code and stderr, once it has ended.
+    fn end(mut self) -> (i32, String) {
         let mut stderr = String::new();
         let errors = self.child.stderr.take().unwrap();
         BufReader::new(errors).read_to_string(&mut stderr).unwrap();
@@ -103,7 +112,14 @@ fn deltas_and_connection_states_until_ctrl_c() {
     watch.next("connected");
     watch.next("ready");
 
-    let (code, stderr) = watch.interrupt();
+    watch.press_ctrl_c();
+    let counted = watch.next("counted");
+    assert_eq!(
+        (&counted["connects"], &counted["logins"]),
+        (&json!(2), &json!(2))
+    );
+    assert!(counted["bytes_received"].as_u64() > Some(300), "{counted}");
+    let (code, stderr) = watch.end();
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("watching EXAMPLE001/test01"), "{stderr}");
     // It could have been another client.
