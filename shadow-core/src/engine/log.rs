@@ -30,11 +30,14 @@ pub(super) fn event(event: &Event) {
         }
         Event::WallTimeNeeded => defmt::warn!("no login without the wall time"),
         Event::ShadowRefused { shadow } => defmt::warn!("subscription of {} refused", shadow),
-        Event::InvalidMessage {
-            shadow,
-            error,
-            size,
-        } => defmt::warn!("no message for {}: {}, {=usize} bytes", shadow, error, size),
+        // Its error may quote it.
+        Event::InvalidMessage { shadow, size, .. } => {
+            defmt::warn!(
+                "invalid message for {} dropped, {=usize} bytes",
+                shadow,
+                size
+            );
+        }
         Event::OversizedMessage { size, .. } => {
             defmt::warn!("oversized message dropped, {=usize} bytes", size);
         }
