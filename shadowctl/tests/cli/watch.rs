@@ -57,7 +57,7 @@ impl Watch {
     }
 
     /// Presses Ctrl-C; the exit code and stderr.
-    pub(crate) fn interrupt(mut self) -> (i32, String) {
+    pub(crate) fn interrupt(self) -> (i32, String) {
         self.press_ctrl_c();
         self.end()
     }
