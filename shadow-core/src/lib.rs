@@ -42,7 +42,11 @@
 //!             return;
 //!         }
 //!     }
-//!     // 3. Wait for bytes or for the deadline, whichever comes first.
+//!     // 3. What the application answered is to be carried out first.
+//!     if engine.has_output() {
+//!         continue;
+//!     }
+//!     // 4. Wait for bytes or for the deadline, whichever comes first.
 //!     if to_device.is_empty() {
 //!         now = engine.poll_deadline().expect("a connected engine keeps its link alive").at;
 //!         engine.handle_tick(now);
