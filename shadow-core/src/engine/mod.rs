@@ -293,9 +293,15 @@ impl Engine {
     /// The transport received `bytes`, in any cutting. Ignored when there is no connection, and where
     /// there are none: a read that gave nothing is no sign of a peer that lives.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
+        if !bytes.is_empty() {
+            self.handle_received(now, bytes);
         }
+    }
+
+    /// As [`Engine::handle_bytes`], but hearing nothing is hearing from the peer: in a masked recording
+    /// bytes that complete no packet yet have no others in their place.
+    #[inline]
+    pub(crate) fn handle_received(&mut self, now: Instant, bytes: &[u8]) {
         let now = self.advance(now);
         // Where bytes come one by one, few of them complete a packet.
         if self.connection.note_received_online(now) && self.decoder.takes_byte(bytes) {

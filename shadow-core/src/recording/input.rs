@@ -222,7 +222,7 @@ impl Input {
             Input::End => recorder.note_end(),
             Input::WallTime(wall) => recorder.handle_wall_time(now, *wall),
             Input::Connected => recorder.handle_connected(now),
-            Input::Bytes(bytes) => recorder.handle_bytes(now, bytes),
+            Input::Bytes(bytes) => recorder.handle_received(now, bytes),
             Input::Disconnected(failure) => recorder.handle_disconnected(now, failure.clone()),
             Input::Tick => recorder.handle_tick(now),
             Input::Reconnect => recorder.reconnect(now),

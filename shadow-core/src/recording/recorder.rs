@@ -212,11 +212,17 @@ impl<S: Sink> Recorder<S> {
     #[inline]
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         if self.is_off() {
-            return self.engine.handle_bytes(now, bytes);
+            self.engine.handle_bytes(now, bytes);
+        } else if !bytes.is_empty() {
+            self.handle_received(now, bytes);
         }
+    }
+
+    /// As [`Recorder::handle_bytes`], and as [`Engine::handle_received`] where there are none.
+    pub(crate) fn handle_received(&mut self, now: Instant, bytes: &[u8]) {
         self.beside(now, || Input::Bytes(bytes.into()));
         self.input(now, "bytes", |line| line.bytes("bytes", bytes));
-        self.engine.handle_bytes(now, bytes);
+        self.engine.handle_received(now, bytes);
     }
 
     /// [`Engine::handle_disconnected`].

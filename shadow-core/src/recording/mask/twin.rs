@@ -81,7 +81,7 @@ impl<S: Sink> Twin<S> {
         if original.is_open() {
             self.stream.mask(bytes, &self.masker, &mut masked);
         }
-        self.recorder.handle_bytes(now, &masked);
+        self.recorder.handle_received(now, &masked);
     }
 
     /// `original` was polled and gave this.
