@@ -16,6 +16,8 @@ pub mod capture;
 pub mod clauses;
 pub mod diagnose;
 pub mod export;
+#[cfg(doctest)]
+mod guide;
 pub mod import;
 pub mod log;
 mod members;
@@ -24,8 +26,3 @@ pub mod show;
 pub mod shrink;
 
 pub use recording::{replay, replay_text};
-
-/// The code in the README compiles, and what it asserts holds.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
