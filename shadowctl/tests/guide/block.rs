@@ -72,7 +72,7 @@ fn how(words: &[&str]) -> Result<How, String> {
         ["background"] => Ok(How::Background),
         ["cargo" | "vendor"] => Ok(How::Look),
         [word] => word
-            .strip_prefix("exit=")
+            .strip_prefix("exit-")
             .and_then(|code| code.parse().ok())
             .map(|code| How::Run { code })
             .ok_or(format!("what is `sh {word}`?")),

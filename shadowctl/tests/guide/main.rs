@@ -1,7 +1,7 @@
 //! The commands of the guide, typed as a reader would: each chapter's blocks in order, in a directory
 //! of its own, against the program that was built.
 //!
-//! What stands behind ```` ```sh ```` says how: nothing, it runs and has to succeed; `exit=N`, it ends
+//! What stands behind ```` ```sh ```` says how: nothing, it runs and has to succeed; `exit-N`, it ends
 //! with that code; `background`, it stays until the chapter ends, as in a terminal of its own;
 //! `cargo` and `vendor`, it takes a build or the vendor's cloud, so it is only looked at: each
 //! `shadowctl` line has to be one, and what `cargo` is asked to build has to be there. A `text` block right
