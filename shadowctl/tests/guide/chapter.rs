@@ -12,6 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::block::{Block, How, blocks};
+use crate::links;
 use crate::printed;
 use crate::shims;
 
@@ -20,9 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Does what the chapter says; the first thing that goes otherwise.
 pub(crate) fn play(path: &Path) -> Result<(), String> {
+    go_through(path, |_| {})
+}
+
+/// Looks at a page's commands without running them.
+pub(crate) fn look(path: &Path) -> Result<(), String> {
+    go_through(path, |block| block.how = How::Look)
+}
+
+fn go_through(path: &Path, change: impl Fn(&mut Block)) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    links::check(path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut stage = Stage::new().map_err(|error| error.to_string())?;
-    for block in blocks(&text)? {
+    for mut block in blocks(&text)? {
+        change(&mut block);
         let done = stage.play(&block);
         done.map_err(|error| format!("{}:{}: {error}", path.display(), block.line))?;
     }

@@ -6,10 +6,14 @@
 //! `cargo` and `vendor`, it takes a build or the vendor's cloud, so it is only looked at: each
 //! `shadowctl` line has to be one, and what `cargo` is asked to build has to be there. A `text` block right
 //! behind a `sh` block is what that printed; `…` in it stands for anything.
+//!
+//! Of the README at the root all blocks are only looked at. In both, links have to lead somewhere.
 #[cfg(unix)]
 mod block;
 #[cfg(unix)]
 mod chapter;
+#[cfg(unix)]
+mod links;
 #[cfg(unix)]
 mod printed;
 #[cfg(unix)]
@@ -37,7 +41,12 @@ fn chapters() -> Vec<Trial> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         Trial::test(name, move || Ok(chapter::play(&path)?))
     };
-    files.into_iter().map(trial).collect()
+    let mut trials: Vec<Trial> = files.into_iter().map(trial).collect();
+    let readme = directory.join("../../README.md");
+    trials.push(Trial::test("../../README.md", move || {
+        Ok(chapter::look(&readme)?)
+    }));
+    trials
 }
 
 /// There is no `sh` to run the commands with.
