@@ -8,6 +8,14 @@
 //! behind a `sh` block is what that printed; `…` in it stands for anything.
 //!
 //! Of the README at the root all blocks are only looked at. In both, links have to lead somewhere.
+#![cfg_attr(
+    unix,
+    expect(
+        clippy::indexing_slicing,
+        reason = "a test that meets the unexpected should stop there"
+    )
+)]
+
 #[cfg(unix)]
 mod block;
 #[cfg(unix)]
@@ -19,38 +27,39 @@ mod printed;
 #[cfg(unix)]
 mod shims;
 
+use std::io;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), chapters()).exit_code()
+fn main() -> io::Result<ExitCode> {
+    let trials = chapters()?;
+    Ok(libtest_mimic::run(&Arguments::from_args(), trials).exit_code())
 }
 
 #[cfg(unix)]
-fn chapters() -> Vec<Trial> {
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide");
-    let mut files: Vec<_> = std::fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    files.sort();
-    assert!(!files.is_empty(), "no chapters in {}", directory.display());
-    let trial = |path: std::path::PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        Trial::test(name, move || Ok(chapter::play(&path)?))
-    };
-    let mut trials: Vec<Trial> = files.into_iter().map(trial).collect();
-    let readme = directory.join("../../README.md");
+fn chapters() -> io::Result<Vec<Trial>> {
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(repository.join("docs/guide"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend(name.ends_with(".md").then_some(name));
+    }
+    names.sort();
+    let mut trials = Vec::new();
+    for name in names {
+        let path = repository.join("docs/guide").join(&name);
+        trials.push(Trial::test(name, move || Ok(chapter::play(&path)?)));
+    }
+    let readme = repository.join("README.md");
     trials.push(Trial::test("../../README.md", move || {
         Ok(chapter::look(&readme)?)
     }));
-    trials
+    Ok(trials)
 }
 
 /// There is no `sh` to run the commands with.
 #[cfg(not(unix))]
-fn chapters() -> Vec<Trial> {
-    Vec::new()
+fn chapters() -> io::Result<Vec<Trial>> {
+    Ok(Vec::new())
 }
