@@ -1,6 +1,15 @@
 //! Replays recorded device-shadow sessions, imports and diagnoses those of other clients, and lists
 //! what MQTT demands.
 //!
+//! ```
+//! // What a device recorded, through the engine as it is now:
+//! let lamp = conformance::replay("fixtures/recordings/lamp.jsonl");
+//! lamp.assert_same(); // it does what it did, bit for bit
+//! lamp.assert_converges(); // or else: in the end it and the cloud agree
+//! ```
+//!
+//! The chapter on replaying in the repository's `docs/guide` says when to use what.
+//!
 //! * [`recording`] reads recordings of the engine and replays them; [`replay()`] is for tests.
 //! * [`shrink`](mod@shrink) makes a recording that fails as small as it can be.
 //! * [`show`] tells a recording step by step, and draws it.
