@@ -81,13 +81,14 @@ fn check_cargo(arguments: &[&str], repository: &Path) -> Result<(), String> {
         let at = own.iter().position(|word| *word == option)?;
         own.get(at + 1).copied()
     };
-    let package = value("-p");
-    let mut wanted = Vec::new();
-    wanted.extend(value("--path"));
-    wanted.extend(value("--manifest-path"));
-    wanted.extend(package);
-    let mut wanted: Vec<String> = wanted.into_iter().map(String::from).collect();
-    if let Some(package) = package {
+    // A workspace of its own has its packages beside its manifest.
+    let manifest = value("--manifest-path");
+    let workspace = manifest.and_then(|manifest| manifest.strip_suffix("Cargo.toml"));
+    let package = value("-p").map(|name| format!("{}{name}", workspace.unwrap_or_default()));
+    let mut wanted: Vec<String> = package.iter().cloned().collect();
+    wanted.extend(value("--path").map(String::from));
+    wanted.extend(manifest.map(String::from));
+    if let Some(package) = &package {
         let example = value("--example").map(|name| format!("{package}/examples/{name}.rs"));
         let test = value("--test").map(|name| format!("{package}/tests/{name}"));
         wanted.extend(example.into_iter().chain(test));
@@ -99,7 +100,7 @@ fn check_cargo(arguments: &[&str], repository: &Path) -> Result<(), String> {
             return Err(format!("cargo {arguments:?}: there is no {path}"));
         }
     }
-    if package == Some("shadowctl") && own.first() == Some(&"run") {
+    if package.as_deref() == Some("shadowctl") && own.first() == Some(&"run") {
         let call: Vec<&str> = ["shadowctl"]
             .into_iter()
             .chain(program.iter().copied())
