@@ -96,6 +96,9 @@
 //! * [`json`]: JSON as text, for what is handed through unread.
 //! * [`typed`]: what is reported and desired as types of the application's own.
 //!
+//! The guide in the repository's `docs/guide` says how the engine thinks, how to embed and to test it,
+//! and which calls of other SDKs are which here.
+//!
 //! # Features
 //!
 //! All but `defmt` are on. Each of the others only takes code away where it is off, for devices that

@@ -135,6 +135,9 @@
 //! has them. Where only the web's ports are open, MQTT goes over WebSocket, with or without TLS: that
 //! is `NetworkConnector::websocket` of the feature `websocket`. For anything else, implement [`Connector`]: the same driver runs over every stream.
 //!
+//! The guide in the repository's `docs/guide` begins with a whole device, and has tables of which calls
+//! of other SDKs are which here.
+//!
 //! # Threads
 //!
 //! The driver is a task like any other. Spawned on a `smol::LocalExecutor` beside the tasks that
