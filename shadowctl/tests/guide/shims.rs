@@ -32,7 +32,7 @@ echo >> "$GUIDE_CALLS"
 pub(crate) fn write(real: &Path, listening: &Path) -> io::Result<()> {
     executable(&real.join("shadowctl"), REAL)?;
     executable(&real.join("sleep"), SLEEPLESS)?;
-    for name in ["shadowctl", "cargo", "git"] {
+    for name in ["shadowctl", "cargo", "git", "make"] {
         executable(&listening.join(name), LISTENER)?;
     }
     Ok(())
