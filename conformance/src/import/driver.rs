@@ -315,7 +315,7 @@ impl<'a> Driver<'a> {
     }
 
     fn pass_keep_alive(&mut self) {
-        self.device.now = self.device.now + Duration::from_secs(self.keep_alive.into());
+        self.device.now += Duration::from_secs(self.keep_alive.into());
     }
 
     /// Replays everything.

@@ -256,7 +256,7 @@ impl Simulation {
         };
         let mut now = self.now;
         if self.server.slow_until > now {
-            now = now + self.server.slow;
+            now += self.server.slow;
             self.network.counts.count(FaultKind::SlowServer);
         }
         match transmit {
