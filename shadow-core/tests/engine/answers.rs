@@ -288,7 +288,7 @@ fn news_with_a_known_version_is_newer_than_a_late_get() {
     let before = r#"{"state":{"reported":{}},"version":0}"#;
     device.reply(&get, "get", 0, before);
     assert_eq!(device.events(), []);
-    device.now = device.now + Duration::from_secs(1);
+    device.now += Duration::from_secs(1);
     device.engine.handle_tick(device.now);
     let get = token(&device.published());
     let state = r#"{"desired":{"on":true},"delta":{"on":true}}"#;

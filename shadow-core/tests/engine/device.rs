@@ -192,7 +192,7 @@ impl Device {
 
     /// Lets time pass without ticking.
     pub(crate) fn wait(&mut self, duration: Duration) {
-        self.now = self.now + duration;
+        self.now += duration;
     }
 
     /// Ticks at the next deadline, which must be that timer, `after` from now.

@@ -143,7 +143,7 @@ impl<C: Connector + Clone + 'static, K: Clock> Story<'_, C, K> {
         let mut next = self.narrator.now();
         for count in 1..=5 {
             self.narrator.wait_until(next).await?;
-            next = next + PERIOD;
+            next += PERIOD;
             let mut update = json!({"updateCount": count, "updateCount12": "shadow"});
             if count == 4 {
                 // The reset has deleted it, so it is reported again.

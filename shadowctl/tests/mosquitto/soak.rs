@@ -129,7 +129,7 @@ async fn soak(clock: SystemClock, time: Duration) -> (u64, Vec<u64>) {
         }
         if clock.now() >= next_sample {
             samples.push(resident_kib());
-            next_sample = next_sample + Duration::from_secs(1);
+            next_sample += Duration::from_secs(1);
         }
     }
     client.close().await;

@@ -34,7 +34,7 @@ pub(crate) struct ManualClock(Arc<Mutex<(Instant, Vec<Waker>)>>);
 impl ManualClock {
     pub(crate) fn advance(&self, by: Duration) {
         let mut state = self.0.lock().unwrap();
-        state.0 = state.0 + by;
+        state.0 += by;
         state.1.drain(..).for_each(Waker::wake);
     }
 

@@ -351,7 +351,7 @@ impl Driver {
     }
 
     pub(super) fn pass(&mut self, duration: Duration) {
-        self.now = self.now + duration;
+        self.now += duration;
         self.tick();
     }
 

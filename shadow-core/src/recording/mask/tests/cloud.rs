@@ -75,7 +75,7 @@ impl Pair {
 
     /// Connects, or ticks.
     pub(super) fn tick(&mut self, passed: Duration) {
-        self.now = self.now + passed;
+        self.now += passed;
         let wall = WallTime::from_unix_millis(1_700_000_000_000 + self.now.as_micros() / 1_000);
         self.both(|engine, now| engine.handle_wall_time(now, wall));
         self.both(|engine, now| engine.handle_tick(now));
