@@ -95,10 +95,8 @@ impl Model {
             }
             self.buffer.clear();
         }
-        while let Some(event) = self.cloud.poll_event() {
-            // That there would have been others, as nobody wants them.
-            event.trace();
-        }
+        // That there would have been others, as nobody wants them.
+        while self.cloud.poll_event().is_some() {}
     }
 }
 
