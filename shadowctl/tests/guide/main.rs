@@ -8,6 +8,7 @@
 //! behind a `sh` block is what that printed; `…` in it stands for anything.
 //!
 //! Of the README at the root all blocks are only looked at. In both, links have to lead somewhere.
+//! The table of features has those that the crates have.
 #![cfg_attr(
     unix,
     expect(
@@ -20,6 +21,8 @@
 mod block;
 #[cfg(unix)]
 mod chapter;
+#[cfg(unix)]
+mod features;
 #[cfg(unix)]
 mod links;
 #[cfg(unix)]
@@ -51,6 +54,8 @@ fn chapters() -> io::Result<Vec<Trial>> {
         let path = repository.join("docs/guide").join(&name);
         trials.push(Trial::test(name, move || Ok(chapter::play(&path)?)));
     }
+    let table = repository.join("docs/guide/embedding.md");
+    trials.push(Trial::test("features", move || features::compare(&table)));
     let readme = repository.join("README.md");
     trials.push(Trial::test("../../README.md", move || {
         Ok(chapter::look(&readme)?)
