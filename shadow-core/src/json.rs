@@ -14,6 +14,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 mod equality;
+mod lookup;
 mod members;
 mod order;
 mod patch;
@@ -22,6 +23,7 @@ mod serializer;
 
 #[cfg(all(test, feature = "recording"))]
 pub(crate) use equality::same_value;
+pub use lookup::{NotAnObject, member, string};
 pub(crate) use members::DEEPEST;
 pub(crate) use patch::Object;
 use reader::plain_end;
