@@ -30,6 +30,7 @@
  *     shadow_transmit.bytes                  the engine's     the next shadow_poll_transmit
  *     texts and payload of a shadow_event    the engine's     the next shadow_poll_event
  *     bytes of shadow_session                the engine's     the next shadow_session
+ *     text of shadow_reported                the engine's     the next shadow_reported
  *     text of shadow_last_error              the engine's     the next call that is refused
  *     shadow_version, shadow_result_text     the library's    for ever
  *     value of shadow_json_member            a part of the text that was passed in
@@ -39,6 +40,9 @@
  * 5. A bug in the library does not get out of it: the call returns SHADOW_PANICKED, as does every
  *    later one with that engine; free it. (A library that was built with panic=abort ends the
  *    program instead. So does a lack of memory.)
+ *
+ * A library can be built without parts of it, to be smaller: see "Features" in its README. Functions
+ * that it was built without are declared here all the same, and not found by the linker.
  *
  * Times are in microseconds: `now` on a clock that does not go back, of an epoch of your choice.
  * Text is UTF-8. Numbers whose type is an enum of this header are of a fixed size everywhere.
@@ -114,6 +118,10 @@ enum shadow_result
      * The stored session cannot be read, or is that of another device.
      */
     SHADOW_INVALID_SESSION = -8,
+    /**
+     * The configuration asks for what this library was built without.
+     */
+    SHADOW_NOT_BUILT_IN = -9,
     /**
      * `shadow_close` was called before.
      */
@@ -493,6 +501,45 @@ typedef uint32_t shadow_failure;
 #endif // __cplusplus
 
 /**
+ * Whether the updates that the engine makes of reports and answers carry the document's version, so
+ * that the cloud refuses them with code 5005 when it has changed meanwhile. The version is what keeps
+ * an answer from deleting a change of what is desired that is newer than the one it answers.
+ * `shadow_update` carries what it was given.
+ */
+enum shadow_version_policy
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Without a version, as the vendor's SDKs: an answer deletes also a change of its keys that has
+     * not arrived yet.
+     */
+    SHADOW_VERSION_UNCHECKED = 0,
+    /**
+     * With the version last seen. A conflict ends the reports as `SHADOW_OUTCOME_REJECTED` with code
+     * 5005 and the whole document. The values stay; they go out again with the next report or answer,
+     * or on the next link.
+     */
+    SHADOW_VERSION_STRICT = 1,
+    /**
+     * With the version last seen. After a conflict the document that came with it is taken over, newer
+     * changes of what is desired are told, and the update is made anew at the new version. After
+     * `version_tries` conflicts in a row what is reported goes out without a version, as it is the
+     * device's alone, and deleting what is desired waits for a later update, at most
+     * `request_timeout_micros`.
+     */
+    SHADOW_VERSION_REBASE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum shadow_version_policy shadow_version_policy;
+#else
+typedef uint32_t shadow_version_policy;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A device's half of its shadows; see `shadow_new`.
  */
 typedef struct shadow_engine shadow_engine;
@@ -503,7 +550,8 @@ typedef struct shadow_engine shadow_engine;
  */
 typedef struct shadow_config {
     /**
-     * Text of a `device_info.json`, as the vendor's SDKs read it; or NULL, and the next three.
+     * Text of a `device_info.json`, as the vendor's SDKs read it; or NULL, and the next three. Takes the
+     * library's feature `device-info`.
      */
     const char *device_info;
     /**
@@ -520,7 +568,8 @@ typedef struct shadow_config {
      */
     const char *device_secret;
     /**
-     * What `shadow_session` gave before the last end of the program; NULL, 0 for a new session.
+     * What `shadow_session` gave before the last end of the program; NULL, 0 for a new session. Takes
+     * the library's feature `session`.
      */
     const uint8_t *session;
     /**
@@ -537,7 +586,7 @@ typedef struct shadow_config {
      */
     uint16_t keep_alive_seconds;
     /**
-     * QoS of the shadow's messages, 0 or 1. Default 0.
+     * QoS of the shadow's messages, 0 or 1. Default 0; 1 takes the library's feature `messages`.
      */
     uint8_t shadow_qos;
     /**
@@ -545,6 +594,21 @@ typedef struct shadow_config {
      * is away, which takes a stored session. Default 1.
      */
     uint8_t clean_session;
+    /**
+     * 1: the server knows the device by a TLS client certificate, which the program's transport shows.
+     * Then `device_secret` is not read, and the login is not signed. A `device_info` says so itself.
+     * Default 0.
+     */
+    uint8_t has_certificate;
+    /**
+     * How many version conflicts in a row `SHADOW_VERSION_REBASE` puts up with; at least 1. Default 3.
+     */
+    uint8_t version_tries;
+    /**
+     * Whether the updates that the engine makes of reports and answers are checked against the
+     * document's version: a `shadow_version_policy`. Default `SHADOW_VERSION_REBASE`.
+     */
+    uint32_t version_policy;
     /**
      * How long the server may take to answer a ping. Default 10 s.
      */
@@ -753,6 +817,103 @@ typedef struct shadow_event {
     bool duplicate;
 } shadow_event;
 
+/**
+ * What an engine has counted since `shadow_new`, for metrics: see `shadow_counters`.
+ *
+ * The numbers only grow, over all links, and end with the engine: no session keeps them. What goes on
+ * with each message has 64 bits; what is the exception has 32, and stops at the largest value.
+ *
+ * Nothing is counted twice under one name, but one thing may count under two: a request whose link
+ * timed out is a link that timed out and a request that was disconnected. Events count when they come
+ * about, whether they are polled or lost.
+ */
+typedef struct shadow_counts {
+    /**
+     * MQTT packets of every kind that `shadow_poll_transmit` gave; whether the transport then got rid
+     * of them no engine knows. Those that a link took with it before they were polled do not count.
+     */
+    uint64_t packets_sent;
+    /**
+     * Bytes of those packets, MQTT headers included; what TLS or TCP adds is not known here.
+     */
+    uint64_t bytes_sent;
+    /**
+     * Whole MQTT packets of the server that were taken, of every kind, oversized messages too. Not one
+     * that is malformed, nor what came behind the packet that ended its link.
+     */
+    uint64_t packets_received;
+    /**
+     * Bytes passed to `shadow_handle_bytes` while there was a connection, whatever they were.
+     */
+    uint64_t bytes_received;
+    /**
+     * Connections that were asked for (`SHADOW_TRANSMIT_CONNECT`), whatever became of them. All but the
+     * first are retries.
+     */
+    uint32_t connects;
+    /**
+     * Connections given up as there was none, or no answer to the login, within
+     * `connect_timeout_micros` (`SHADOW_CAUSE_CONNECT_TIMED_OUT`). Those that the transport gave up
+     * itself do not count.
+     */
+    uint32_t connects_timed_out;
+    /**
+     * Logins that the server accepted (`SHADOW_EVENT_CONNECTED`). The links that were lost are one fewer
+     * while `shadow_is_online`, and as many while not.
+     */
+    uint32_t logins;
+    /**
+     * Logins that the server refused (`SHADOW_CAUSE_REFUSED`).
+     */
+    uint32_t logins_refused;
+    /**
+     * Links given up after their login, as no answer to a ping or a subscription and no acknowledgement
+     * of a message came in time (`SHADOW_CAUSE_PING_TIMED_OUT`, `SHADOW_CAUSE_SUBSCRIBE_TIMED_OUT`,
+     * `SHADOW_CAUSE_PUBLISH_UNACKNOWLEDGED`).
+     */
+    uint32_t links_timed_out;
+    /**
+     * PUBLISH and PUBREL packets of messages of QoS 1 and 2 that were queued on one link and again on a
+     * later one, with DUP or, where the server had kept nothing, without.
+     */
+    uint32_t retransmissions;
+    /**
+     * Requests that were or will be made again, as the one before brought nothing: gets, subscriptions
+     * and their ends that the program asked for, which had left when their link was lost; gets and
+     * updates of the engine's own that were not answered in time, gets that were rejected, and updates
+     * that met a version conflict and are made anew for the current version. Not what every new link
+     * begins with.
+     */
+    uint32_t requests_repeated;
+    /**
+     * Requests of the program that ended as `SHADOW_OUTCOME_TIMED_OUT`.
+     */
+    uint32_t requests_timed_out;
+    /**
+     * Requests of the program that ended as `SHADOW_OUTCOME_DISCONNECTED`: they were lost with a link, or
+     * the answer was.
+     */
+    uint32_t requests_disconnected;
+    /**
+     * Messages above `maximum_packet_size`, dropped unread (`SHADOW_EVENT_OVERSIZED_MESSAGE`).
+     */
+    uint32_t messages_oversized;
+    /**
+     * Messages on a shadow's topic that were none of a shadow, dropped
+     * (`SHADOW_EVENT_INVALID_MESSAGE`).
+     */
+    uint32_t messages_invalid;
+    /**
+     * Replies that answered no open request (`SHADOW_EVENT_UNMATCHED`).
+     */
+    uint32_t messages_unmatched;
+    /**
+     * Events that were dropped, as the program did not poll (`SHADOW_EVENT_EVENTS_LOST` says how many at a
+     * time). Among them may be messages and deltas; deltas are told again.
+     */
+    uint32_t events_lost;
+} shadow_counts;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -787,7 +948,7 @@ shadow_result shadow_config_init(struct shadow_config *config);
  * `error_size` bytes, has why, in words, cut off where it is too small. `error` may be NULL.
  *
  * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_DEVICE`,
- * `SHADOW_INVALID_CONFIG`, `SHADOW_INVALID_SESSION`, `SHADOW_PANICKED`.
+ * `SHADOW_INVALID_CONFIG`, `SHADOW_INVALID_SESSION`, `SHADOW_NOT_BUILT_IN`, `SHADOW_PANICKED`.
  *
  * # Safety
  * The rules at the top of this header.
@@ -944,26 +1105,28 @@ bool shadow_is_online(struct shadow_engine *engine);
 bool shadow_is_synchronized(struct shadow_engine *engine, uint32_t shadow);
 
 /**
- * A number that is another one whenever something has changed that a restart should not forget.
- * Store the session then, before `shadow_poll_transmit` and `shadow_poll_event` are called. Of NULL
- * 0.
+ * What the engine has counted since `shadow_new`.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`; then all of `*counts` is 0.
  *
  * # Safety
  * The rules at the top of this header.
  */
-uint64_t shadow_session_revision(struct shadow_engine *engine);
+shadow_result shadow_counters(struct shadow_engine *engine, struct shadow_counts *counts);
 
 /**
- * What outlives the program, to be stored and given to the next engine as `shadow_config.session`:
- * what was reported and not acknowledged, what is desired and was not answered, messages of QoS 1
- * and 2. It has no secret. Lent until the next call of this function.
+ * What the device has reported, as the engine keeps it: a JSON object of all that `shadow_report`,
+ * `shadow_accept` and its like have said, whether the cloud knows it yet or not; `{}` before the
+ * first. Lent until the next call of this function.
  *
- * `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`; then `*session` is empty.
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_UNKNOWN_SHADOW`, `SHADOW_PANICKED`; then `*reported` is empty.
  *
  * # Safety
  * The rules at the top of this header.
  */
-shadow_result shadow_session(struct shadow_engine *engine, struct shadow_bytes *session);
+shadow_result shadow_reported(struct shadow_engine *engine,
+                              uint32_t shadow,
+                              struct shadow_text *reported);
 
 /**
  * Reports that these keys have these values now: `patch` is a JSON object, null deletes a key. The
@@ -1098,54 +1261,6 @@ shadow_result shadow_reject_except(struct shadow_engine *engine,
                                    uint64_t *request);
 
 /**
- * Publishes a message on a topic that is no shadow's. Without a link it waits for one until its
- * time is over. Ends as `SHADOW_OUTCOME_PUBLISHED`.
- *
- * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_TOPIC`,
- * `SHADOW_SHADOW_TOPIC`, `SHADOW_LIMIT_EXCEEDED`, `SHADOW_TOO_MANY_REQUESTS`, `SHADOW_QUEUE_FULL`,
- * `SHADOW_CLOSED`, `SHADOW_PANICKED`.
- *
- * # Safety
- * The rules at the top of this header.
- */
-shadow_result shadow_publish(struct shadow_engine *engine,
-                             uint64_t now,
-                             const char *topic,
-                             const uint8_t *payload,
-                             size_t length,
-                             uint8_t qos,
-                             bool retain,
-                             uint64_t *request);
-
-/**
- * Subscribes a topic filter, on this link and every later one. Its messages are events. Ends as
- * `SHADOW_OUTCOME_SUBSCRIBED`.
- *
- * Those of `shadow_publish`, and `SHADOW_TOO_MANY_SUBSCRIPTIONS`.
- *
- * # Safety
- * The rules at the top of this header.
- */
-shadow_result shadow_subscribe(struct shadow_engine *engine,
-                               uint64_t now,
-                               const char *filter,
-                               uint8_t qos,
-                               uint64_t *request);
-
-/**
- * Unsubscribes a topic filter. Ends as `SHADOW_OUTCOME_UNSUBSCRIBED`.
- *
- * Those of `shadow_publish`.
- *
- * # Safety
- * The rules at the top of this header.
- */
-shadow_result shadow_unsubscribe(struct shadow_engine *engine,
-                                 uint64_t now,
-                                 const char *filter,
-                                 uint64_t *request);
-
-/**
  * Ends an open request as cancelled. What has left cannot be called back, and what was reported or
  * answered stays so.
  *
@@ -1171,11 +1286,79 @@ shadow_result shadow_set_timeout(struct shadow_engine *engine,
                                  uint64_t timeout_micros);
 
 /**
+ * Ends everything: open requests end as cancelled, a DISCONNECT is sent if there is a link, and the
+ * last event is `SHADOW_EVENT_CLOSED`. Poll until it comes, then free the engine. A second time is
+ * harmless.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_close(struct shadow_engine *engine, uint64_t now);
+
+/**
+ * Publishes a message on a topic that is no shadow's. Without a link it waits for one until its
+ * time is over. Ends as `SHADOW_OUTCOME_PUBLISHED`.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_TOPIC`,
+ * `SHADOW_SHADOW_TOPIC`, `SHADOW_LIMIT_EXCEEDED`, `SHADOW_TOO_MANY_REQUESTS`, `SHADOW_QUEUE_FULL`,
+ * `SHADOW_CLOSED`, `SHADOW_PANICKED`.
+ *
+ * Only in a library with the feature `messages`.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_publish(struct shadow_engine *engine,
+                             uint64_t now,
+                             const char *topic,
+                             const uint8_t *payload,
+                             size_t length,
+                             uint8_t qos,
+                             bool retain,
+                             uint64_t *request);
+
+/**
+ * Subscribes a topic filter, on this link and every later one. Its messages are events. Ends as
+ * `SHADOW_OUTCOME_SUBSCRIBED`.
+ *
+ * Those of `shadow_publish`, and `SHADOW_TOO_MANY_SUBSCRIPTIONS`.
+ *
+ * Only in a library with the feature `messages`.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_subscribe(struct shadow_engine *engine,
+                               uint64_t now,
+                               const char *filter,
+                               uint8_t qos,
+                               uint64_t *request);
+
+/**
+ * Unsubscribes a topic filter. Ends as `SHADOW_OUTCOME_UNSUBSCRIBED`.
+ *
+ * Those of `shadow_publish`.
+ *
+ * Only in a library with the feature `messages`.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_unsubscribe(struct shadow_engine *engine,
+                                 uint64_t now,
+                                 const char *filter,
+                                 uint64_t *request);
+
+/**
  * Attaches one more shadow, as that of a gateway's sub-device; `*shadow` is its id from then on.
  *
  * `SHADOW_NULL_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_DEVICE` for its names,
  * `SHADOW_ALREADY_ATTACHED`, `SHADOW_TOO_MANY_SUBSCRIPTIONS`, `SHADOW_LIMIT_EXCEEDED`,
  * `SHADOW_CLOSED`, `SHADOW_PANICKED`; then `*shadow` is UINT32_MAX, which is no shadow's.
+ *
+ * Only in a library with the feature `messages`.
  *
  * # Safety
  * The rules at the top of this header.
@@ -1191,22 +1374,38 @@ shadow_result shadow_attach(struct shadow_engine *engine,
  *
  * `SHADOW_NULL_ARGUMENT`, `SHADOW_UNKNOWN_SHADOW`, `SHADOW_PANICKED`.
  *
+ * Only in a library with the feature `messages`.
+ *
  * # Safety
  * The rules at the top of this header.
  */
 shadow_result shadow_detach(struct shadow_engine *engine, uint64_t now, uint32_t shadow);
 
 /**
- * Ends everything: open requests end as cancelled, a DISCONNECT is sent if there is a link, and the
- * last event is `SHADOW_EVENT_CLOSED`. Poll until it comes, then free the engine. A second time is
- * harmless.
+ * A number that is another one whenever something has changed that a restart should not forget.
+ * Store the session then, before `shadow_poll_transmit` and `shadow_poll_event` are called. Of NULL
+ * 0.
  *
- * `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`.
+ * Only in a library with the feature `session`.
  *
  * # Safety
  * The rules at the top of this header.
  */
-shadow_result shadow_close(struct shadow_engine *engine, uint64_t now);
+uint64_t shadow_session_revision(struct shadow_engine *engine);
+
+/**
+ * What outlives the program, to be stored and given to the next engine as `shadow_config.session`:
+ * what was reported and not acknowledged, what is desired and was not answered, messages of QoS 1
+ * and 2. It has no secret. Lent until the next call of this function.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`; then `*session` is empty.
+ *
+ * Only in a library with the feature `session`.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_session(struct shadow_engine *engine, struct shadow_bytes *session);
 
 /**
  * Finds a member of a JSON object. `*value` points into `object`, to the value's JSON text of

@@ -4,18 +4,41 @@ use core::ffi::c_char;
 use core::ptr;
 use core::time::Duration;
 
-use shadow_core::Config;
-use shadow_core::mqtt::QoS;
 use shadow_core::tencent::DeviceInfo;
+use shadow_core::{Config, VersionPolicy};
 
 use crate::result::{Refusal, shadow_result};
+
+/// Whether the updates that the engine makes of reports and answers carry the document's version, so
+/// that the cloud refuses them with code 5005 when it has changed meanwhile. The version is what keeps
+/// an answer from deleting a change of what is desired that is newer than the one it answers.
+/// `shadow_update` carries what it was given.
+#[expect(non_camel_case_types, reason = "these are C's names")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum shadow_version_policy {
+    /// Without a version, as the vendor's SDKs: an answer deletes also a change of its keys that has
+    /// not arrived yet.
+    SHADOW_VERSION_UNCHECKED = 0,
+    /// With the version last seen. A conflict ends the reports as `SHADOW_OUTCOME_REJECTED` with code
+    /// 5005 and the whole document. The values stay; they go out again with the next report or answer,
+    /// or on the next link.
+    SHADOW_VERSION_STRICT = 1,
+    /// With the version last seen. After a conflict the document that came with it is taken over, newer
+    /// changes of what is desired are told, and the update is made anew at the new version. After
+    /// `version_tries` conflicts in a row what is reported goes out without a version, as it is the
+    /// device's alone, and deleting what is desired waits for a later update, at most
+    /// `request_timeout_micros`.
+    SHADOW_VERSION_REBASE = 2,
+}
 
 /// Everything an engine is told at its start. Call `shadow_config_init`, then say who the device is
 /// and change what should be otherwise. `shadow_new` copies what it needs of it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct shadow_config {
-    /// Text of a `device_info.json`, as the vendor's SDKs read it; or NULL, and the next three.
+    /// Text of a `device_info.json`, as the vendor's SDKs read it; or NULL, and the next three. Takes the
+    /// library's feature `device-info`.
     pub device_info: *const c_char,
     /// The product's id.
     pub product_id: *const c_char,
@@ -24,7 +47,8 @@ pub struct shadow_config {
     /// The device's secret as the vendor's console shows it, in base64. Yours to overwrite once the
     /// engine is made.
     pub device_secret: *const c_char,
-    /// What `shadow_session` gave before the last end of the program; NULL, 0 for a new session.
+    /// What `shadow_session` gave before the last end of the program; NULL, 0 for a new session. Takes
+    /// the library's feature `session`.
     pub session: *const u8,
     /// Bytes of it.
     pub session_length: usize,
@@ -33,11 +57,20 @@ pub struct shadow_config {
     pub seed: u64,
     /// Keep alive of MQTT. Default 60 s.
     pub keep_alive_seconds: u16,
-    /// QoS of the shadow's messages, 0 or 1. Default 0.
+    /// QoS of the shadow's messages, 0 or 1. Default 0; 1 takes the library's feature `messages`.
     pub shadow_qos: u8,
     /// 0 makes a persistent session: the server keeps subscriptions and messages while the device
     /// is away, which takes a stored session. Default 1.
     pub clean_session: u8,
+    /// 1: the server knows the device by a TLS client certificate, which the program's transport shows.
+    /// Then `device_secret` is not read, and the login is not signed. A `device_info` says so itself.
+    /// Default 0.
+    pub has_certificate: u8,
+    /// How many version conflicts in a row `SHADOW_VERSION_REBASE` puts up with; at least 1. Default 3.
+    pub version_tries: u8,
+    /// Whether the updates that the engine makes of reports and answers are checked against the
+    /// document's version: a `shadow_version_policy`. Default `SHADOW_VERSION_REBASE`.
+    pub version_policy: u32,
     /// How long the server may take to answer a ping. Default 10 s.
     pub ping_timeout_micros: u64,
     /// How long a connection may take, login included. Default 20 s.
@@ -81,8 +114,11 @@ impl shadow_config {
             session_length: 0,
             seed: 0,
             keep_alive_seconds: limits.keep_alive,
-            shadow_qos: limits.shadow_qos as u8,
+            shadow_qos: 0,
             clean_session: limits.clean_session.into(),
+            has_certificate: 0,
+            version_tries: 3,
+            version_policy: shadow_version_policy::SHADOW_VERSION_REBASE as u32,
             ping_timeout_micros: micros(limits.ping_timeout),
             connect_timeout_micros: micros(limits.connect_timeout),
             request_timeout_micros: micros(limits.request_timeout),
@@ -103,14 +139,18 @@ impl shadow_config {
     pub(crate) fn of(&self, device: &DeviceInfo) -> Result<Config, Refusal> {
         let mut config = Config::new(device);
         config.keep_alive = self.keep_alive_seconds;
-        config.shadow_qos = match self.shadow_qos {
-            0 => QoS::AtMostOnce,
-            1 => QoS::AtLeastOnce,
+        match self.shadow_qos {
+            0 => {}
+            #[cfg(feature = "messages")]
+            1 => config.shadow_qos = shadow_core::mqtt::QoS::AtLeastOnce,
+            #[cfg(not(feature = "messages"))]
+            1 => return Err(Refusal::without("messages", "shadow_qos")),
             other => {
                 let text = alloc::format!("`shadow_qos` is {other}, it has to be 0 or 1");
                 return Err(Refusal::new(shadow_result::SHADOW_INVALID_ARGUMENT, text));
             }
-        };
+        }
+        config.version_policy = self.version_policy()?;
         config.clean_session = self.clean_session != 0;
         config.ping_timeout = Duration::from_micros(self.ping_timeout_micros);
         config.connect_timeout = Duration::from_micros(self.connect_timeout_micros);
@@ -128,6 +168,23 @@ impl shadow_config {
         let refuse = |error| Refusal::new(shadow_result::SHADOW_INVALID_CONFIG, error);
         config.check().map_err(refuse)?;
         Ok(config)
+    }
+
+    fn version_policy(&self) -> Result<VersionPolicy, Refusal> {
+        const UNCHECKED: u32 = shadow_version_policy::SHADOW_VERSION_UNCHECKED as u32;
+        const STRICT: u32 = shadow_version_policy::SHADOW_VERSION_STRICT as u32;
+        const REBASE: u32 = shadow_version_policy::SHADOW_VERSION_REBASE as u32;
+        match self.version_policy {
+            UNCHECKED => Ok(VersionPolicy::Unchecked),
+            STRICT => Ok(VersionPolicy::Strict),
+            REBASE => Ok(VersionPolicy::Rebase {
+                tries: self.version_tries,
+            }),
+            other => {
+                let text = alloc::format!("{other} is no `shadow_version_policy`");
+                Err(Refusal::new(shadow_result::SHADOW_INVALID_ARGUMENT, text))
+            }
+        }
     }
 }
 

@@ -13,7 +13,9 @@ use zeroize::Zeroize;
 use crate::config::shadow_config;
 use crate::event::shadow_event;
 use crate::result::{Refusal, shadow_result};
-use crate::views::{Lent, shadow_bytes, shadow_failure, shadow_transmit, shadow_transmit_kind};
+use crate::views::{
+    Lent, shadow_bytes, shadow_failure, shadow_text, shadow_transmit, shadow_transmit_kind,
+};
 
 /// A device's half of its shadows; see `shadow_new`.
 // In C it has no known size. Whoever knows an address has it from `shadow_new`.
@@ -26,7 +28,10 @@ pub struct shadow_engine {
     /// What `shadow_poll_event` has lent.
     event: Lent,
     /// What `shadow_session` has lent.
+    #[cfg(feature = "session")]
     session: Lent,
+    /// What `shadow_reported` has lent.
+    reported: Lent,
     /// What `shadow_last_error` lends.
     pub(crate) error: Lent,
     /// Whether it has panicked: nobody knows what state it is in.
@@ -48,21 +53,17 @@ impl shadow_engine {
         session: &[u8],
         now: Instant,
     ) -> Result<shadow_engine, Refusal> {
-        let refuse = |text: &str| Refusal::new(shadow_result::SHADOW_INVALID_SESSION, text);
-        let mut stored = Session::new();
-        if !session.is_empty() {
-            stored = Session::from_bytes(session)
-                .map_err(|error| Refusal::new(shadow_result::SHADOW_INVALID_SESSION, error))?;
-            let mut names = stored.shadows().peekable();
-            if names.peek().is_some() && !names.any(|name| *name == device.name) {
-                return Err(refuse("the session is that of another device"));
-            }
-        }
+        let stored = match session {
+            [] => Session::new(),
+            bytes => stored(bytes, device)?,
+        };
         Ok(shadow_engine {
             engine: Engine::new(config.of(device)?, stored, config.seed, now),
             packet: Vec::new(),
             event: Lent::default(),
+            #[cfg(feature = "session")]
             session: Lent::default(),
+            reported: Lent::default(),
             error: Lent::default(),
             panicked: false,
         })
@@ -195,11 +196,20 @@ impl shadow_engine {
         Some(shadow_event::new(&event?, &mut self.event))
     }
 
+    #[cfg(feature = "session")]
     pub(crate) fn session(&mut self) -> shadow_bytes {
         self.session.clear();
         let bytes = self.engine.session().to_bytes();
         let place = self.session.push(&bytes);
         self.session.bytes(place)
+    }
+
+    pub(crate) fn reported(&mut self, shadow: ShadowId) -> Result<shadow_text, Refusal> {
+        self.reported.clear();
+        let unknown = RequestError::UnknownShadow(shadow);
+        let reported = self.engine.reported(shadow).ok_or(unknown)?;
+        let place = self.reported.push(reported.as_bytes());
+        Ok(self.reported.text(place))
     }
 
     /// Keeps the words of a refusal.
@@ -217,6 +227,24 @@ impl Drop for shadow_engine {
 
 /// Packets of at most this many bytes leave their memory for the next one.
 const KEPT_BYTES: usize = 1024;
+
+/// The session that was stored, if it is this device's.
+#[cfg(feature = "session")]
+fn stored(bytes: &[u8], device: &DeviceInfo) -> Result<Session, Refusal> {
+    let stored = Session::from_bytes(bytes)
+        .map_err(|error| Refusal::new(shadow_result::SHADOW_INVALID_SESSION, error))?;
+    let is_empty = stored.shadows().next().is_none();
+    if !is_empty && !stored.shadows().any(|name| *name == device.name) {
+        let text = "the session is that of another device";
+        return Err(Refusal::new(shadow_result::SHADOW_INVALID_SESSION, text));
+    }
+    Ok(stored)
+}
+
+#[cfg(not(feature = "session"))]
+fn stored(_bytes: &[u8], _device: &DeviceInfo) -> Result<Session, Refusal> {
+    Err(Refusal::without("session", "session"))
+}
 
 fn json(text: &str) -> Result<Json, Refusal> {
     Json::new(text).map_err(|error| Refusal::new(shadow_result::SHADOW_INVALID_JSON, error))

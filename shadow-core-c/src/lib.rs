@@ -18,6 +18,7 @@ extern crate std;
 )]
 mod bare_metal;
 mod config;
+mod counters;
 mod engine;
 mod event;
 #[expect(unsafe_code, reason = "C's pointers are read and written here")]
@@ -25,7 +26,8 @@ pub mod ffi;
 mod result;
 mod views;
 
-pub use config::shadow_config;
+pub use config::{shadow_config, shadow_version_policy};
+pub use counters::shadow_counts;
 pub use engine::shadow_engine;
 pub use event::{shadow_cause, shadow_event, shadow_event_kind, shadow_outcome};
 pub use result::shadow_result;

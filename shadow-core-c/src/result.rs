@@ -32,6 +32,8 @@ pub enum shadow_result {
     SHADOW_INVALID_CONFIG = -7,
     /// The stored session cannot be read, or is that of another device.
     SHADOW_INVALID_SESSION = -8,
+    /// The configuration asks for what this library was built without.
+    SHADOW_NOT_BUILT_IN = -9,
     /// `shadow_close` was called before.
     SHADOW_CLOSED = -10,
     /// No attached shadow has that id.
@@ -64,7 +66,7 @@ pub enum shadow_result {
 use shadow_result::*;
 
 impl shadow_result {
-    const ALL: [shadow_result; 23] = [
+    const ALL: [shadow_result; 24] = [
         SHADOW_OK,
         SHADOW_EMPTY,
         SHADOW_NULL_ARGUMENT,
@@ -75,6 +77,7 @@ impl shadow_result {
         SHADOW_INVALID_DEVICE,
         SHADOW_INVALID_CONFIG,
         SHADOW_INVALID_SESSION,
+        SHADOW_NOT_BUILT_IN,
         SHADOW_CLOSED,
         SHADOW_UNKNOWN_SHADOW,
         SHADOW_ALREADY_ATTACHED,
@@ -109,6 +112,7 @@ impl shadow_result {
             SHADOW_INVALID_DEVICE => c"the device's name or secret is not usable",
             SHADOW_INVALID_CONFIG => c"the server does not take this configuration",
             SHADOW_INVALID_SESSION => c"the stored session is not usable",
+            SHADOW_NOT_BUILT_IN => c"this library was built without it",
             SHADOW_CLOSED => c"the engine is closed",
             SHADOW_UNKNOWN_SHADOW => c"no such shadow is attached",
             SHADOW_ALREADY_ATTACHED => c"the shadow is attached already",
@@ -139,6 +143,14 @@ impl Refusal {
             result,
             text: text.to_string(),
         }
+    }
+
+    /// What is asked for takes a feature that is off.
+    #[cfg(not(all(feature = "device-info", feature = "messages", feature = "session")))]
+    pub(crate) fn without(feature: &str, wanted: &str) -> Refusal {
+        let text =
+            alloc::format!("`{wanted}` takes the library's feature `{feature}`, which is off");
+        Refusal::new(SHADOW_NOT_BUILT_IN, text)
     }
 }
 

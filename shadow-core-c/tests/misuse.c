@@ -99,6 +99,8 @@ static void no_engine(void)
     shadow_transmit transmit;
     shadow_event event;
     shadow_bytes session;
+    shadow_counts counts;
+    shadow_text reported;
     const shadow_result null = SHADOW_NULL_ARGUMENT;
     shadow_free(NULL);
     CHECK(shadow_config_init(NULL) == null);
@@ -130,6 +132,11 @@ static void no_engine(void)
     CHECK(event.kind == SHADOW_EVENT_NONE && strcmp(event.delta.data, "") == 0);
     CHECK(shadow_poll_deadline(NULL, &micros) == null && micros == UINT64_MAX);
     CHECK(shadow_session(NULL, &session) == null && session.length == 0);
+    memset(&counts, 0xFF, sizeof counts);
+    CHECK(shadow_counters(NULL, &counts) == null);
+    CHECK(counts.packets_sent == 0 && counts.connects == 0 && counts.events_lost == 0);
+    CHECK(shadow_reported(NULL, 0, &reported) == null);
+    CHECK(reported.length == 0 && strcmp(reported.data, "") == 0);
     CHECK(request == SHADOW_NO_REQUEST);
     CHECK(!shadow_is_online(NULL) && !shadow_is_synchronized(NULL, 0));
     CHECK(shadow_session_revision(NULL) == 0);
@@ -170,6 +177,12 @@ static void no_device(void)
     CHECK(refused(&config, SHADOW_INVALID_DEVICE));
     config = lamp(), config.shadow_qos = 2;
     CHECK(refused(&config, SHADOW_INVALID_ARGUMENT));
+    config = lamp(), config.version_policy = SHADOW_VERSION_REBASE + 1;
+    CHECK(refused(&config, SHADOW_INVALID_ARGUMENT));
+    config = lamp(), config.device_secret = NULL;
+    CHECK(refused(&config, SHADOW_NULL_ARGUMENT));
+    config = lamp(), config.has_certificate = 1, config.device_name = NULL;
+    CHECK(refused(&config, SHADOW_NULL_ARGUMENT));
     config = lamp(), config.keep_alive_seconds = 0xFFFF;
     CHECK(refused(&config, SHADOW_INVALID_CONFIG));
     config = lamp(), config.session_length = 3;
@@ -187,7 +200,7 @@ static void bounds(void)
     shadow_engine *engine;
     config.maximum_packet_size = config.maximum_requests = config.maximum_queued_bytes = 0;
     config.maximum_in_flight = config.maximum_events = config.maximum_event_bytes = 0;
-    config.maximum_subscriptions = 0;
+    config.maximum_subscriptions = config.version_tries = 0;
     config.ping_timeout_micros = config.connect_timeout_micros = 0;
     config.request_timeout_micros = config.backoff_initial_micros = 0;
     config.backoff_maximum_micros = config.backoff_least_interval_micros = UINT64_MAX;
@@ -214,6 +227,7 @@ static void bad_arguments(void)
     const char *keys[] = {"a", NULL};
     uint64_t request = 1;
     uint32_t shadow;
+    shadow_text reported;
     CHECK(shadow_handle_bytes(engine, 0, NULL, 1) == SHADOW_NULL_ARGUMENT);
     CHECK(shadow_handle_bytes(engine, 0, CONNACK, SIZE_MAX) == SHADOW_INVALID_ARGUMENT);
     CHECK(shadow_handle_bytes(engine, 0, NULL, 0) == SHADOW_OK);
@@ -265,6 +279,10 @@ static void bad_arguments(void)
     CHECK(shadow_poll_event(engine, NULL) == SHADOW_NULL_ARGUMENT);
     CHECK(shadow_poll_deadline(engine, NULL) == SHADOW_NULL_ARGUMENT);
     CHECK(shadow_session(engine, NULL) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_counters(engine, NULL) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_reported(engine, SHADOW_OWN, NULL) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_reported(engine, 7, &reported) == SHADOW_UNKNOWN_SHADOW);
+    CHECK(reported.length == 0 && strcmp(reported.data, "") == 0);
     /* After all that it works. */
     CHECK(shadow_report(engine, 0, SHADOW_OWN, "{\"a\":1}", &request) == SHADOW_OK);
     CHECK(request != SHADOW_NO_REQUEST);
@@ -300,6 +318,7 @@ static void loans(void)
     shadow_transmit transmit;
     shadow_event event;
     shadow_bytes session;
+    shadow_text reported;
     char connect[300], stored[600];
     size_t length;
     const char *error;
@@ -310,6 +329,9 @@ static void loans(void)
     CHECK(shadow_poll_transmit(engine, 0, &transmit) == SHADOW_OK);
     CHECK(transmit.kind == SHADOW_TRANSMIT_SEND && transmit.bytes.length < sizeof connect);
     memcpy(connect, transmit.bytes.data, transmit.bytes.length);
+    CHECK(shadow_report(engine, 0, SHADOW_OWN, "{\"a\":1}", NULL) == SHADOW_OK);
+    CHECK(shadow_reported(engine, SHADOW_OWN, &reported) == SHADOW_OK);
+    CHECK(shadow_report(engine, 0, SHADOW_OWN, "{\"a\":2,\"b\":[]}", NULL) == SHADOW_OK);
     CHECK(shadow_report(engine, 0, SHADOW_OWN, "[]", NULL) == SHADOW_INVALID_UPDATE);
     error = shadow_last_error(engine);
     length = strlen(error);
@@ -329,6 +351,7 @@ static void loans(void)
     CHECK(strcmp(event.text.data, "the connection broke: a cat") == 0);
     CHECK(memcmp(stored, session.data, session.length) == 0);
     CHECK(strlen(error) == length && length > 0);
+    CHECK(strcmp(reported.data, "{\"a\":1}") == 0 && reported.length == 7);
     CHECK(event.text.length == strlen(event.text.data));
     shadow_free(engine);
 }

@@ -1,11 +1,7 @@
 //! Just enough JSON to read what is desired.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
 use core::ffi::c_char;
 use core::ptr;
-
-use serde_json::value::RawValue;
 
 use super::{caught, null, table, text, write, write_text};
 use crate::result::Refusal;
@@ -41,8 +37,7 @@ pub unsafe extern "C" fn shadow_json_member(
         let object = unsafe { json("object", object, length) }?;
         // SAFETY: rule 2.
         let key = unsafe { text("key", key) }?;
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).map_err(invalid)?;
-        let Some(found) = members.get(key).map(|found| found.get()) else {
+        let Some(found) = shadow_core::json::member(object, key).map_err(invalid)? else {
             return Ok(SHADOW_EMPTY);
         };
         // SAFETY: rule 2.
@@ -78,7 +73,7 @@ pub unsafe extern "C" fn shadow_json_string(
         }
         // SAFETY: rule 2.
         let value = unsafe { json("value", value, length) }?;
-        let read: String = serde_json::from_str(value).map_err(invalid)?;
+        let read = shadow_core::json::string(value).ok_or_else(|| invalid("it is no string"))?;
         if read.contains('\0') {
             return Err(Refusal::new(SHADOW_INVALID_JSON, "there is a NUL in it"));
         }
@@ -107,7 +102,7 @@ unsafe fn json<'a>(name: &str, pointer: *const c_char, length: usize) -> Result<
     core::str::from_utf8(bytes).map_err(refuse)
 }
 
-fn invalid(error: serde_json::Error) -> Refusal {
+fn invalid(error: impl core::fmt::Display) -> Refusal {
     Refusal::new(SHADOW_INVALID_JSON, error)
 }
 

@@ -4,6 +4,7 @@ use core::ffi::{CStr, c_char};
 use core::ptr;
 
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use shadow_core::Instant;
 use shadow_core::tencent::DeviceInfo;
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn shadow_config_init(config: *mut shadow_config) -> shado
 /// `error_size` bytes, has why, in words, cut off where it is too small. `error` may be NULL.
 ///
 /// `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_DEVICE`,
-/// `SHADOW_INVALID_CONFIG`, `SHADOW_INVALID_SESSION`, `SHADOW_PANICKED`.
+/// `SHADOW_INVALID_CONFIG`, `SHADOW_INVALID_SESSION`, `SHADOW_NOT_BUILT_IN`, `SHADOW_PANICKED`.
 ///
 /// # Safety
 /// The rules at the top of this header.
@@ -114,15 +115,24 @@ unsafe fn make(config: &shadow_config, now: u64) -> Result<shadow_engine, Refusa
     let session = unsafe { table("session", config.session, config.session_length) }?;
     // SAFETY: the caller's.
     let device = match unsafe { optional_text("device_info", config.device_info) }? {
+        #[cfg(feature = "device-info")]
         Some(json) => DeviceInfo::from_json(json),
+        #[cfg(not(feature = "device-info"))]
+        Some(_) => return Err(Refusal::without("device-info", "device_info")),
         None => {
             // SAFETY: the caller's.
             let product_id = unsafe { text("product_id", config.product_id) }?;
             // SAFETY: the caller's.
             let device_name = unsafe { text("device_name", config.device_name) }?;
-            // SAFETY: the caller's.
-            let secret = unsafe { text("device_secret", config.device_secret) }?;
-            DeviceInfo::with_key(product_id, device_name, secret)
+            if config.has_certificate != 0 {
+                // Which files it is in the program's transport knows.
+                let (certificate, key) = (String::new(), String::new());
+                DeviceInfo::with_certificate(product_id, device_name, None, certificate, key)
+            } else {
+                // SAFETY: the caller's.
+                let secret = unsafe { text("device_secret", config.device_secret) }?;
+                DeviceInfo::with_key(product_id, device_name, secret)
+            }
         }
     };
     let device = device.map_err(|error| Refusal::new(SHADOW_INVALID_DEVICE, error))?;

@@ -7,8 +7,12 @@
 mod inputs;
 mod json;
 mod life;
+#[cfg(feature = "messages")]
+mod messages;
 mod outputs;
 mod requests;
+#[cfg(feature = "session")]
+mod session;
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -22,8 +26,12 @@ use crate::result::shadow_result::{self, *};
 pub use inputs::*;
 pub use json::*;
 pub use life::*;
+#[cfg(feature = "messages")]
+pub use messages::*;
 pub use outputs::*;
 pub use requests::*;
+#[cfg(feature = "session")]
+pub use session::*;
 
 /// Does the work of a function that has an engine: not with a NULL, not with one that has panicked.
 /// What it refuses is kept for `shadow_last_error`.
@@ -188,5 +196,5 @@ unsafe fn write_text(buffer: *mut c_char, capacity: usize, text: &str) {
     unsafe { end.write(0) };
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "messages", feature = "session"))]
 mod tests;

@@ -3,10 +3,11 @@
 use shadow_core::{Instant, ShadowId};
 
 use super::{guard, null, write};
+use crate::counters::shadow_counts;
 use crate::engine::shadow_engine;
 use crate::event::shadow_event;
 use crate::result::shadow_result::{self, *};
-use crate::views::{shadow_bytes, shadow_transmit};
+use crate::views::{shadow_text, shadow_transmit};
 
 /// The next thing to do on the transport. Its bytes are lent until the next call of this function.
 ///
@@ -130,46 +131,55 @@ pub unsafe extern "C" fn shadow_is_synchronized(engine: *mut shadow_engine, shad
     result == SHADOW_OK && synchronized
 }
 
-/// A number that is another one whenever something has changed that a restart should not forget.
-/// Store the session then, before `shadow_poll_transmit` and `shadow_poll_event` are called. Of NULL
-/// 0.
+/// What the engine has counted since `shadow_new`.
+///
+/// `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`; then all of `*counts` is 0.
 ///
 /// # Safety
 /// The rules at the top of this header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn shadow_session_revision(engine: *mut shadow_engine) -> u64 {
-    let mut revision = 0;
+pub unsafe extern "C" fn shadow_counters(
+    engine: *mut shadow_engine,
+    counts: *mut shadow_counts,
+) -> shadow_result {
+    // SAFETY: rule 2.
+    unsafe { write(counts, shadow_counts::NONE) };
     let work = |engine: &mut shadow_engine| {
-        revision = engine.engine.session().revision();
+        if counts.is_null() {
+            return Err(null("counts"));
+        }
+        let counted = shadow_counts::new(&engine.engine.counters());
+        // SAFETY: rule 2.
+        unsafe { write(counts, counted) };
         Ok(SHADOW_OK)
     };
     // SAFETY: rules 1 and 3.
-    let result = unsafe { guard(engine, work) };
-    if result == SHADOW_OK { revision } else { 0 }
+    unsafe { guard(engine, work) }
 }
 
-/// What outlives the program, to be stored and given to the next engine as `shadow_config.session`:
-/// what was reported and not acknowledged, what is desired and was not answered, messages of QoS 1
-/// and 2. It has no secret. Lent until the next call of this function.
+/// What the device has reported, as the engine keeps it: a JSON object of all that `shadow_report`,
+/// `shadow_accept` and its like have said, whether the cloud knows it yet or not; `{}` before the
+/// first. Lent until the next call of this function.
 ///
-/// `SHADOW_NULL_ARGUMENT`, `SHADOW_PANICKED`; then `*session` is empty.
+/// `SHADOW_NULL_ARGUMENT`, `SHADOW_UNKNOWN_SHADOW`, `SHADOW_PANICKED`; then `*reported` is empty.
 ///
 /// # Safety
 /// The rules at the top of this header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn shadow_session(
+pub unsafe extern "C" fn shadow_reported(
     engine: *mut shadow_engine,
-    session: *mut shadow_bytes,
+    shadow: u32,
+    reported: *mut shadow_text,
 ) -> shadow_result {
     // SAFETY: rule 2.
-    unsafe { write(session, shadow_bytes::EMPTY) };
+    unsafe { write(reported, shadow_text::EMPTY) };
     let work = |engine: &mut shadow_engine| {
-        if session.is_null() {
-            return Err(null("session"));
+        if reported.is_null() {
+            return Err(null("reported"));
         }
-        let lent = engine.session();
+        let lent = engine.reported(ShadowId::from_u32(shadow))?;
         // SAFETY: rule 2.
-        unsafe { write(session, lent) };
+        unsafe { write(reported, lent) };
         Ok(SHADOW_OK)
     };
     // SAFETY: rules 1 and 3.

@@ -11,8 +11,9 @@ use core::ptr;
 
 use super::*;
 use crate::config::shadow_config;
+use crate::counters::shadow_counts;
 use crate::event::shadow_event;
-use crate::views::{shadow_bytes, shadow_transmit};
+use crate::views::{shadow_bytes, shadow_text, shadow_transmit};
 
 fn engine() -> *mut shadow_engine {
     let config = shadow_config {
@@ -37,6 +38,14 @@ fn an_engine_that_panicked_does_nothing_more_and_can_be_freed() {
     let mut request = 7;
     let (mut transmit, mut event) = (shadow_transmit::NONE, shadow_event::NONE);
     let (mut micros, mut shadow, mut session) = (7, 7, shadow_bytes::EMPTY);
+    let mut counts = shadow_counts {
+        connects: 7,
+        ..shadow_counts::NONE
+    };
+    let mut reported = shadow_text {
+        length: 7,
+        ..shadow_text::EMPTY
+    };
     let text = c"{}".as_ptr();
     let none = ptr::null();
     // SAFETY: the engine was not freed, and all pointers are valid or NULL.
@@ -68,13 +77,16 @@ fn an_engine_that_panicked_does_nothing_more_and_can_be_freed() {
             shadow_poll_event(engine, &mut event),
             shadow_poll_deadline(engine, &mut micros),
             shadow_session(engine, &mut session),
+            shadow_counters(engine, &mut counts),
+            shadow_reported(engine, SHADOW_OWN, &mut reported),
         ]
     };
-    assert_eq!(results, [SHADOW_PANICKED; 26]);
+    assert_eq!(results, [SHADOW_PANICKED; 28]);
     assert_eq!(
         (request, shadow, micros),
         (SHADOW_NO_REQUEST, u32::MAX, u64::MAX)
     );
+    assert_eq!((counts, reported.length), (shadow_counts::NONE, 0));
     // SAFETY: it was not freed, and the text is lent until then.
     unsafe {
         assert!(!shadow_is_online(engine) && !shadow_is_synchronized(engine, SHADOW_OWN));

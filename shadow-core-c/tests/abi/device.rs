@@ -202,6 +202,31 @@ impl Device {
         unsafe { shadow_session_revision(self.engine) }
     }
 
+    pub(crate) fn counters(&self) -> shadow_counts {
+        let mut counts = std::mem::MaybeUninit::uninit();
+        // SAFETY: it may be written to.
+        let result = unsafe { shadow_counters(self.engine, counts.as_mut_ptr()) };
+        assert_eq!(result, SHADOW_OK);
+        // SAFETY: that has filled it in.
+        unsafe { counts.assume_init() }
+    }
+
+    /// What is kept as reported, copied.
+    pub(crate) fn reported(&self, shadow: u32) -> Result<String, shadow_result> {
+        let mut reported = std::mem::MaybeUninit::uninit();
+        // SAFETY: it may be written to.
+        let result = unsafe { shadow_reported(self.engine, shadow, reported.as_mut_ptr()) };
+        // SAFETY: it is written whatever the result is.
+        let text = copy(unsafe { reported.assume_init() });
+        match result {
+            SHADOW_OK => Ok(text),
+            refused => {
+                assert_eq!(text, "");
+                Err(refused)
+            }
+        }
+    }
+
     pub(crate) fn is_synchronized(&self) -> bool {
         // SAFETY: the engine was not freed.
         unsafe { shadow_is_synchronized(self.engine, SHADOW_OWN) }
@@ -223,9 +248,10 @@ impl Network {
         }
     }
 
-    /// Carries everything to and fro until nothing is left.
-    pub(crate) fn carry(&mut self, device: &mut Device) {
+    /// Carries everything to and fro until nothing is left; the packets that the device has sent.
+    pub(crate) fn carry(&mut self, device: &mut Device) -> Vec<Vec<u8>> {
         let now = Instant::from_micros(device.now);
+        let mut sent = Vec::new();
         loop {
             let mut idle = true;
             while let Some((kind, bytes)) = device.transmit() {
@@ -237,7 +263,10 @@ impl Network {
                         let connected = |e, n| unsafe { shadow_handle_connected(e, n) };
                         assert_eq!(device.call(connected), SHADOW_OK);
                     }
-                    (SHADOW_TRANSMIT_SEND, Some(id)) => self.cloud.handle_bytes(now, id, &bytes),
+                    (SHADOW_TRANSMIT_SEND, Some(id)) => {
+                        self.cloud.handle_bytes(now, id, &bytes);
+                        sent.push(bytes);
+                    }
                     (SHADOW_TRANSMIT_CLOSE, Some(id)) => {
                         self.cloud.handle_closed(now, id);
                         self.connection = None;
@@ -257,7 +286,7 @@ impl Network {
                 }
             }
             if idle {
-                return;
+                return sent;
             }
         }
     }

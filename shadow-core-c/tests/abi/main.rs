@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+mod configuration;
 mod device;
 
 use std::ffi::CStr;
@@ -458,65 +459,75 @@ fn a_session_goes_on_after_a_restart() {
     assert!(device.is_synchronized());
 }
 
+/// Every counter of the library, under its name.
 #[test]
-fn device_info_is_read_as_the_vendors() {
-    let text = c"{\"auth_mode\":\"KEY\",\"productId\":\"EXAMPLE001\",\"deviceName\":\"test01\",
-        \"key_deviceinfo\":{\"deviceSecret\":\"bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==\"}}";
-    let config = shadow_config {
-        device_info: text.as_ptr(),
-        ..defaults()
-    };
-    let (mut device, mut network) = (Device::new(&config, 0).unwrap(), Network::new());
-    network.carry(&mut device);
-    assert_eq!(device.event().unwrap().event.kind, SHADOW_EVENT_CONNECTED);
+fn what_is_counted_is_what_the_engine_counts() {
+    let header = include_str!("../../include/shadow_core.h");
+    let (_, counts) = header.split_once("struct shadow_counts {").unwrap();
+    let (counts, _) = counts.split_once("} shadow_counts;").unwrap();
+    let in_header: Vec<&str> = counts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("uint")?.strip_suffix(';'))
+        .filter_map(|member| member.split_once("_t "))
+        .map(|(_, name)| name)
+        .collect();
+    let config = shadow_core::Config::plain("");
+    let engine = shadow_core::Engine::new(config, shadow_core::Session::new(), 1, Instant::ZERO);
+    let json = serde_json::to_string(&engine.counters()).unwrap();
+    let in_core: Vec<&str> = json.split('"').skip(1).step_by(2).collect();
+    assert_eq!(in_header, in_core);
 
-    let config = shadow_config {
-        device_info: c"{\"auth_mode\":\"KEY\",\"productId\":\"P\",\"deviceName\":\"d\"}".as_ptr(),
-        ..defaults()
-    };
-    let (result, error) = Device::new(&config, 0).err().unwrap();
-    assert_eq!(result, SHADOW_INVALID_DEVICE);
-    assert_eq!(error, "`key_deviceinfo` is missing: add it");
+    let (mut device, mut network) = (Device::example(defaults()), Network::new());
+    let none = device.counters();
+    assert_eq!(
+        (none.connects, none.bytes_sent, none.packets_received),
+        (0, 0, 0)
+    );
+    let sent = network.carry(&mut device);
+    let online = device.counters();
+    assert_eq!((online.connects, online.logins), (1, 1));
+    // CONNECT, SUBSCRIBE and the get, whose answers are CONNACK, SUBACK and the document.
+    assert_eq!((online.packets_sent, online.packets_received), (3, 3));
+    let bytes: usize = sent.iter().map(Vec::len).sum();
+    assert_eq!(online.bytes_sent, bytes as u64);
+    assert!(online.bytes_received > 100);
+    network
+        .cloud
+        .disturb_replies(&example_name(), ReplyFault::Lost, 1);
+    // SAFETY: all of it is valid.
+    device.ask(|e, n, request| unsafe { shadow_get(e, n, SHADOW_OWN, request) });
+    network.carry(&mut device);
+    network.wait(&mut device);
+    network.cut(&mut device);
+    let after = device.counters();
+    assert_eq!(
+        (after.requests_timed_out, after.requests_disconnected),
+        (1, 0)
+    );
+    assert_eq!(
+        (after.connects, after.logins, after.links_timed_out),
+        (1, 1, 0)
+    );
 }
 
-/// The defaults are those of an engine that is made in Rust.
+/// Kept as one object, and lent until the same is asked again.
 #[test]
-fn the_defaults_are_the_librarys() {
-    let device = transport_mock::cloud::example_device();
-    let expected = shadow_core::Config::new(&device);
-    let config = defaults();
-    let micros = |duration: std::time::Duration| duration.as_micros() as u64;
-    assert_eq!(config.keep_alive_seconds, expected.keep_alive);
-    assert_eq!(config.shadow_qos, expected.shadow_qos as u8);
-    assert_eq!(config.clean_session != 0, expected.clean_session);
-    assert_eq!(config.ping_timeout_micros, micros(expected.ping_timeout));
+fn what_was_reported_can_be_read_back() {
+    let (mut device, mut network) = online();
+    assert_eq!(device.reported(SHADOW_OWN).unwrap(), "{}");
+    device.report(r#"{ "b": {"c": 1.50, "d": "x"}, "a": true }"#);
     assert_eq!(
-        config.connect_timeout_micros,
-        micros(expected.connect_timeout)
+        device.reported(SHADOW_OWN).unwrap(),
+        r#"{"a":true,"b":{"c":1.50,"d":"x"}}"#
     );
+    network.carry(&mut device);
+    device.report(r#"{"b":{"d":null},"a":false}"#);
     assert_eq!(
-        config.request_timeout_micros,
-        micros(expected.request_timeout)
+        device.reported(SHADOW_OWN).unwrap(),
+        r#"{"a":false,"b":{"c":1.50}}"#
     );
-    assert_eq!(
-        config.backoff_initial_micros,
-        micros(expected.backoff.initial)
-    );
-    assert_eq!(
-        config.backoff_maximum_micros,
-        micros(expected.backoff.maximum)
-    );
-    assert_eq!(
-        config.backoff_least_interval_micros,
-        micros(expected.backoff.least_interval)
-    );
-    assert_eq!(config.maximum_packet_size, expected.maximum_packet_size);
-    assert_eq!(config.maximum_requests, expected.maximum_requests);
-    assert_eq!(config.maximum_queued_bytes, expected.maximum_queued_bytes);
-    assert_eq!(config.maximum_in_flight, expected.maximum_in_flight);
-    assert_eq!(config.maximum_events, expected.maximum_events);
-    assert_eq!(config.maximum_event_bytes, expected.maximum_event_bytes);
-    assert_eq!(config.maximum_subscriptions, expected.maximum_subscriptions);
+    assert_eq!(device.reported(7), Err(SHADOW_UNKNOWN_SHADOW));
+    assert_eq!(device.last_error(), "no shadow 7 is attached");
 }
 
 #[test]

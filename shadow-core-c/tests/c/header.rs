@@ -6,16 +6,19 @@ use std::process::Command;
 use crate::tools::{crate_directory, succeeded};
 
 /// In the order in which the header has them.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 13] = [
     "result.rs",
     "views.rs",
     "config.rs",
     "event.rs",
+    "counters.rs",
     "engine.rs",
     "ffi/life.rs",
     "ffi/inputs.rs",
     "ffi/outputs.rs",
     "ffi/requests.rs",
+    "ffi/messages.rs",
+    "ffi/session.rs",
     "ffi/json.rs",
 ];
 
