@@ -65,6 +65,9 @@ impl Learning<'_> {
                 update.version == state.version || update.answered.common(&content).is_empty()
             })
         };
+        let unsaid =
+            |open: &Object| !open.is_empty() && !open.without(&content).without_empty().is_empty();
+        let unsaid = next && (unsaid(&state.pending) || unsaid(&state.answered));
         let answered = !state.answered.is_empty();
         let news = match still && answered {
             true => content.minus(&state.answered),
@@ -81,6 +84,10 @@ impl Learning<'_> {
             self.shadow.link.knowledge.miss();
         }
         self.learn_version(version);
+        self.shadow.link.unsaid |= unsaid;
+        if self.shadow.unsynchronized {
+            self.shadow.ask_for_unsaid();
+        }
         if news.is_empty() {
             self.session.touch();
         } else {
@@ -108,6 +115,7 @@ impl Learning<'_> {
         self.shadow.link.risen |= moved && !own;
         state.version = version.or(state.version);
         self.shadow.link.knowledge = Knowledge::Complete;
+        self.shadow.link.unsaid = false;
         // Reports that brought nothing new have waited for this.
         self.shadow.unsynchronized |= !state.is_blank() || self.requests.reports() > 0;
         if state.is_blank() && document.desired().is_none() && document.delta().is_none() {
@@ -146,6 +154,13 @@ impl Learning<'_> {
         if !unsent.is_empty() {
             let departed = desired.news_to(&reported.merged(&unsent));
             delta = delta.merged(&departed.without_empty());
+        }
+        // What has taken the place of a told value is no difference where it is as reported. But the
+        // application may be about to apply what it was told.
+        let superseded = state.pending.minus(&desired);
+        if !superseded.is_empty() {
+            let newer = desired.restricted_to(&superseded, &Object::default());
+            delta = delta.merged(&newer.without_empty());
         }
         let content = delta.minus(&state.answered);
         // What a withdrawn member leaves behind is nothing new.

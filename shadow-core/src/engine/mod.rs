@@ -99,9 +99,14 @@ pub use self::inspect::{
 ///
 /// * A change of `desired` that was superseded while the device was away was never the device's to
 ///   see. Two changes to the same value in a row may be told as one.
-/// * What is desired just as the cloud has it reported makes no delta, and is not told. It is told
-///   once the device reports something else: with the get of the next link, or with that of this
-///   link, if it comes before the report has left.
+/// * What is desired just as the cloud has it reported makes no delta, and is not told, unless it
+///   takes the place of a change that was told and has no answer yet: the application may be about
+///   to apply that. No push says so; it is told with the next get, and one precedes an answer to a
+///   change that a push left out, or that is over. Else it is told once the device reports something
+///   else of its own accord: with the get of the next link, or with that of this link, if it comes
+///   before the report has left. Until then it counts as obeyed, and an answer to all the rest of
+///   `desired` deletes it too.
+/// * That something is desired no more is not told. An answer to it then is a report like any other.
 /// * A link that loses a push and keeps quiet about it (QoS 0 promises nothing) is found out by the
 ///   next reply or push, as versions then skip, or by the get on the next link; without any traffic
 ///   it is not.

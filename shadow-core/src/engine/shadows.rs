@@ -26,6 +26,16 @@ pub(super) struct Shadow {
     pub(super) link: ShadowLink,
 }
 
+impl Shadow {
+    /// Something is to be sent: what no push has said is to be known by then, or an answer would
+    /// delete what nobody was told of.
+    pub(super) fn ask_for_unsaid(&mut self) {
+        if self.link.unsaid {
+            self.link.knowledge.miss();
+        }
+    }
+}
+
 /// What dies with the link.
 #[derive(Debug, Default)]
 pub(super) struct ShadowLink {
@@ -52,6 +62,9 @@ pub(super) struct ShadowLink {
     /// Whether a higher version or news was seen since, so that the get's reply may be older than
     /// that.
     pub(super) risen: bool,
+    /// Whether a push left out what waits for an answer, or something was answered that waits no
+    /// more. What is desired in its place may be just what is reported: no push says so.
+    pub(super) unsaid: bool,
     /// The engine's update that is under way.
     pub(super) update: Option<Box<UpdateUnderWay>>,
 }

@@ -65,7 +65,8 @@ impl Engine {
     /// Answers a change of `desired`: the device has applied it. Reports the values of `delta` as
     /// [`Engine::report`] does and deletes them from `desired`, in one update. A value that
     /// was replaced by a newer change meanwhile is reported and not deleted: the newer one has a
-    /// delta of its own. The request ends as that of a report.
+    /// delta of its own, even if it is back to what was reported before. The request ends as that of
+    /// a report.
     ///
     /// # Errors
     ///
@@ -220,7 +221,14 @@ impl Engine {
         self.config.limits.check_deleted(acknowledged.as_str())?;
         self.config.limits.check_deleted(contested.as_str())?;
         shadow.contested = contested;
-        let answered = answered.common(&state.pending);
+        let open = answered.common(&state.pending);
+        // What waits no more was withdrawn, or answered: what is desired in its place by now may be
+        // just as it is reported, and is not known here.
+        let over = open != *answered && {
+            let over = answered.without(&state.pending).minus(&state.answered);
+            !over.without_empty().is_empty()
+        };
+        let answered = open;
         let pending = state.pending.minus(&answered);
         let all = state.answered.without(&answered).merged(&answered);
         // A cloud has no more to be answered than it can say at once. What is forgotten here comes
@@ -240,6 +248,8 @@ impl Engine {
         state.pending = pending;
         state.answered = answered;
         shadow.unsynchronized = true;
+        shadow.link.unsaid |= over;
+        shadow.ask_for_unsaid();
         shadow.link.paused = false;
         shadow.link.conflicts = 0;
         if changed {

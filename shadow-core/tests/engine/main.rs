@@ -30,4 +30,5 @@ mod restart;
 mod robustness;
 mod servers;
 mod shadow;
+mod superseded;
 mod synchronize;
