@@ -6,7 +6,7 @@ use shadow_core::{Delta, Instant, Publication, RequestError, RequestId, ShadowId
 
 use super::SimulatedEngine;
 use super::invariant::{Invariant, Violation};
-use super::model::{Asked, Model, leaves, patch};
+use super::model::{Asked, Model, Voice, leaves, patch};
 use super::play::{Actor, Play};
 use super::script::{Answer, Key};
 
@@ -23,9 +23,14 @@ impl Play {
         };
         let patch = patch(values.iter().copied()).to_string();
         if self.simulation.set_desired(&actor.name, &patch).is_ok() {
+            let engine = self.simulation.engine(actor.id);
+            let powered = !self.simulation.is_dark(actor.id);
+            let settled = powered && engine.is_synchronized(actor.shadow);
             for (key, value) in values {
-                actor.model.desired(*key, *value);
+                actor.model.desired(*key, *value, settled);
             }
+            actor.model.compare(&actor.reported);
+            actor.written.push(values);
         }
     }
 
@@ -67,7 +72,8 @@ impl Play {
             return Ok(());
         };
         let before = actor.model.clone();
-        let said = said(&mut actor.model, values);
+        let said = said(&mut actor.model, values, Voice::Report);
+        actor.written.push(values);
         let asked = Asked::Report(said);
         let patch = patch(values.iter().copied());
         let made = self.request(index, asked, |engine, now, shadow| {
@@ -108,7 +114,7 @@ impl Play {
         };
         let before = actor.model.clone();
         let version = actor.heard.filter(|_| checked);
-        actor.model.said(key, Some(value), true);
+        actor.model.said(key, Some(value), Voice::Update);
         let mut update = Update::new().reported(patch([(key, Some(value))]));
         if let Some(version) = version {
             update = update.version(version);
@@ -218,7 +224,8 @@ impl Play {
             return Ok(());
         };
         let before = actor.model.clone();
-        let said = said(&mut actor.model, values);
+        let said = said(&mut actor.model, values, Voice::Answer);
+        actor.written.push(values);
         actor.model.answered(&leaves(delta.state.as_str()));
         let asked = Asked::Report(said);
         let made = self.request(index, asked, |engine, now, _| accept(engine, now, delta))?;
@@ -251,8 +258,8 @@ impl Play {
 }
 
 /// Has a model remember what the device says; returns where.
-fn said(model: &mut Model, values: &[(Key, Option<u64>)]) -> Vec<(Key, usize)> {
-    let say = |(key, value): &(Key, Option<u64>)| (*key, model.said(*key, *value, false));
+fn said(model: &mut Model, values: &[(Key, Option<u64>)], voice: Voice) -> Vec<(Key, usize)> {
+    let say = |(key, value): &(Key, Option<u64>)| (*key, model.said(*key, *value, voice));
     values.iter().map(say).collect()
 }
 

@@ -16,6 +16,9 @@ use super::script::{KEYS, Key, Policy};
 /// Of each leaf its value, if it is there.
 pub(super) type Leaves = [Option<u64>; KEYS];
 
+/// How many answers to a key an older session may be behind: more than there are sessions to go back.
+const LAST_ANSWERED: usize = 16;
+
 /// What an open request is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -31,6 +34,17 @@ pub(super) enum Asked {
         qos: u8,
         value: u64,
     },
+}
+
+/// How the device says something of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// By a one-shot update.
+    Update,
+    /// By a report of its own.
+    Report,
+    /// In answer to what it was told.
+    Answer,
 }
 
 /// Who wrote a leaf of `reported` last.
@@ -51,6 +65,20 @@ struct Leaf {
     said: Vec<Option<u64>>,
     /// How much of that a one-shot update has taken over: no report of it is kept.
     taken_over: usize,
+    /// Whether what it said last was its own idea, and no answer to what is desired.
+    own: bool,
+}
+
+/// What became of what is desired of a leaf.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wish {
+    /// What the application of the device was told last, unless it has answered that and all was
+    /// over with it before it was desired again.
+    told: Option<u64>,
+    /// Whether it was desired no more at some time since then.
+    withdrawn: bool,
+    /// Whether the cloud has had reported what is desired now: then it does not count as a change.
+    agreed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,10 +89,16 @@ pub(super) struct Model {
     desired: Leaves,
     /// What the application desired last since all was at rest, and has not withdrawn.
     wanted: Leaves,
+    wishes: [Wish; KEYS],
+    /// What was desired since all was at rest, and whether more than once.
+    again: BTreeMap<u64, bool>,
+    /// All that was told, as far as it can be told again.
     told: BTreeSet<u64>,
     /// With the number of the store in which the device remembers that it was told.
     told_as_new: Vec<(u64, Option<u64>, String)>,
     answered: [BTreeSet<u64>; KEYS],
+    /// The last that were, of each key, as an older session may have them for unsent.
+    last_answered: [Vec<u64>; KEYS],
     /// Those that were answered and not told again since.
     done: BTreeSet<u64>,
     has_answered: bool,
@@ -95,9 +129,12 @@ impl Model {
             reported: Default::default(),
             desired: Leaves::default(),
             wanted: Leaves::default(),
+            wishes: Default::default(),
+            again: BTreeMap::new(),
             told: BTreeSet::new(),
             told_as_new: Vec::new(),
             answered: Default::default(),
+            last_answered: Default::default(),
             done: BTreeSet::new(),
             has_answered: false,
             open: BTreeMap::new(),
@@ -116,28 +153,60 @@ impl Model {
         self.policy == Policy::Strict
     }
 
-    /// The application desires this.
-    pub(super) fn desired(&mut self, key: Key, value: Option<u64>) {
-        for leaves in [&mut self.desired, &mut self.wanted] {
-            if let Some(desired) = leaves.get_mut(key as usize) {
-                *desired = value;
-            }
+    /// The application desires this. `settled` says whether the device knows that its answers have
+    /// arrived, and so that what is desired now is not what it has answered.
+    pub(super) fn desired(&mut self, key: Key, value: Option<u64>, settled: bool) {
+        let at = key as usize;
+        let (Some(desired), Some(wanted), Some(wish), Some(answered)) = (
+            self.desired.get_mut(at),
+            self.wanted.get_mut(at),
+            self.wishes.get_mut(at),
+            self.answered.get_mut(at),
+        ) else {
+            return;
+        };
+        *wanted = value;
+        if *desired == value {
+            return;
+        }
+        *desired = value;
+        wish.agreed = false;
+        let Some(value) = value else {
+            wish.withdrawn = true;
+            return;
+        };
+        // It is another change, though it has a value that was answered once.
+        if self.done.remove(&value) && settled {
+            answered.remove(&value);
+            wish.told = wish.told.filter(|told| *told != value);
+        }
+        let again = |again: &mut bool| *again = true;
+        self.again.entry(value).and_modify(again).or_insert(false);
+    }
+
+    /// Sees what is desired as the cloud has it reported.
+    pub(super) fn compare(&mut self, reported: &Leaves) {
+        let parts = self.desired.iter().zip(reported);
+        for (wish, (desired, reported)) in self.wishes.iter_mut().zip(parts) {
+            wish.agreed |= desired.is_some() && desired == reported;
         }
     }
 
-    /// The device says this of a leaf; by a one-shot update, or for the engine to keep.
-    pub(super) fn said(&mut self, key: Key, value: Option<u64>, once: bool) -> usize {
-        let Some(leaf) = self.reported.get_mut(key as usize) else {
+    /// The device says this of a leaf.
+    pub(super) fn said(&mut self, key: Key, value: Option<u64>, voice: Voice) -> usize {
+        let at = key as usize;
+        let Some(leaf) = self.reported.get_mut(at) else {
             return 0;
         };
         leaf.said.push(value);
-        if once {
+        leaf.own = voice != Voice::Answer;
+        leaf.writer = match voice {
+            Voice::Update => Writer::Update { settled: false },
+            Voice::Report | Voice::Answer => Writer::Report,
+        };
+        if voice == Voice::Update {
             leaf.taken_over = leaf.said.len();
         }
-        leaf.writer = match once {
-            true => Writer::Update { settled: false },
-            false => Writer::Report,
-        };
         leaf.said.len() - 1
     }
 
@@ -212,6 +281,11 @@ impl Model {
             self.told_as_new.push((store, version, state));
         }
         self.told.extend(values.iter().flatten());
+        for (wish, value) in self.wishes.iter_mut().zip(&values) {
+            if value.is_some() {
+                (wish.told, wish.withdrawn) = (*value, false);
+            }
+        }
         // An answer to what is told again is void: it has to be answered anew.
         self.done.retain(|value| !values.contains(&Some(*value)));
         for asked in self.open.values_mut() {
@@ -227,8 +301,13 @@ impl Model {
     /// The device answers these values: whatever happens, they may be deleted from now on.
     pub(super) fn answered(&mut self, values: &Leaves) {
         self.has_answered = true;
-        for (answered, value) in self.answered.iter_mut().zip(values) {
+        let parts = self.answered.iter_mut().zip(&mut self.last_answered);
+        for (((answered, last), wish), value) in parts.zip(&self.wishes).zip(values) {
             answered.extend(value);
+            last.extend(value);
+            last.drain(..last.len().saturating_sub(LAST_ANSWERED));
+            // An older delta's value may be desired anew, and not be told as it is reported.
+            let value = value.filter(|value| wish.told == Some(*value) && !wish.withdrawn);
             self.done.extend(value);
         }
     }
@@ -307,8 +386,10 @@ impl Model {
                 *code == 5005 && self.policy == Policy::Strict
             }
             (Asked::Reject(values), Outcome::DeltaRejected { .. }) => {
+                // Of two changes to one value the device may have heard of the first.
+                let other = |value: u64| self.again.get(&value) == Some(&true);
                 let gone = |(value, desired): (&Option<u64>, &Option<u64>)| {
-                    value.is_none() || value != desired
+                    value != desired || value.is_none_or(other)
                 };
                 self.losses_since_rest > 0 || values.iter().zip(desired).all(gone)
             }
@@ -347,36 +428,47 @@ impl Model {
         }
     }
 
-    /// The cloud's `desired` is this now, with or without the application's doing.
-    pub(super) fn desired_is(
+    /// The cloud's document is this now, with or without the application's doing.
+    pub(super) fn document_is(
         &mut self,
         checks: &mut Checks,
+        reported: &Leaves,
         desired: &Leaves,
     ) -> Result<(), Violation> {
         let unchecked = self.policy == Policy::Unchecked && self.has_answered;
         let begun_again = self.losses_since_rest > 0;
-        for ((key, now), (model, answered)) in Key::ALL
+        let parts = self.desired.iter_mut().zip(&mut self.wishes);
+        let parts = parts.zip(self.answered.iter().zip(&self.reported));
+        for ((key, (now, reported)), ((model, wish), (answered, leaf))) in Key::ALL
             .into_iter()
-            .zip(desired)
-            .zip(self.desired.iter_mut().zip(&self.answered))
+            .zip(desired.iter().zip(reported))
+            .zip(parts)
         {
             let before = *model;
             *model = *now;
+            wish.withdrawn |= before != *now;
+            // What the device has as it is desired counts as obeyed, and so goes with any answer.
+            let obeyed = wish.agreed && (*reported == before || leaf.own) && self.has_answered;
             // Without a check of the version an answer may meet a newer value; and so it may where
             // versions begin again, if it was under way by then.
             let deleted = now.is_none()
                 && before
-                    .is_some_and(|value| answered.contains(&value) || unchecked || begun_again);
+                    .is_some_and(|value| answered.contains(&value) || unchecked || begun_again)
+                || (now.is_none() && obeyed);
             checks.that(Invariant::Answered, before == *now || deleted, || {
                 format!("desired {key:?} went from {before:?} to {now:?}, which nobody answered")
             })?;
         }
+        self.compare(reported);
         Ok(())
     }
 
     /// The cloud has lost its documents, or has others; `desired` is what it has now.
     pub(super) fn documents_replaced(&mut self, desired: &Leaves) {
         self.desired = *desired;
+        for wish in &mut self.wishes {
+            (wish.withdrawn, wish.agreed) = (true, false);
+        }
         // A version can stand for something else now, and for the same once more.
         self.losses_since_rest += 1;
         self.wanted = *desired;
@@ -399,9 +491,18 @@ impl Model {
         // The application has forgotten what it has not answered: it has to be told again.
         let done = &self.done;
         self.told.retain(|value| done.contains(value));
+        for wish in &mut self.wishes {
+            wish.told = wish.told.filter(|value| done.contains(value));
+        }
         if let Some(kept) = forgotten_after {
             self.went_back = true;
             self.told.clear();
+            for (answered, last) in self.answered.iter_mut().zip(&self.last_answered) {
+                answered.extend(last);
+            }
+            for wish in &mut self.wishes {
+                wish.told = None;
+            }
             self.told_as_new.retain(|(store, ..)| *store <= kept);
             self.done.clear();
             self.unsettle();
@@ -434,7 +535,7 @@ impl Model {
         reported: &Leaves,
         desired: &Leaves,
     ) -> Result<(), Violation> {
-        self.desired_is(checks, desired)?;
+        self.document_is(checks, reported, desired)?;
         for ((key, leaf), cloud) in Key::ALL.into_iter().zip(&self.reported).zip(reported) {
             let last = leaf.said.last().copied().flatten();
             let holds = match leaf.writer {
@@ -448,13 +549,20 @@ impl Model {
         // What nobody was told of may be gone only where versions do not tell one from another.
         let may_be_gone = self.policy == Policy::Unchecked || self.losses_since_rest > 0;
         let parts = self.wanted.iter().zip(desired).zip(reported);
-        let parts = parts.zip(&self.answered);
-        for (key, (((wanted, desired), reported), answered)) in Key::ALL.into_iter().zip(parts) {
+        let parts = parts.zip(&self.answered).zip(&self.wishes);
+        let parts = parts.zip(&self.reported);
+        for (key, (((((wanted, desired), reported), answered), wish), leaf)) in
+            Key::ALL.into_iter().zip(parts)
+        {
             let Some(value) = wanted.or(*desired) else {
                 continue;
             };
-            let told = self.told.contains(&value)
+            // What the cloud had reported makes no delta, nor will it once the device departs from
+            // it of its own accord.
+            let left = wish.agreed && (leaf.own || *desired != Some(value));
+            let told = wish.told == Some(value)
                 || *reported == Some(value)
+                || left
                 || ((may_be_gone || answered.contains(&value)) && *desired != Some(value));
             checks.that(Invariant::Told, told, || {
                 format!("{value} was desired of {key:?}, and the device was never told")
@@ -483,7 +591,15 @@ impl Model {
         self.wanted = Leaves::default();
         self.forgetful = false;
         let desired: BTreeSet<u64> = self.desired.iter().flatten().copied().collect();
-        self.told.retain(|value| desired.contains(value));
+        for wish in &mut self.wishes {
+            let over = |value: &u64| self.done.contains(value) && !desired.contains(value);
+            wish.told = wish.told.filter(|value| !over(value));
+        }
+        // What is desired no more may come to be so again before the device has seen anything else.
+        let told: BTreeSet<u64> = self.wishes.iter().filter_map(|wish| wish.told).collect();
+        self.told
+            .retain(|value| desired.contains(value) || told.contains(value));
+        self.again = desired.iter().map(|value| (*value, false)).collect();
         for answered in &mut self.answered {
             answered.retain(|value| desired.contains(value));
         }

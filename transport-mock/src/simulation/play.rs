@@ -12,7 +12,7 @@ use super::fault::{Documents, Fault, Restore};
 use super::invariant::{Checks, Invariant, Violation};
 use super::model::{Asked, Leaves, Model, leaves, requested};
 use super::replay::replay;
-use super::script::{Answer, Script, Step};
+use super::script::{Answer, KEYS, Key, Script, Step};
 use super::stage::{cloud, config, device, latency};
 use super::tally::{Failure, Tally};
 use super::watch::Watch;
@@ -102,7 +102,7 @@ pub(super) struct Play {
     pub(super) checks: Checks,
     step: usize,
     rests: u64,
-    /// The last value written; no value is written twice.
+    /// The last new value. Each is one key's of one device.
     value: u64,
     /// How long it takes at least until a dead link is noticed.
     patience: Duration,
@@ -117,12 +117,41 @@ pub(super) struct Actor {
     /// Deltas that it was told and has not answered.
     pub(super) deltas: VecDeque<Delta>,
     at_once: Option<Answer>,
+    pub(super) written: Written,
     /// The document's version, as it last heard of it.
     pub(super) heard: Option<u64>,
     /// The version that was last looked at in the cloud.
     looked: Option<u64>,
-    reported: Leaves,
+    pub(super) reported: Leaves,
     desired: Leaves,
+}
+
+/// The last values that were desired or reported of each key, the latest last; none twice.
+#[derive(Default)]
+pub(super) struct Written([Vec<u64>; KEYS]);
+
+impl Written {
+    /// How many of a key are remembered.
+    const REMEMBERED: usize = 4;
+
+    pub(super) fn push(&mut self, values: &[(Key, Option<u64>)]) {
+        for (key, value) in values {
+            if let (Some(values), Some(value)) = (self.0.get_mut(*key as usize), value) {
+                values.retain(|other| other != value);
+                if values.len() == Written::REMEMBERED {
+                    values.remove(0);
+                }
+                values.push(*value);
+            }
+        }
+    }
+
+    /// The value that is the last but so many, 1 for the last.
+    fn again(&self, key: Key, back: u8) -> Option<u64> {
+        let values = self.0.get(key as usize)?;
+        let at = values.len().checked_sub(usize::from(back))?;
+        values.get(at).copied()
+    }
 }
 
 /// So many reports of a shadow can be open beyond the bound on requests: what is reported later
@@ -156,6 +185,7 @@ impl Play {
                 model: Model::new(setup.policy, setup.clean_session),
                 deltas: VecDeque::new(),
                 at_once: None,
+                written: Written::default(),
                 heard: None,
                 looked: None,
                 reported: Leaves::default(),
@@ -241,8 +271,12 @@ impl Play {
             .note_with(LineKind::Note, || format!("-- {step:?}"));
         match step {
             Step::Wait { millis } => self.run_for(Duration::from_millis((*millis).into()))?,
-            Step::Desire { device, keys } => {
-                let values: Vec<_> = keys.iter().map(|key| (*key, Some(self.value()))).collect();
+            Step::Desire {
+                device,
+                keys,
+                again,
+            } => {
+                let values = self.values(*device, keys, again);
                 self.desire(*device, &values);
             }
             Step::Undesire { device, keys } => {
@@ -253,9 +287,12 @@ impl Play {
                 device,
                 keys,
                 delete,
+                again,
             } => {
-                let value = |play: &mut Play| (!delete).then(|| play.value());
-                let values: Vec<_> = keys.iter().map(|key| (*key, value(self))).collect();
+                let mut values = self.values(*device, keys, again);
+                for (_, value) in &mut values {
+                    *value = value.filter(|_| !delete);
+                }
                 self.report(*device, &values)?;
             }
             Step::Answer { device, how } => {
@@ -374,7 +411,8 @@ impl Play {
         actor.reported = shadow.map_or_else(Leaves::default, |s| leaves(&s.reported()));
         let desired = shadow.and_then(crate::service::Shadow::desired);
         actor.desired = leaves(desired.as_deref().unwrap_or("{}"));
-        actor.model.desired_is(&mut self.checks, &actor.desired)
+        let model = &mut actor.model;
+        model.document_is(&mut self.checks, &actor.reported, &actor.desired)
     }
 
     /// A device that has begun again says what it is like, where it cannot know that it has said
@@ -521,6 +559,17 @@ impl Play {
     pub(super) fn value(&mut self) -> u64 {
         self.value += 1;
         self.value
+    }
+
+    /// What a step writes to these keys.
+    fn values(&mut self, index: usize, keys: &[Key], again: &[u8]) -> Vec<(Key, Option<u64>)> {
+        let again = again.iter().copied().chain(std::iter::repeat(0));
+        let value = |(key, again): (&Key, u8)| {
+            let written = self.actors.get(index).map(|actor| &actor.written);
+            let old = written.and_then(|written| written.again(*key, again));
+            (*key, Some(old.unwrap_or_else(|| self.value())))
+        };
+        keys.iter().zip(again).map(value).collect()
     }
 
     /// What holds at any time, in every state.

@@ -120,7 +120,8 @@ impl Key {
     }
 }
 
-/// One thing that happens. Every value that is written is one that never was before.
+/// One thing that happens. A value that is written is one that never was before, unless the step says
+/// which it is again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Time passes.
@@ -128,12 +129,17 @@ pub enum Step {
         /// Milliseconds.
         millis: u32,
     },
-    /// The application desires new values of these keys.
+    /// The application desires values of these keys.
     Desire {
         /// Of which device.
         device: usize,
         /// Which.
         keys: Vec<Key>,
+        /// For each of the keys in turn: 0 for a new value, or which of the values that were desired
+        /// or reported of that key it is again, 1 for the last. What is missing is 0, and so is what
+        /// goes beyond the four that are remembered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        again: Vec<u8>,
     },
     /// The application desires nothing any more of these keys.
     Undesire {
@@ -142,7 +148,7 @@ pub enum Step {
         /// Which.
         keys: Vec<Key>,
     },
-    /// The device reports new values of these keys, or deletes them.
+    /// The device reports values of these keys, or deletes them.
     Report {
         /// Which device.
         device: usize,
@@ -150,6 +156,9 @@ pub enum Step {
         keys: Vec<Key>,
         /// Whether it deletes them.
         delete: bool,
+        /// As [`Step::Desire`] has it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        again: Vec<u8>,
     },
     /// The device answers the deltas that it was told and has not answered yet, the oldest first.
     Answer {
@@ -232,6 +241,13 @@ impl Script {
             let device = random.index(devices);
             random_steps(&mut random, device, &mut steps);
         }
+        // Numbers of their own: what else a seed stands for does not depend on them.
+        let mut random = Random::new(!seed);
+        for step in &mut steps {
+            if let Step::Desire { keys, again, .. } | Step::Report { keys, again, .. } = step {
+                *again = random_again(&mut random, keys.len());
+            }
+        }
         Script {
             seed,
             devices: u8::try_from(devices).unwrap_or(1),
@@ -291,6 +307,7 @@ fn random_steps(random: &mut Random, device: usize, steps: &mut Vec<Step>) {
         8..=10 => Step::Desire {
             device,
             keys: random.some_of(&Key::DESIRED, 2),
+            again: Vec::new(),
         },
         11 if random.one_in(2) => Step::Undesire {
             device,
@@ -300,6 +317,7 @@ fn random_steps(random: &mut Random, device: usize, steps: &mut Vec<Step>) {
             device,
             keys: random.some_of(&REPORTED, 3),
             delete: random.one_in(5),
+            again: Vec::new(),
         },
         15..=16 => Step::Answer {
             device,
@@ -329,6 +347,11 @@ fn random_steps(random: &mut Random, device: usize, steps: &mut Vec<Step>) {
 
 /// What a device reports: also what the application may desire.
 const REPORTED: [Key; 6] = [Key::R0, Key::R1, Key::Na, Key::Nb, Key::D0, Key::Ex];
+
+fn random_again(random: &mut Random, keys: usize) -> Vec<u8> {
+    let again = |_| random.choose(&[0, 0, 0, 1, 2, 2, 3]);
+    (0..keys).map(again).collect()
+}
 
 fn random_wait(random: &mut Random) -> u32 {
     let scale = random.choose(&[

@@ -12,7 +12,7 @@ use crate::simulation::script::{Answer, Script, Setup, Step};
 /// [`play`](crate::simulation::play) plays them.
 ///
 /// Shrinks towards no steps on one device in [`Setup::plain`], each step about the first device, with
-/// times of 0, one key, and the mildest form of its fault: several steps at once are left out first,
+/// times of 0, one key, new values, and the mildest form of its fault: several steps at once are left out first,
 /// then single ones, then what is left is made simpler, over and over until nothing of it helps.
 ///
 /// ```
@@ -105,8 +105,9 @@ fn changes(script: &Script) -> Vec<Change> {
         |setup| setup.narrow = false,
     ];
     changes.extend(setups.map(Change::Setup));
-    let simpler: [fn(&mut Step); 5] = [
+    let simpler: [fn(&mut Step); 6] = [
         first_device,
+        new_values,
         |step| numbers(step, |number| *number = 0),
         |step| numbers(step, |number| *number /= 2),
         |step| numbers(step, |number| *number = number.saturating_sub(1)),
@@ -205,11 +206,19 @@ fn first_device(step: &mut Step) {
     }
 }
 
+fn new_values(step: &mut Step) {
+    if let Step::Desire { again, .. } | Step::Report { again, .. } = step {
+        again.clear();
+    }
+}
+
 fn simplify(step: &mut Step) {
     match step {
-        Step::Desire { keys, .. } | Step::Undesire { keys, .. } | Step::Report { keys, .. } => {
+        Step::Desire { keys, again, .. } | Step::Report { keys, again, .. } => {
             keys.truncate(1);
+            again.truncate(1);
         }
+        Step::Undesire { keys, .. } => keys.truncate(1),
         Step::Answer { how, .. } | Step::AnswerAtOnce { how, .. } => *how = Answer::Accept,
         Step::Fault(fault) => milder(fault),
         _ => {}

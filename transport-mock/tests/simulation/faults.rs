@@ -123,10 +123,12 @@ pub(crate) fn around(fault: Fault) -> Vec<Step> {
         device,
         keys: vec![key],
         delete: false,
+        again: Vec::new(),
     };
     let desire = |key| Step::Desire {
         device,
         keys: vec![key],
+        again: Vec::new(),
     };
     let mut steps = vec![
         Step::Wait { millis: 2_000 },

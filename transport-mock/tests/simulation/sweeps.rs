@@ -22,6 +22,7 @@ fn report(key: Key) -> Step {
         device: DEVICE,
         keys: vec![key],
         delete: false,
+        again: Vec::new(),
     }
 }
 
@@ -71,6 +72,7 @@ fn desire_and_accept() -> Vec<Step> {
     let desire = |key| Step::Desire {
         device: DEVICE,
         keys: vec![key],
+        again: Vec::new(),
     };
     let how = Answer::Accept;
     let device = DEVICE;
