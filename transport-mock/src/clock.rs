@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use shadow_core::{Instant, WallTime};
 use smol::LocalExecutor;
@@ -17,7 +18,8 @@ use crate::wall_clock::WallClock;
 ///
 /// [`run`](Self::run) polls all tasks until none of them can go on, and only then jumps to the next
 /// instant at which one of them wants to be woken. Hours pass in no time, and two runs of the same
-/// tasks are the same, poll by poll.
+/// tasks are the same, poll by poll. Whoever sleeps until what has passed lets all others have a turn
+/// first, and goes on then.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,8 +56,8 @@ struct Shared {
     next_sleeper: u64,
 }
 
-/// How often tasks may be polled while no time passes before [`VirtualClock::run`] takes them for
-/// an endless loop.
+/// How often tasks may be polled in one [`VirtualClock::run`] before it takes them for an endless
+/// loop.
 const MAXIMUM_POLLS: u64 = 10_000_000;
 
 impl VirtualClock {
@@ -117,7 +119,8 @@ impl VirtualClock {
     /// # Panics
     /// When nobody is awake and nobody sleeps, so that nothing will ever happen again: a deadlock,
     /// or a task that waits for something outside, as a socket or a thread. And when tasks were
-    /// polled ten million times while no time passed.
+    /// polled ten million times and `main` has not ended: they keep each other awake, or one sleeps
+    /// again and again while `main` waits for nothing.
     #[expect(
         clippy::panic,
         reason = "a test that can never end has to say so rather than hang"
@@ -127,12 +130,13 @@ impl VirtualClock {
         let awake = Arc::new(Flag(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&awake));
         let mut cx = Context::from_waker(&waker);
-        let mut polls: u64 = 0;
+        let (began, mut polls) = (self.now(), 0);
         loop {
             polls += 1;
             if polls > MAXIMUM_POLLS {
                 let now = self.now();
-                panic!("the virtual clock stands at {now}: the tasks keep each other awake");
+                let why = endless(now.saturating_since(began), MAXIMUM_POLLS);
+                panic!("the virtual clock stands at {now}: {why}");
             }
             let turn = awake.0.swap(false, Ordering::Relaxed);
             if turn && let Poll::Ready(output) = main.as_mut().poll(&mut cx) {
@@ -143,7 +147,6 @@ impl VirtualClock {
                     let now = self.now();
                     panic!("the virtual clock stands at {now}: no task is awake and none sleeps");
                 };
-                polls = 0;
                 self.advance_to(next);
             }
         }
@@ -170,6 +173,7 @@ impl Clock for VirtualClock {
             clock: self,
             at,
             number: None,
+            polled: false,
         };
         poll_fn(|cx| sleeper.poll(cx)).await;
     }
@@ -180,12 +184,19 @@ struct Sleeper<'a> {
     clock: &'a VirtualClock,
     at: Instant,
     number: Option<u64>,
+    polled: bool,
 }
 
 impl Sleeper<'_> {
     fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let first = !std::mem::replace(&mut self.polled, true);
         let mut shared = self.clock.lock();
         if self.at <= shared.now {
+            if first {
+                drop(shared);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return Poll::Ready(());
         }
         let number = *self.number.get_or_insert_with(|| {
@@ -207,6 +218,18 @@ impl Drop for Sleeper<'_> {
     }
 }
 
+/// Why tasks that were polled so often in so much virtual time will not end.
+pub(crate) fn endless(passed: Duration, polls: u64) -> String {
+    if passed.is_zero() {
+        return "the tasks keep each other awake".to_owned();
+    }
+    let passed = passed.as_secs_f64();
+    format!(
+        "the future has not ended after {polls} polls in {passed} s of virtual time; some task \
+         sleeps or is woken again and again"
+    )
+}
+
 /// Whether the main future was woken.
 struct Flag(AtomicBool);
 
@@ -219,7 +242,6 @@ impl Wake for Flag {
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
-    use std::time::Duration;
 
     use futures_lite::future::{poll_once, yield_now};
 

@@ -32,6 +32,7 @@
 //! ```
 
 mod transcript;
+mod wording;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +45,8 @@ use transport_tcp::{Clock, Connector};
 use crate::observe::{Observation, ObservingConnector};
 
 pub use transcript::{LineKind, Transcript};
+pub use wording::describe_event;
+use wording::one_line;
 
 /// Lines of text, each with its time since the start: seconds, `{:>5}.{:06}`.
 #[derive(Debug)]
@@ -246,10 +249,7 @@ fn describe_publish(publish: &Publish<'_>) -> String {
             text.push_str(word);
         }
     }
-    let payload = String::from_utf8_lossy(publish.payload);
-    // Made visible, as the cloud's payloads end in a newline.
-    let shown = payload.trim_end();
-    let white_space = payload.get(shown.len()..).unwrap_or_default();
-    let topic = publish.topic;
-    format!("{text}, {topic}: {shown}{}", white_space.escape_debug())
+    // The cloud's payloads end in a newline.
+    let payload = one_line(&String::from_utf8_lossy(publish.payload));
+    format!("{text}, {}: {payload}", publish.topic)
 }

@@ -10,7 +10,7 @@ use super::fault::{Direction, FaultKind, Restore};
 use super::network::Delivery;
 use super::{DeviceId, MAXIMUM_ROUNDS, Reachability, Simulation};
 use crate::server::{ConnectionId, ServerTransmit};
-use crate::trace::{LineKind, describe, of_packet};
+use crate::trace::{LineKind, describe, describe_event, of_packet};
 
 impl Simulation {
     /// Moves the clock and lets happen what is due.
@@ -120,7 +120,9 @@ impl Simulation {
     }
 
     pub(super) fn tell(&mut self, id: DeviceId, event: Event) {
-        self.note_of(id, LineKind::Event, |label| format!("{label} ! {event:?}"));
+        self.note_of(id, LineKind::Event, |label| {
+            format!("{label} ! {}", describe_event(&event))
+        });
         self.device_mut(id).events.push_back(event);
     }
 

@@ -18,7 +18,8 @@ pub enum Direction {
 /// Something that goes wrong.
 ///
 /// Faults are plain data: they print, compare, and go to a file and back as JSON. `device` is the
-/// device's number, in the order in which they were added; a number without a device does nothing.
+/// device's number, in the order in which they were added; a number without a device does nothing in
+/// a simulation, and panics in a [`TestCloud`](crate::TestCloud).
 /// Times are milliseconds. [`Simulation::inject`](super::Simulation::inject) has one happen,
 /// [`Simulation::lift`](super::Simulation::lift) ends those that last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +144,27 @@ pub enum Fault {
         /// For how long.
         millis: u32,
     },
+}
+
+impl Fault {
+    /// Whose it is; `None` of the cloud's.
+    #[must_use]
+    pub const fn device(&self) -> Option<usize> {
+        match self {
+            Fault::Wire { device, .. }
+            | Fault::Segments { device, .. }
+            | Fault::Merge { device, .. }
+            | Fault::RefuseConnections { device, .. }
+            | Fault::Unreachable { device, .. }
+            | Fault::RefuseLogins { device, .. }
+            | Fault::Replies { device, .. }
+            | Fault::PowerCut { device, .. }
+            | Fault::WrongClock { device, .. }
+            | Fault::SecondClient { device, .. }
+            | Fault::Deaf { device, .. } => Some(*device),
+            Fault::SlowServer { .. } | Fault::RestartServer { .. } => None,
+        }
+    }
 }
 
 /// What happens at a byte.

@@ -11,9 +11,10 @@ use crate::service::ShadowService;
 use crate::trace::LineKind;
 
 impl Simulation {
-    /// Has a fault happen, from now on.
+    /// Has a fault happen, from now on. One of a device that is not there does nothing: schedules
+    /// that are made by chance have such.
     pub fn inject(&mut self, fault: &Fault) {
-        self.note_with(LineKind::Fault, || format!("fault: {fault:?}"));
+        self.note_with(LineKind::Fault, || format!("fault: {fault}"));
         let now = self.now;
         let until = |millis: u32| now + milliseconds(millis);
         let known = |device: usize| (device < self.devices.len()).then_some(DeviceId(device));

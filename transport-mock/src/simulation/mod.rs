@@ -362,10 +362,13 @@ impl Simulation {
     /// * `{label} > {packet}`: the device sends; `{label} < {packet}`: the cloud sends to it;
     /// * `{label} >> {kind}` and `{label} << {kind}`: the same arrives, where that is later;
     ///   `{n} bytes` in place of a kind where the packet was cut in pieces;
-    /// * `{label} ! {event}`: the engine tells its application;
-    /// * `cloud ! {event}`: the server tells, but for messages published, which are seen above;
+    /// * `{label} ! {event}`: the engine tells its application, in the words of
+    ///   [`describe_event`](crate::trace::describe_event);
+    /// * `cloud ! {event}`: the server tells, but for messages published, which are seen above, as
+    ///   [`ServerEvent`](crate::server::ServerEvent) prints;
     /// * what the test did: a line of [`note`](Self::note), `app desires ..`, `{label} is ..`;
-    /// * `fault: ..`: a fault was injected; `{label} has power`, `{label} loses power`.
+    /// * `fault: {fault}`: a fault was injected, as [`Fault`](fault::Fault) prints;
+    ///   `{label} has power`, `{label} loses power`.
     #[must_use]
     pub fn trace(&self) -> &[String] {
         self.trace.as_ref().map_or(&[], Trace::lines)

@@ -18,6 +18,7 @@ use transport_tcp::Connector;
 use super::body::{Body, Output};
 use super::fault::FaultKind;
 use super::{DeviceId, Simulation};
+use crate::trace::LineKind;
 
 /// All clones are the same port.
 #[derive(Clone, Debug)]
@@ -383,6 +384,13 @@ impl Simulation {
     /// Stores the session of a device whose engine is elsewhere.
     pub(crate) fn store_session(&mut self, device: DeviceId, session: &Session) {
         self.device_mut(device).power.store(session);
+    }
+
+    /// Writes that a device's firmware has returned.
+    pub(crate) fn note_firmware_end(&mut self, device: DeviceId) {
+        self.note_of(device, LineKind::Note, |label| {
+            format!("{label}'s firmware has ended")
+        });
     }
 
     /// Whether a device's application takes no events now.

@@ -50,7 +50,7 @@ impl Simulation {
             }
             return;
         }
-        self.note_with(LineKind::Cloud, || format!("cloud ! {event:?}"));
+        self.note_with(LineKind::Cloud, || format!("cloud ! {event}"));
     }
 }
 

@@ -15,13 +15,15 @@ use futures_lite::FutureExt;
 use shadow_core::Instant;
 
 use super::TestCloud;
+use crate::clock::endless;
 
 /// How much virtual time a future may take. A device that is never told anything still says PING,
 /// so that time would go on for ever.
 const LONGEST_RUN: Duration = Duration::from_secs(24 * 3_600);
 
-/// How often tasks may be polled while no time passes before they count as an endless loop.
-const MAXIMUM_POLLS: u64 = 10_000_000;
+/// How often tasks may be polled before they count as an endless loop: while no time passes, and
+/// while a future runs that nobody said how long it takes.
+const MAXIMUM_POLLS: u64 = 2_000_000;
 
 /// How many lines of the trace a panic shows.
 const SHOWN: usize = 20;
@@ -32,18 +34,20 @@ impl TestCloud {
     ///
     /// # Panics
     /// When a task of [`spawn`](Self::spawn) or a firmware panics: with its panic. When the future
-    /// has not ended after a day of virtual time, when nothing will ever happen again, when tasks
-    /// keep each other awake while no time passes, and when it is called from within itself.
+    /// has not ended after a day of virtual time or two million polls, when nothing will ever happen
+    /// again, and when it is called from within itself.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        self.run_until(future, self.now() + LONGEST_RUN)
+        self.run_until(future, self.now() + LONGEST_RUN, Polls::InAll)
     }
 
-    /// Lets time pass.
+    /// Lets time pass, however much happens in it.
     ///
     /// # Panics
-    /// When a task panics, as [`run`](Self::run).
+    /// When a task panics, as [`run`](Self::run). When tasks were polled two million times while no
+    /// time passed, and when it is called from within itself.
     pub fn run_for(&self, time: Duration) {
-        self.run_until(self.sleep(time), self.now() + time + LONGEST_RUN);
+        let limit = self.now() + time + LONGEST_RUN;
+        self.run_until(self.sleep(time), limit, Polls::AtOneInstant);
     }
 
     /// Runs what can run at this instant, unless everything is running already.
@@ -53,7 +57,7 @@ impl TestCloud {
         }
     }
 
-    fn run_until<T>(&self, future: impl Future<Output = T>, limit: Instant) -> T {
+    fn run_until<T>(&self, future: impl Future<Output = T>, limit: Instant, bound: Polls) -> T {
         assert!(
             !self.running.replace(true),
             "TestCloud::run within itself: await the future instead"
@@ -64,12 +68,13 @@ impl TestCloud {
         let awake = Arc::new(Flag(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&awake));
         let mut cx = Context::from_waker(&waker);
-        let mut polls: u64 = 0;
+        let (mut began, mut polls) = (self.now(), 0);
         self.signal.raise();
         loop {
             polls += 1;
             if polls > MAXIMUM_POLLS {
-                self.give_up("the tasks keep each other awake");
+                let passed = self.now().saturating_since(began);
+                self.give_up(&endless(passed, MAXIMUM_POLLS));
             }
             let mut busy = self.signal.take();
             if busy {
@@ -96,7 +101,9 @@ impl TestCloud {
                 }
                 Some(next) => self.clock.advance_to(next),
             }
-            polls = 0;
+            if bound == Polls::AtOneInstant {
+                (began, polls) = (self.now(), 0);
+            }
             self.signal.raise();
         }
     }
@@ -139,6 +146,13 @@ impl TestCloud {
         let (now, last) = (self.now(), self.trace().last(SHOWN));
         panic!("the test cloud stands at {now}: {why}; last happened\n{last}");
     }
+}
+
+/// What [`MAXIMUM_POLLS`] bounds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Polls {
+    InAll,
+    AtOneInstant,
 }
 
 /// While something runs.

@@ -27,17 +27,23 @@ pub(super) struct Machine {
     seed: u64,
     /// What runs on it; dropped when its power is cut.
     tasks: Vec<Task<()>>,
-    firmware: Option<Firmware>,
+    /// `None` where the test holds the client.
+    firmware: Option<Rc<RefCell<Firmware>>>,
     gate: Gate,
 }
 
-type Firmware = Box<dyn FnMut(Client, Events, VirtualClock) -> Pin<Box<dyn Future<Output = ()>>>>;
+type Firmware = dyn FnMut(Client, Events, VirtualClock) -> Pin<Box<dyn Future<Output = ()>>>;
 
 impl TestCloud {
     /// Adds the next [`test_device`] and starts its firmware: `firmware` is called now, and again
     /// whenever the device begins again after [`Fault::PowerCut`], with a client that has the
     /// session that was stored. What it captures is what survives, as a flash does; what it returns
     /// ends with the power. Returns the device's number.
+    ///
+    /// A firmware that returns has no power cut behind it: the trace says
+    /// `{label}'s firmware has ended`, and unless it gave its client away the device is closed until
+    /// its power is cut. The function itself may use the `TestCloud`, but cannot
+    /// [`run`](Self::run) anything when it is called again, as all is running then.
     ///
     /// ```
     /// use futures_lite::StreamExt;
@@ -61,7 +67,8 @@ impl TestCloud {
     /// ```
     ///
     /// # Panics
-    /// When there are [`TEST_DEVICES`](crate::cloud::TEST_DEVICES) devices already.
+    /// When there are [`TEST_DEVICES`](crate::cloud::TEST_DEVICES) devices already, and when
+    /// `firmware` has its own device begin again while it starts it.
     pub fn boot<F>(
         &self,
         firmware: impl FnMut(Client, Events, VirtualClock) -> F + 'static,
@@ -83,21 +90,27 @@ impl TestCloud {
         F: Future<Output = ()> + 'static,
     {
         let index = self.add(config);
-        if let Some(machine) = self.machines.borrow_mut().get_mut(index) {
-            machine.firmware = Some(Box::new(move |client, events, clock| {
+        let seed = self.with_machine(index, |machine| {
+            let firmware = move |client, events, clock| -> Pin<Box<dyn Future<Output = ()>>> {
                 Box::pin(firmware(client, events, clock))
-            }));
-            let seed = machine.seed;
-            self.start(machine, Session::new(), seed);
-        }
+            };
+            machine.firmware = Some(Rc::new(RefCell::new(firmware)));
+            machine.seed
+        });
+        self.start(index, Session::new(), seed);
         self.settle();
         index
     }
 
     /// A device's number in the simulation.
     pub(super) fn id(&self, device: usize) -> DeviceId {
-        let machines = self.machines.borrow();
-        machines.get(device).expect("a device of this cloud").id
+        self.with_machine(device, |machine| machine.id)
+    }
+
+    /// Does something with a machine. No code of others may run within.
+    fn with_machine<T>(&self, device: usize, work: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut machines = self.machines.borrow_mut();
+        work(machines.get_mut(device).expect("a device of this cloud"))
     }
 
     /// Adds a device that does nothing yet.
@@ -124,10 +137,10 @@ impl TestCloud {
 
     /// Starts the driver of a device whose client is the test's.
     pub(super) fn plug_in(&self, index: usize) -> (Client, Events) {
-        let mut machines = self.machines.borrow_mut();
-        let machine = machines.get_mut(index).expect("it was just added");
-        let seed = machine.seed;
-        self.drive(machine, Session::new(), seed)
+        self.with_machine(index, |machine| {
+            let seed = machine.seed;
+            self.drive(machine, Session::new(), seed)
+        })
     }
 
     /// Spawns a driver.
@@ -153,25 +166,46 @@ impl TestCloud {
     }
 
     /// Starts a device's firmware.
-    fn start(&self, machine: &mut Machine, session: Session, seed: u64) {
-        let (client, events) = self.drive(machine, session, seed);
-        if let Some(firmware) = &mut machine.firmware {
-            let running = firmware(client, events, self.clock.clone());
-            let running = self.panics.catch(machine.gate.clone().guard(running));
-            machine.tasks.push(self.executor.spawn(running));
-        }
+    #[expect(clippy::panic, reason = "it is for tests, which should stop there")]
+    fn start(&self, index: usize, session: Session, seed: u64) {
+        let ((client, events), firmware, gate, id) = self.with_machine(index, |machine| {
+            let driven = self.drive(machine, session, seed);
+            let firmware = machine.firmware.clone();
+            (driven, firmware, machine.gate.clone(), machine.id)
+        });
+        let Some(firmware) = firmware else { return };
+        let Ok(mut firmware) = firmware.try_borrow_mut() else {
+            panic!(
+                "device {index} begins again while its firmware is being started: the function \
+                 given to TestCloud::boot must not do that itself"
+            );
+        };
+        let running = firmware(client, events, self.clock.clone());
+        let simulation = Arc::clone(&self.simulation);
+        let running = async move {
+            gate.guard(running).await;
+            let simulation = simulation.lock();
+            let mut simulation = simulation.unwrap_or_else(PoisonError::into_inner);
+            simulation.note_firmware_end(id);
+        };
+        let task = self.executor.spawn(self.panics.catch(running));
+        self.with_machine(index, |machine| machine.tasks.push(task));
     }
 
-    /// Panics if a device cannot have a fault.
+    /// Panics if there is no such device, or it cannot have a fault.
     #[expect(clippy::panic, reason = "it is for tests, which should stop there")]
     pub(super) fn check(&self, fault: &Fault) {
-        if let Fault::PowerCut { device, .. } | Fault::Deaf { device, .. } = fault
-            && let Some(machine) = self.machines.borrow().get(*device)
-            && machine.firmware.is_none()
-        {
+        let Some(device) = fault.device() else { return };
+        let count = self.machines.borrow().len();
+        assert!(
+            device < count,
+            "there is no device {device} to have this fault, but {count}: {fault}"
+        );
+        let booted = self.with_machine(device, |machine| machine.firmware.is_some());
+        if matches!(fault, Fault::PowerCut { .. } | Fault::Deaf { .. }) && !booted {
             panic!(
-                "device {device} cannot have {fault:?}, as the test holds its client: start it by \
-                 TestCloud::boot"
+                "device {device} cannot have this fault, as the test holds its client: start it by \
+                 TestCloud::boot ({fault})"
             );
         }
     }
@@ -179,21 +213,28 @@ impl TestCloud {
     /// Does to the devices what the simulation has done to their power. Whether it did anything.
     pub(super) fn attend_devices(&self) -> bool {
         let mut busy = false;
-        let mut machines = self.machines.borrow_mut();
-        for machine in machines.iter_mut() {
-            let news = machine.port.take_power_news();
-            if news.lost {
-                machine.tasks.clear();
+        // A firmware may add devices when it begins.
+        for index in 0.. {
+            if index >= self.machines.borrow().len() {
+                break;
             }
+            let (news, tasks) = self.with_machine(index, |machine| {
+                let news = machine.port.take_power_news();
+                let tasks = news.lost.then(|| std::mem::take(&mut machine.tasks));
+                (news, tasks)
+            });
+            drop(tasks);
             busy |= news.lost || news.begin.is_some();
             if let Some((session, seed)) = news.begin {
-                self.start(machine, session, seed);
+                self.start(index, session, seed);
             }
-            let mut simulation = self.lock();
-            let deaf = simulation.is_deaf(machine.id);
-            if machine.gate.set(deaf) {
-                simulation.count_deaf();
-            }
+            self.with_machine(index, |machine| {
+                let mut simulation = self.lock();
+                let deaf = simulation.is_deaf(machine.id);
+                if machine.gate.set(deaf) {
+                    simulation.count_deaf();
+                }
+            });
         }
         busy
     }

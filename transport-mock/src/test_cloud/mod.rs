@@ -53,7 +53,9 @@ pub use device::TestDevice;
 /// * **What happened** stands in [`trace`](Self::trace), which is the same text for the same test.
 ///
 /// A test that cannot end does not hang: a panic of any task ends [`run`](Self::run), as does a day
-/// of virtual time. Misuse panics and says what to do.
+/// of virtual time, and so do two million polls, which are seconds of real time. Only what awaits
+/// nothing that is not there at once can hang, as it gives no one else a turn. Misuse panics and says
+/// what to do.
 ///
 /// # Which faults
 ///
@@ -223,7 +225,7 @@ impl TestCloud {
     /// Has a fault happen now.
     ///
     /// # Panics
-    /// When the device cannot have it: see [the type](Self#which-faults).
+    /// When there is no such device, or it cannot have the fault: see [the type](Self#which-faults).
     pub fn inject(&self, fault: &Fault) {
         self.check(fault);
         self.with(|simulation| simulation.inject(fault));
@@ -293,8 +295,13 @@ impl TestCloud {
     }
 
     /// What has happened so far: packets, connections, faults, what the cloud's server tells, and
-    /// the test's own lines. What a client tells its application the test has in its events; it
-    /// does not stand here.
+    /// the test's own lines.
+    ///
+    /// What a client tells its application does not stand here: its
+    /// [`Events`] are one stream, which belongs to the firmware or the test, and are seen when that
+    /// reads them. A test that wants them in the trace writes each as it reads it, by
+    /// [`note`](Self::note) and [`describe_event`](crate::trace::describe_event). A [`Simulation`]
+    /// has those of its engines in its trace.
     ///
     /// ```
     /// use transport_mock::TestCloud;

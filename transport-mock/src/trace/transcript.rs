@@ -14,13 +14,17 @@ pub enum LineKind {
     Arrival,
     /// A connection: `{label} connects`, `{label} closes`, `cloud closes {label}`.
     Link,
-    /// An engine tells its application: `{label} ! {event}`.
+    /// An engine tells its application: `{label} ! {event}`, worded by
+    /// [`describe_event`](super::describe_event).
     Event,
-    /// The cloud's server tells: `cloud ! {event}`.
+    /// The cloud's server tells: `cloud ! {event}`, as
+    /// [`ServerEvent`](crate::server::ServerEvent) prints.
     Cloud,
-    /// Something goes wrong on purpose: `fault: ..`, `{label} loses power`, `{label} is cut off`.
+    /// Something goes wrong on purpose: `fault: {fault}`, as
+    /// [`Fault`](crate::simulation::fault::Fault) prints, `{label} loses power`,
+    /// `{label} is cut off`.
     Fault,
-    /// What the test did: `app desires ..`, and the lines of its own.
+    /// What the test did: `app desires ..`, and the lines of its own. `{label}'s firmware has ended`.
     Note,
 }
 
@@ -48,7 +52,7 @@ pub enum LineKind {
 /// simulation.desire(device, serde_json::json!({"power": true}));
 /// simulation.run_for(Duration::from_secs(600)); // ten minutes of PINGs
 /// let events = simulation.transcript().only(&[LineKind::Event]).without_times();
-/// assert!(events.to_string().starts_with("test01 ! Connected { session_present: false }\n"));
+/// assert!(events.to_string().starts_with("test01 ! connected\n"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
@@ -103,7 +107,9 @@ impl Transcript {
         self.filtered(|line| {
             let subject = line.text.strip_prefix("cloud closes ");
             let rest = subject.unwrap_or(&line.text).strip_prefix(label);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with(' ') || rest.starts_with("'s ")
+            })
         })
     }
 
@@ -175,18 +181,14 @@ struct Tokens {
 impl Tokens {
     /// The text with each token replaced.
     fn number(&mut self, text: &str) -> String {
-        // In a payload; in an event, whose texts are escaped.
-        const BEGINS: [(&str, &str); 3] = [
-            (r#""clientToken":""#, "\""),
-            (r#"\"clientToken\":\""#, "\\\""),
-            (r#"token: Some(""#, "\""),
-        ];
+        // In a payload; in an event.
+        const BEGINS: [&str; 2] = [r#""clientToken":""#, r#", token ""#];
         let mut numbered = String::new();
         let mut rest = text;
         loop {
-            let found = BEGINS.iter().filter_map(|(begin, end)| {
+            let found = BEGINS.iter().filter_map(|begin| {
                 let at = rest.find(begin)? + begin.len();
-                let length = rest.get(at..)?.find(end)?;
+                let length = rest.get(at..)?.find('"')?;
                 Some((at, at + length))
             });
             let Some((from, to)) = found.min() else {
@@ -228,8 +230,13 @@ mod tests {
             ),
             (
                 LineKind::Event,
-                r#"    0.000002 lamp ! Unmatched { token: Some("ab-1"), x: "{\"clientToken\":\"q\"}" }"#,
+                r#"    0.000002 lamp ! unmatched get, shadow 0, late, token "ab-1", code 0: {}"#,
             ),
+            (
+                LineKind::Event,
+                r#"    0.000002 lamp ! message, QoS 0, t: {"clientToken":"q"}"#,
+            ),
+            (LineKind::Note, "    0.000002 lamp's firmware has ended"),
             (LineKind::Ping, "123456.000000 lamp2 > PINGREQ"),
             (LineKind::Link, "123456.000000 cloud closes lamp"),
         ];
@@ -241,7 +248,9 @@ mod tests {
                 "    0.000000 lamp > CONNECT MQTT 3.1.1, client c, keep alive 60 s, will w\n",
                 "    0.000001 lamp > PUBLISH QoS 0, t: {\"clientToken\":\"t1\"}\n",
                 "    0.000002 lamp < PUBLISH QoS 0, t: {\"clientToken\":\"t2\",\"a\":{\"clientToken\":\"t1\"}}\n",
-                "    0.000002 lamp ! Unmatched { token: Some(\"t2\"), x: \"{\\\"clientToken\\\":\\\"t3\\\"}\" }\n",
+                "    0.000002 lamp ! unmatched get, shadow 0, late, token \"t2\", code 0: {}\n",
+                "    0.000002 lamp ! message, QoS 0, t: {\"clientToken\":\"t3\"}\n",
+                "    0.000002 lamp's firmware has ended\n",
                 "123456.000000 lamp2 > PINGREQ\n",
                 "123456.000000 cloud closes lamp\n",
             )
@@ -253,7 +262,14 @@ mod tests {
             .without_times();
         assert_eq!(links.to_string(), "lamp connects\ncloud closes lamp\n");
         assert_eq!(all.clone().of("lamp2").len(), 1);
-        let kinds = [LineKind::Link, LineKind::Packet, LineKind::Event];
+        let notes = all.clone().of("lamp").only(&[LineKind::Note]);
+        assert_eq!(notes.len(), 1);
+        let kinds = [
+            LineKind::Link,
+            LineKind::Packet,
+            LineKind::Event,
+            LineKind::Note,
+        ];
         assert_eq!(
             all.without(&kinds).to_string(),
             "123456.000000 lamp2 > PINGREQ\n"
