@@ -225,8 +225,8 @@ pub(crate) fn endless(passed: Duration, polls: u64) -> String {
     }
     let passed = passed.as_secs_f64();
     format!(
-        "the future has not ended after {polls} polls in {passed} s of virtual time; some task \
-         sleeps or is woken again and again"
+        "the future has not ended after {polls} polls in {passed} s of virtual time: it may wait for \
+         what never comes while some task sleeps again and again"
     )
 }
 
@@ -365,5 +365,55 @@ mod tests {
             clock.sleep_until(Instant::from_secs(2)).await;
             std::future::pending::<()>().await;
         });
+    }
+
+    /// One that always sleeps until then keeps nobody else waiting.
+    #[test]
+    fn sleep_until_what_has_passed_gives_others_a_turn() {
+        let clock = clock();
+        let turns = Cell::new(0);
+        let executor = LocalExecutor::new();
+        executor
+            .spawn(async {
+                loop {
+                    turns.set(turns.get() + 1);
+                    clock.sleep_until(Instant::ZERO).await;
+                }
+            })
+            .detach();
+        clock.run(&executor, async {
+            for turn in 0..10 {
+                assert_eq!(turns.get(), turn);
+                clock.sleep_until(clock.now()).await;
+            }
+        });
+        assert_eq!(clock.now(), Instant::ZERO);
+    }
+
+    #[test]
+    #[should_panic(expected = "the virtual clock stands at 0.000000s: the tasks keep each other")]
+    fn sleeping_until_what_has_passed_for_ever_ends() {
+        let clock = clock();
+        clock.run(&LocalExecutor::new(), async {
+            loop {
+                clock.sleep_until(Instant::ZERO).await;
+            }
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "the future has not ended after 10000000 polls in ")]
+    fn sleeping_again_and_again_for_ever_ends() {
+        let clock = clock();
+        let executor = LocalExecutor::new();
+        executor
+            .spawn(async {
+                loop {
+                    let next = clock.now() + Duration::from_millis(1);
+                    clock.sleep_until(next).await;
+                }
+            })
+            .detach();
+        clock.run(&executor, std::future::pending::<()>());
     }
 }

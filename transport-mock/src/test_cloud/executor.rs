@@ -23,7 +23,7 @@ const LONGEST_RUN: Duration = Duration::from_secs(24 * 3_600);
 
 /// How often tasks may be polled before they count as an endless loop: while no time passes, and
 /// while a future runs that nobody said how long it takes.
-const MAXIMUM_POLLS: u64 = 2_000_000;
+const MAXIMUM_POLLS: u64 = 3_000_000;
 
 /// How many lines of the trace a panic shows.
 const SHOWN: usize = 20;
@@ -34,8 +34,8 @@ impl TestCloud {
     ///
     /// # Panics
     /// When a task of [`spawn`](Self::spawn) or a firmware panics: with its panic. When the future
-    /// has not ended after a day of virtual time or two million polls, when nothing will ever happen
-    /// again, and when it is called from within itself.
+    /// has not ended after a day of virtual time or three million polls, when nothing will ever
+    /// happen again, and when it is called from within itself.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.run_until(future, self.now() + LONGEST_RUN, Polls::InAll)
     }
@@ -43,7 +43,7 @@ impl TestCloud {
     /// Lets time pass, however much happens in it.
     ///
     /// # Panics
-    /// When a task panics, as [`run`](Self::run). When tasks were polled two million times while no
+    /// When a task panics, as [`run`](Self::run). When tasks were polled three million times while no
     /// time passed, and when it is called from within itself.
     pub fn run_for(&self, time: Duration) {
         let limit = self.now() + time + LONGEST_RUN;

@@ -53,9 +53,8 @@ pub use device::TestDevice;
 /// * **What happened** stands in [`trace`](Self::trace), which is the same text for the same test.
 ///
 /// A test that cannot end does not hang: a panic of any task ends [`run`](Self::run), as does a day
-/// of virtual time, and so do two million polls, which are seconds of real time. Only what awaits
-/// nothing that is not there at once can hang, as it gives no one else a turn. Misuse panics and says
-/// what to do.
+/// of virtual time, and so do three million polls, which are seconds of real time. Only a loop that
+/// awaits nothing still hangs, as it gives nobody else a turn. Misuse panics and says what to do.
 ///
 /// # Which faults
 ///

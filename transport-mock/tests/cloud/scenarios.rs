@@ -317,7 +317,7 @@ fn trace_tells_who_sent_what_when() {
     let mut simulation = Simulation::new(|now| Cloud::example(now, WALL), latency);
     let device = simulation.add_device("d", Config::plain("me"), Session::new(), 1);
     simulation.run_for(SECOND);
-    let cloud_tells = "Refused { connection: ConnectionId(0), client_id: Some(\"me\"), refusal: UnknownClientId }";
+    let cloud_tells = "refused, client me, connection 0: no known device has this client id";
     let begin = [
         "    0.000000 d connects".to_owned(),
         "    0.050000 d > CONNECT MQTT 3.1.1, client me, keep alive 60 s, clean session".to_owned(),
@@ -329,7 +329,9 @@ fn trace_tells_who_sent_what_when() {
         "    0.100000 d closes".to_owned(),
     ];
     assert_eq!(simulation.trace()[..begin.len()], begin);
-    assert!(simulation.trace()[begin.len()].starts_with("    0.100000 d ! Disconnected {"));
+    assert!(
+        simulation.trace()[begin.len()].starts_with("    0.100000 d ! disconnected, again in ")
+    );
     assert!(!simulation.take_events(device).is_empty());
 }
 

@@ -183,9 +183,7 @@ fn a_script_happens_in_order() {
         .trace()
         .only(&[transport_mock::trace::LineKind::Fault]);
     let expected: String = [(1, 2), (1, 5), (2, 1), (2, 3), (2, 4)]
-        .map(|(at, late)| {
-            format!("    {at}.000000 fault: SlowServer {{ late: {late}, millis: 1 }}\n")
-        })
+        .map(|(at, late)| format!("    {at}.000000 fault: slow server, {late} ms late, for 1 ms\n"))
         .concat();
     assert_eq!(faults.to_string(), expected);
 }

@@ -17,6 +17,7 @@ use futures_lite::StreamExt;
 use serde_json::json;
 use shadow_core::{Event, Instant};
 use transport_mock::TestCloud;
+use transport_mock::trace::LineKind;
 use transport_tcp::{Client, Clock, Events, Notification};
 
 /// A firmware that applies whatever it is told and reports how often it was started.
@@ -190,4 +191,57 @@ fn a_firmware_without_power_does_nothing() {
     assert_eq!(ticks.get(), 10);
     cloud.run_for(Duration::from_millis(3_500));
     assert_eq!(ticks.get(), 13);
+}
+
+/// The function that starts a firmware may look at the cloud, change it and add to it.
+#[test]
+fn a_firmware_may_use_the_cloud_when_it_begins() {
+    let cloud = Rc::new(TestCloud::new());
+    let within = Rc::downgrade(&cloud);
+    let sensors = Rc::new(RefCell::new(Vec::new()));
+    let added = Rc::clone(&sensors);
+    let gateway = cloud.boot(move |client, events, _| {
+        let cloud = within.upgrade().unwrap();
+        cloud.note("the gateway begins");
+        cloud.of(0).desire(json!({"sensors": added.borrow().len()}));
+        added.borrow_mut().push(boot_obedient(&cloud));
+        obedient(client, events, 1)
+    });
+    cloud.of(gateway).restart();
+    cloud.run_for(Duration::from_secs(1));
+    assert_eq!((gateway, &*sensors.borrow()), (0, &vec![1, 2]));
+    for sensor in sensors.borrow().iter() {
+        assert_eq!(cloud.of(*sensor).reported(), json!({"boots": 1}));
+    }
+    assert_eq!(cloud.reported(), json!({"boots": 1, "sensors": 1}));
+    let trace = cloud.trace().to_string();
+    assert_eq!(trace.matches("the gateway begins").count(), 2, "{trace}");
+}
+
+/// One that returned before it answered is seen in the trace, and begins again with the power.
+#[test]
+fn a_firmware_that_ends_is_noted() {
+    let cloud = TestCloud::new();
+    let lamp = cloud.boot(|client, _events, _| async move {
+        client
+            .own_shadow()
+            .unwrap()
+            .report(&json!({"power": true}))
+            .await
+            .unwrap();
+    });
+    let ends = || {
+        let notes = cloud.trace().of("test01").only(&[LineKind::Note]);
+        notes.without_times().to_string()
+    };
+    let end = "test01's firmware has ended\n";
+    assert_eq!(ends(), end);
+    cloud.of(lamp).restart();
+    cloud.run_for(Duration::from_secs(1));
+    assert_eq!(ends(), end.repeat(2));
+    // A power cut takes it from outside: that is no end of its own.
+    boot_obedient(&cloud);
+    cloud.of(1).restart();
+    cloud.run_for(Duration::from_secs(1));
+    assert!(!cloud.trace().to_string().contains("test02's firmware"));
 }
