@@ -18,8 +18,10 @@ use crate::wall_clock::WallClock;
 ///
 /// [`run`](Self::run) polls all tasks until none of them can go on, and only then jumps to the next
 /// instant at which one of them wants to be woken. Hours pass in no time, and two runs of the same
-/// tasks are the same, poll by poll. Whoever sleeps until what has passed lets all others have a turn
-/// first, and goes on then.
+/// tasks are the same, poll by poll.
+///
+/// A sleep until an instant that has passed ends at the second poll: all others have a turn first, so
+/// that a loop of such sleeps stops nobody. So poll a sleep again, rather than make one at each poll.
 ///
 /// ```
 /// use std::time::Duration;

@@ -40,10 +40,10 @@ impl TestCloud {
     /// session that was stored. What it captures is what survives, as a flash does; what it returns
     /// ends with the power. Returns the device's number.
     ///
-    /// A firmware that returns has no power cut behind it: the trace says
-    /// `{label}'s firmware has ended`, and unless it gave its client away the device is closed until
-    /// its power is cut. The function itself may use the `TestCloud`, but cannot
-    /// [`run`](Self::run) anything when it is called again, as all is running then.
+    /// A firmware that returns is not started again before its power is cut. The trace says
+    /// `{label}'s firmware has ended`, and `{label} closes` if its client went with it. The function
+    /// itself may use the `TestCloud`, but for [`run`](Self::run) when it is called again, as all is
+    /// running then.
     ///
     /// ```
     /// use futures_lite::StreamExt;

@@ -230,7 +230,7 @@ mod tests {
             ),
             (
                 LineKind::Event,
-                r#"    0.000002 lamp ! unmatched get, shadow 0, late, token "ab-1", code 0: {}"#,
+                r#"    0.000002 lamp ! unmatched get reply, shadow 0, late, token "ab-1", code 0: {}"#,
             ),
             (
                 LineKind::Event,
@@ -248,7 +248,7 @@ mod tests {
                 "    0.000000 lamp > CONNECT MQTT 3.1.1, client c, keep alive 60 s, will w\n",
                 "    0.000001 lamp > PUBLISH QoS 0, t: {\"clientToken\":\"t1\"}\n",
                 "    0.000002 lamp < PUBLISH QoS 0, t: {\"clientToken\":\"t2\",\"a\":{\"clientToken\":\"t1\"}}\n",
-                "    0.000002 lamp ! unmatched get, shadow 0, late, token \"t2\", code 0: {}\n",
+                "    0.000002 lamp ! unmatched get reply, shadow 0, late, token \"t2\", code 0: {}\n",
                 "    0.000002 lamp ! message, QoS 0, t: {\"clientToken\":\"t3\"}\n",
                 "    0.000002 lamp's firmware has ended\n",
                 "123456.000000 lamp2 > PINGREQ\n",

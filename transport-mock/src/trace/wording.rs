@@ -31,7 +31,7 @@ use crate::simulation::fault::{Direction, Documents, Fault, Restore, WireFault};
 /// | [`Delta`](Event::Delta) | `delta pushed`\|`delta fetched`, `, shadow {n}[, version {v}][, redelivered]: {state}` |
 /// | [`Ended`](Event::Ended) | `ended, request {n}, {outcome}` |
 /// | [`Message`](Event::Message) | `message, QoS {q}[, duplicate][, retained], {topic}: {payload}` |
-/// | [`Unmatched`](Event::Unmatched) | `unmatched {operation}, shadow {n}, late`\|`duplicate`\|`foreign`\|`tokenless`, `[, token "{t}"], code {code}: {document}` |
+/// | [`Unmatched`](Event::Unmatched) | `unmatched {operation} reply, shadow {n}, late`\|`duplicate`\|`foreign`\|`tokenless`, `[, token "{t}"], code {code}: {document}` |
 /// | [`InvalidMessage`](Event::InvalidMessage) | `invalid message, shadow {n}, {size} bytes: {error}` |
 /// | [`OversizedMessage`](Event::OversizedMessage) | `oversized message, QoS {q}, {size} bytes, {topic}` |
 /// | [`SubscriptionLost`](Event::SubscriptionLost) | `subscription lost, {filter}` |
@@ -163,7 +163,7 @@ fn describe_unmatched(reply: &Unmatched) -> String {
     let token = reply.token.as_ref();
     let token = token.map_or_else(String::new, |token| format!(", token {token:?}"));
     let (operation, shadow) = (reply.operation, reply.shadow.as_u32());
-    let begin = format!("unmatched {operation}, shadow {shadow}, {reason}{token}");
+    let begin = format!("unmatched {operation} reply, shadow {shadow}, {reason}{token}");
     rejected(&begin, reply.code, &reply.document)
 }
 

@@ -128,7 +128,7 @@ fn events() -> Vec<(Event, &'static str)> {
         ),
         (
             Event::Unmatched(unmatched.clone()),
-            r#"unmatched update, shadow 0, late, token "x-1", code 0: {"version":7}"#,
+            r#"unmatched update reply, shadow 0, late, token "x-1", code 0: {"version":7}"#,
         ),
         (
             Event::Unmatched(Unmatched {
@@ -138,7 +138,7 @@ fn events() -> Vec<(Event, &'static str)> {
                 code: -5,
                 ..unmatched
             }),
-            r#"unmatched get, shadow 0, tokenless, code -5: {"version":7}"#,
+            r#"unmatched get reply, shadow 0, tokenless, code -5: {"version":7}"#,
         ),
         (
             Event::InvalidMessage {
