@@ -59,6 +59,11 @@
 #include <stdint.h>
 
 /**
+ * The version of this header; that of the library is `shadow_version`.
+ */
+#define SHADOW_VERSION "0.1.0"
+
+/**
  * The device's own shadow, where a function asks which shadow. Others come from `shadow_attach`.
  */
 #define SHADOW_OWN 0
@@ -69,8 +74,11 @@
 #define SHADOW_NO_REQUEST 18446744073709551615ull
 
 /**
- * What a function says. Negative is a refusal: then nothing has changed, no event follows, and
- * `shadow_last_error` says more.
+ * What a function says. Negative is a refusal: then nothing has changed and no event follows.
+ *
+ * `shadow_last_error` has the words, of functions with an engine. Those of `shadow_new` are in its
+ * `error`. Of `shadow_config_init`, of `shadow_json_member` and its like, and where the engine is
+ * NULL, there is this number alone.
  */
 enum shadow_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -99,7 +107,7 @@ enum shadow_result
      */
     SHADOW_NOT_UTF8 = -3,
     /**
-     * A text is not JSON, or not the kind of value that is asked for.
+     * A text is not JSON, or not the kind of value that is asked for, or a number that does not fit.
      */
     SHADOW_INVALID_JSON = -4,
     /**
@@ -920,7 +928,12 @@ extern "C" {
 
 /**
  * The library's version, such as "0.1.0". Before 1.0 a header goes with the library of its version
- * alone.
+ * alone, so a program that may meet another one, as with a shared library, asks first:
+ *
+ * ```c
+ * if (strcmp(shadow_version(), SHADOW_VERSION) != 0)
+ *     return 1;
+ * ```
  */
 const char *shadow_version(void);
 
@@ -1165,7 +1178,8 @@ shadow_result shadow_get(struct shadow_engine *engine,
  * Sends one update of `reported`, `desired` or both, each a JSON object, "null" to delete all of
  * it, or NULL to leave it as it is. If the link is lost before the answer it ends as
  * `SHADOW_OUTCOME_DISCONNECTED`; `shadow_report` is for state that has to arrive. Unless `version`
- * is 0 the cloud refuses it, with code 5005, if its document has another version.
+ * is 0 the cloud refuses it, with code 5005, if its document has another version. With `overwrite`
+ * the given `reported` replaces the cloud's instead of being merged into it.
  *
  * `SHADOW_NULL_ARGUMENT` for `engine`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_JSON`,
  * `SHADOW_INVALID_UPDATE` when both parts are NULL or one is no object, `SHADOW_LIMIT_EXCEEDED`, and
@@ -1180,6 +1194,7 @@ shadow_result shadow_update(struct shadow_engine *engine,
                             const char *reported,
                             const char *desired,
                             uint64_t version,
+                            bool overwrite,
                             uint64_t *request);
 
 /**
@@ -1409,8 +1424,9 @@ shadow_result shadow_session(struct shadow_engine *engine, struct shadow_bytes *
 
 /**
  * Finds a member of a JSON object. `*value` points into `object`, to the value's JSON text of
- * `*value_length` bytes; `strtod` reads a number there, `shadow_json_string` a string, and this
- * function an object within. Of a key that comes twice the last one.
+ * `*value_length` bytes, for `shadow_json_string`, `shadow_json_number`, `shadow_json_integer` or
+ * `shadow_json_bool`, or for this function, where it is an object. Of a key that comes twice the last
+ * one.
  *
  * `SHADOW_OK`, or `SHADOW_EMPTY` when there is no such member; `SHADOW_NULL_ARGUMENT`,
  * `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_JSON` when it is no object. Unless
@@ -1438,6 +1454,40 @@ shadow_result shadow_json_member(const char *object,
  */
 shadow_result shadow_json_string(const char *value, size_t length, char *buffer, size_t capacity);
 
+/**
+ * Reads a JSON number as the nearest double, whatever the locale is.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`; `SHADOW_INVALID_JSON` when
+ * it is no number, such as `true` or `"7"`, or one beyond the largest double. Then `*number` is 0.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_json_number(const char *value, size_t length, double *number);
+
+/**
+ * Reads a JSON number that is an integer: one without a fraction and an exponent, so neither `1.0`
+ * nor `1e3`.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`; `SHADOW_INVALID_JSON` when
+ * it is no integer, or one beyond 64 bits with a sign. Then `*integer` is 0.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_json_integer(const char *value, size_t length, int64_t *integer);
+
+/**
+ * Reads `true` or `false`.
+ *
+ * `SHADOW_NULL_ARGUMENT`, `SHADOW_INVALID_ARGUMENT`, `SHADOW_NOT_UTF8`; `SHADOW_INVALID_JSON` when
+ * it is neither. Then `*truth` is false.
+ *
+ * # Safety
+ * The rules at the top of this header.
+ */
+shadow_result shadow_json_bool(const char *value, size_t length, bool *truth);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1459,8 +1509,21 @@ void *shadow_malloc(size_t size, size_t align);
 /** Takes back what `shadow_malloc` gave. */
 void shadow_free_memory(void *memory);
 
-/** The library has a bug in that place, or got no memory. Must not return, nor call the library. */
-void shadow_panic(const char *file, size_t file_length, uint32_t line);
+#if defined(__GNUC__)
+#define SHADOW_NORETURN __attribute__((noreturn))
+#elif defined(_MSC_VER)
+#define SHADOW_NORETURN __declspec(noreturn)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define SHADOW_NORETURN _Noreturn
+#else
+#define SHADOW_NORETURN
+#endif
+
+/**
+ * The library has a bug in that place, or got no memory; there is no NUL behind `file`. Must not
+ * return, as there is nothing to go on with: what happens then is undefined. Must not call the library.
+ */
+SHADOW_NORETURN void shadow_panic(const char *file, size_t file_length, uint32_t line);
 
 #ifdef __cplusplus
 }

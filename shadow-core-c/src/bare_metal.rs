@@ -13,7 +13,8 @@ unsafe extern "C" {
     fn shadow_free_memory(memory: *mut c_void);
 
     /// The library has a bug, or no memory; the file has `file_length` bytes and no NUL behind them.
-    /// Must not return, and must not call the library: reset, or wait for the watchdog.
+    /// Must not return, which is undefined behaviour, and must not call the library: reset, or wait
+    /// for the watchdog.
     fn shadow_panic(file: *const c_char, file_length: usize, line: u32) -> !;
 }
 

@@ -109,10 +109,11 @@ impl shadow_engine {
         reported: Option<&str>,
         desired: Option<&str>,
         version: u64,
+        overwrite: bool,
     ) -> Result<RequestId, Refusal> {
         let reported = reported.map(json).transpose()?;
         let desired = desired.map(json).transpose()?;
-        let update = Update::new();
+        let update = Update::new().overwrite(overwrite);
         // Version 0 is not checked by the cloud (vendor doc 634/14072), so it need not be sent.
         let update = match version {
             0 => update,

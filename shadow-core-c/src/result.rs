@@ -5,8 +5,11 @@ use core::fmt;
 
 use shadow_core::RequestError;
 
-/// What a function says. Negative is a refusal: then nothing has changed, no event follows, and
-/// `shadow_last_error` says more.
+/// What a function says. Negative is a refusal: then nothing has changed and no event follows.
+///
+/// `shadow_last_error` has the words, of functions with an engine. Those of `shadow_new` are in its
+/// `error`. Of `shadow_config_init`, of `shadow_json_member` and its like, and where the engine is
+/// NULL, there is this number alone.
 #[expect(non_camel_case_types, reason = "these are C's names")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
@@ -22,7 +25,7 @@ pub enum shadow_result {
     SHADOW_INVALID_ARGUMENT = -2,
     /// A text is not UTF-8.
     SHADOW_NOT_UTF8 = -3,
-    /// A text is not JSON, or not the kind of value that is asked for.
+    /// A text is not JSON, or not the kind of value that is asked for, or a number that does not fit.
     SHADOW_INVALID_JSON = -4,
     /// The buffer has no room for the whole text; nothing but a NUL was written to it.
     SHADOW_BUFFER_TOO_SMALL = -5,

@@ -112,7 +112,7 @@ static void no_engine(void)
     CHECK(shadow_reconnect(NULL, 0) == null);
     CHECK(shadow_report(NULL, 0, 0, "{}", &request) == null);
     CHECK(shadow_get(NULL, 0, 0, NULL) == null);
-    CHECK(shadow_update(NULL, 0, 0, "{}", "{}", 0, NULL) == null);
+    CHECK(shadow_update(NULL, 0, 0, "{}", "{}", 0, false, NULL) == null);
     CHECK(shadow_accept(NULL, 0, 0, "{}", NULL) == null);
     CHECK(shadow_accept_only(NULL, 0, 0, "{}", keys, 1, NULL) == null);
     CHECK(shadow_accept_as(NULL, 0, 0, "{}", "{}", NULL) == null);
@@ -242,9 +242,9 @@ static void bad_arguments(void)
     CHECK(shadow_report(engine, 0, SHADOW_OWN, "[1]", NULL) == SHADOW_INVALID_UPDATE);
     CHECK(shadow_report(engine, 0, 7, "{\"a\":1}", NULL) == SHADOW_UNKNOWN_SHADOW);
     CHECK(shadow_get(engine, 0, 7, &request) == SHADOW_UNKNOWN_SHADOW);
-    CHECK(shadow_update(engine, 0, 0, NULL, NULL, 0, &request) == SHADOW_INVALID_UPDATE);
-    CHECK(shadow_update(engine, 0, 0, "1", NULL, 0, &request) == SHADOW_INVALID_UPDATE);
-    CHECK(shadow_update(engine, 0, 0, "{", NULL, 0, &request) == SHADOW_INVALID_JSON);
+    CHECK(shadow_update(engine, 0, 0, NULL, NULL, 0, false, &request) == SHADOW_INVALID_UPDATE);
+    CHECK(shadow_update(engine, 0, 0, "1", NULL, 0, false, &request) == SHADOW_INVALID_UPDATE);
+    CHECK(shadow_update(engine, 0, 0, "{", NULL, 0, false, &request) == SHADOW_INVALID_JSON);
     CHECK(shadow_accept(engine, 0, 0, "[]", NULL) == SHADOW_INVALID_JSON);
     CHECK(shadow_accept(engine, 0, 0, "", NULL) == SHADOW_INVALID_JSON);
     CHECK(shadow_accept(engine, 0, 0, " { } ", &request) == SHADOW_EMPTY);
@@ -413,6 +413,9 @@ static void json(void)
     const char *object = "{\"a\":{\"b\":\"x\\u00e9\"},\"n\":\"\\u0000\",\"a b\":12.5e1}";
     const char *value, *inner;
     size_t length, inner_length, all = strlen(object);
+    double number = 1;
+    int64_t integer = 1;
+    bool truth = true;
     char text[8];
     CHECK(shadow_json_member(object, all, "a", &value, &length) == SHADOW_OK);
     CHECK(shadow_json_member(value, length, "b", &inner, &inner_length) == SHADOW_OK);
@@ -428,7 +431,7 @@ static void json(void)
     CHECK(shadow_json_member(object, all, "n", &value, &length) == SHADOW_OK);
     CHECK(shadow_json_string(value, length, text, sizeof text) == SHADOW_INVALID_JSON);
     CHECK(shadow_json_member(object, all, "a b", &value, &length) == SHADOW_OK);
-    CHECK(strtod(value, NULL) == 125);
+    CHECK(shadow_json_number(value, length, &number) == SHADOW_OK && number == 125);
     CHECK(shadow_json_member(object, all, "b", &value, &length) == SHADOW_EMPTY);
     CHECK(value == NULL && length == 0);
     CHECK(shadow_json_member(object, all - 1, "a", &value, &length) == SHADOW_INVALID_JSON);
@@ -439,11 +442,25 @@ static void json(void)
     CHECK(shadow_json_member(object, all, BAD_UTF8, &value, &length) == SHADOW_NOT_UTF8);
     CHECK(shadow_json_member(object, all, "a", NULL, &length) == SHADOW_NULL_ARGUMENT);
     CHECK(shadow_json_member(object, all, "a", &value, NULL) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_json_number("12x", 2, &number) == SHADOW_OK && number == 12);
+    CHECK(shadow_json_integer("12x", 2, &integer) == SHADOW_OK && integer == 12);
+    CHECK(shadow_json_bool("truex", 4, &truth) == SHADOW_OK && truth);
+    CHECK(shadow_json_number("12x", 3, &number) == SHADOW_INVALID_JSON && number == 0);
+    CHECK(shadow_json_integer("12x", 3, &integer) == SHADOW_INVALID_JSON && integer == 0);
+    CHECK(shadow_json_bool("truex", 5, &truth) == SHADOW_INVALID_JSON && !truth);
+    CHECK(shadow_json_number("", 0, &number) == SHADOW_INVALID_JSON);
+    CHECK(shadow_json_number("1\xFF", 2, &number) == SHADOW_NOT_UTF8);
+    CHECK(shadow_json_number("1", SIZE_MAX, &number) == SHADOW_INVALID_ARGUMENT);
+    CHECK(shadow_json_number(NULL, 1, &number) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_json_integer(NULL, 0, &integer) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_json_number("1", 1, NULL) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_json_integer("1", 1, NULL) == SHADOW_NULL_ARGUMENT);
+    CHECK(shadow_json_bool("true", 4, NULL) == SHADOW_NULL_ARGUMENT);
 }
 
 int main(void)
 {
-    CHECK(strlen(shadow_version()) >= 5);
+    CHECK(strcmp(shadow_version(), SHADOW_VERSION) == 0);
     CHECK(strcmp(shadow_result_text(12345), "unknown result") == 0);
     CHECK(strcmp(shadow_result_text(SHADOW_EMPTY), "there is nothing") == 0);
     no_engine();

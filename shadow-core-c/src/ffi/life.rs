@@ -22,7 +22,12 @@ pub const SHADOW_OWN: u32 = 0;
 pub const SHADOW_NO_REQUEST: u64 = 0xFFFF_FFFF_FFFF_FFFF;
 
 /// The library's version, such as "0.1.0". Before 1.0 a header goes with the library of its version
-/// alone.
+/// alone, so a program that may meet another one, as with a shared library, asks first:
+///
+/// ```c
+/// if (strcmp(shadow_version(), SHADOW_VERSION) != 0)
+///     return 1;
+/// ```
 #[unsafe(no_mangle)]
 pub extern "C" fn shadow_version() -> *const c_char {
     const VERSION: &CStr =

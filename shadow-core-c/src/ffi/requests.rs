@@ -89,7 +89,8 @@ pub unsafe extern "C" fn shadow_get(
 /// Sends one update of `reported`, `desired` or both, each a JSON object, "null" to delete all of
 /// it, or NULL to leave it as it is. If the link is lost before the answer it ends as
 /// `SHADOW_OUTCOME_DISCONNECTED`; `shadow_report` is for state that has to arrive. Unless `version`
-/// is 0 the cloud refuses it, with code 5005, if its document has another version.
+/// is 0 the cloud refuses it, with code 5005, if its document has another version. With `overwrite`
+/// the given `reported` replaces the cloud's instead of being merged into it.
 ///
 /// `SHADOW_NULL_ARGUMENT` for `engine`, `SHADOW_NOT_UTF8`, `SHADOW_INVALID_JSON`,
 /// `SHADOW_INVALID_UPDATE` when both parts are NULL or one is no object, `SHADOW_LIMIT_EXCEEDED`, and
@@ -105,6 +106,7 @@ pub unsafe extern "C" fn shadow_update(
     reported: *const c_char,
     desired: *const c_char,
     version: u64,
+    overwrite: bool,
     request: *mut u64,
 ) -> shadow_result {
     let work = |engine: &mut shadow_engine| {
@@ -113,7 +115,7 @@ pub unsafe extern "C" fn shadow_update(
         // SAFETY: rule 2.
         let desired = unsafe { optional_text("desired", desired) }?;
         let (now, shadow) = (Instant::from_micros(now), ShadowId::from_u32(shadow));
-        let id = engine.update(now, shadow, reported, desired, version)?;
+        let id = engine.update(now, shadow, reported, desired, version, overwrite)?;
         Ok(Some(id))
     };
     // SAFETY: rules 1 to 3.

@@ -59,7 +59,7 @@ fn an_engine_that_panicked_does_nothing_more_and_can_be_freed() {
             shadow_reconnect(engine, 0),
             shadow_report(engine, 0, SHADOW_OWN, text, &mut request),
             shadow_get(engine, 0, SHADOW_OWN, &mut request),
-            shadow_update(engine, 0, SHADOW_OWN, text, text, 0, &mut request),
+            shadow_update(engine, 0, SHADOW_OWN, text, text, 0, false, &mut request),
             shadow_accept(engine, 0, SHADOW_OWN, text, &mut request),
             shadow_accept_only(engine, 0, SHADOW_OWN, text, none, 0, &mut request),
             shadow_accept_as(engine, 0, SHADOW_OWN, text, text, &mut request),

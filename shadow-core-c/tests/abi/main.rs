@@ -12,6 +12,7 @@
 
 mod configuration;
 mod device;
+mod json;
 
 use std::ffi::CStr;
 use std::ptr;
@@ -225,6 +226,38 @@ fn an_unanswered_delta_comes_again() {
     );
 }
 
+/// As the vendor's C SDK does with `"overwriteUpdate":true`.
+#[test]
+fn an_update_replaces_what_is_reported_if_it_says_so() {
+    let (mut device, mut network) = online();
+    for (overwrite, expected) in [
+        (
+            false,
+            r#"{"new":1,"updateCount":0,"updateCount11":"shadow"}"#,
+        ),
+        (true, r#"{"new":1}"#),
+    ] {
+        let reported = c"{\"new\":1}".as_ptr();
+        // SAFETY: all of it is valid.
+        device.ask(|e, n, request| unsafe {
+            shadow_update(
+                e,
+                n,
+                SHADOW_OWN,
+                reported,
+                ptr::null(),
+                0,
+                overwrite,
+                request,
+            )
+        });
+        network.carry(&mut device);
+        assert_eq!(end(&mut device).event.outcome, SHADOW_OUTCOME_ACCEPTED);
+        let shadow = network.cloud.shadow(&example_name()).unwrap();
+        assert_eq!(shadow.reported(), expected);
+    }
+}
+
 #[test]
 fn an_update_at_the_wrong_version_is_rejected_with_the_document() {
     let (mut device, mut network) = online();
@@ -233,7 +266,16 @@ fn an_update_at_the_wrong_version_is_rejected_with_the_document() {
         // SAFETY: all of it is valid.
         move |e, n, request| unsafe {
             let reported = c"{\"updateCount\":1}".as_ptr();
-            shadow_update(e, n, SHADOW_OWN, reported, ptr::null(), version, request)
+            shadow_update(
+                e,
+                n,
+                SHADOW_OWN,
+                reported,
+                ptr::null(),
+                version,
+                false,
+                request,
+            )
         }
     };
     let request = device.ask(update(3));
@@ -261,7 +303,8 @@ fn an_update_at_the_wrong_version_is_rejected_with_the_document() {
     network.carry(&mut device);
     // SAFETY: all of it is valid.
     device.ask(|e, n, request| unsafe {
-        shadow_update(e, n, SHADOW_OWN, ptr::null(), c"null".as_ptr(), 0, request)
+        let null = c"null".as_ptr();
+        shadow_update(e, n, SHADOW_OWN, ptr::null(), null, 0, false, request)
     });
     network.carry(&mut device);
     assert_eq!(end(&mut device).event.outcome, SHADOW_OUTCOME_ACCEPTED);

@@ -28,7 +28,12 @@ pub(crate) fn path() -> PathBuf {
 
 fn made() -> String {
     let directory = crate_directory();
-    let config = cbindgen::Config::from_file(directory.join("cbindgen.toml")).unwrap();
+    let mut config = cbindgen::Config::from_file(directory.join("cbindgen.toml")).unwrap();
+    config.after_includes = Some(format!(
+        "\n/**\n * The version of this header; that of the library is `shadow_version`.\n */\n\
+         #define SHADOW_VERSION \"{}\"",
+        env!("CARGO_PKG_VERSION")
+    ));
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in SOURCES {
         builder = builder.with_src(directory.join("src").join(source));
@@ -93,4 +98,40 @@ pub(crate) fn is_c_and_cpp() {
     };
     compile("gcc", &["-std=c99"], &program);
     compile("g++", &["-std=c++11", "-x", "c++"], &program);
+}
+
+/// A compiler that knows how is told that `shadow_panic` does not return.
+pub(crate) fn has_a_panic_that_does_not_return() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("panic.c");
+    let compile = |compiler: &[&str], body: &str| {
+        let text = format!(
+            "#define SHADOW_BARE_METAL\n#include \"shadow_core.h\"\n\
+             void shadow_panic(const char *file, size_t file_length, uint32_t line)\n\
+             {{ (void)file; (void)file_length; (void)line; {body} }}\n"
+        );
+        std::fs::write(&program, text).unwrap();
+        let (name, language) = compiler.split_first().unwrap();
+        let mut command = Command::new(name);
+        command
+            .env("LC_ALL", "C")
+            .args(language)
+            .args(["-Werror", "-c", "-o"]);
+        command.arg(directory.path().join("panic.o")).arg("-I");
+        command.arg(crate_directory().join("include")).arg(&program);
+        command
+    };
+    for compiler in [
+        &["gcc", "-std=c99"][..],
+        &["gcc", "-std=c11", "-U__GNUC__"],
+        &["g++", "-std=c++11", "-x", "c++"],
+    ] {
+        succeeded(&mut compile(compiler, "for (;;) {}"));
+        let returns = compile(compiler, "").output().unwrap();
+        let said = String::from_utf8_lossy(&returns.stderr);
+        assert!(
+            said.contains("'noreturn' function does return"),
+            "{compiler:?}: {said}"
+        );
+    }
 }

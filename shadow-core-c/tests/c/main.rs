@@ -46,6 +46,10 @@ fn main() -> ExitCode {
         ),
         without("header::has_every_function", header::has_every_function),
         with_tools("header::is_c_and_cpp", header::is_c_and_cpp),
+        with_tools(
+            "header::has_a_panic_that_does_not_return",
+            header::has_a_panic_that_does_not_return,
+        ),
         with_tools("misuse::is_survived", misuse::is_survived),
         // Its sockets and signals are POSIX's.
         #[cfg(unix)]
