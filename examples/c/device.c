@@ -4,25 +4,22 @@
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-
 #include "shadow_core.h"
 #define SECOND 1000000u /* microseconds */
-static int stopping[2]; /* a pipe, so that a signal ends poll(2) */
-static int sock = -1;
 
-static void on_signal(int number)
-{
-    (void)number;
-    if (write(stopping[1], "", 1) < 0)
-        _exit(1);
-}
+static int sock = -1;
+static volatile sig_atomic_t stopping;
+static void on_signal(int number) { stopping = number; }
 
 static uint64_t micros(clockid_t clock)
 {
@@ -39,42 +36,45 @@ static void hang_up(void)
     sock = -1;
 }
 
-static void lost(shadow_engine *engine, uint32_t failure, const char *why)
+static shadow_result lost(shadow_engine *engine, uint32_t failure, const char *why)
 {
     hang_up();
-    shadow_handle_disconnected(engine, now(), failure, why);
+    return shadow_handle_disconnected(engine, now(), failure, why);
 }
 
-static void dial(shadow_engine *engine, const char *host, const char *port)
+/* Tries each address. SO_SNDTIMEO bounds send(2), and on Linux connect(2); a signal ends both. */
+static shadow_result dial(shadow_engine *engine, const char *host, const char *port)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    int error = getaddrinfo(host, port, &hints, &found);
-    sock = error ? -1 : socket(found->ai_family, found->ai_socktype, found->ai_protocol);
-    if (sock >= 0 && connect(sock, found->ai_addr, found->ai_addrlen) == 0)
-        shadow_handle_connected(engine, now());
-    else
-        lost(engine, SHADOW_CONNECT_FAILED, error ? gai_strerror(error) : strerror(errno));
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL, *at;
+    struct timeval patience = {5, 0}; /* seconds */
+    int yes = 1, error = getaddrinfo(host, port, &hints, &found);
+    const char *why = error ? gai_strerror(error) : "";
+    for (at = error ? NULL : found; at && sock < 0 && !stopping; at = at->ai_next)
+        if ((sock = socket(at->ai_family, at->ai_socktype, at->ai_protocol)) < 0
+            || setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience)
+            || setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes)
+            || connect(sock, at->ai_addr, at->ai_addrlen))
+            why = errno == EINPROGRESS ? "timed out" : strerror(errno), hang_up();
     if (!error)
         freeaddrinfo(found);
+    return sock >= 0 ? shadow_handle_connected(engine, now())
+                     : lost(engine, SHADOW_CONNECT_FAILED, why);
 }
 
-static void send_all(shadow_engine *engine, shadow_bytes bytes)
+static shadow_result send_all(shadow_engine *engine, shadow_bytes bytes)
 {
     for (ssize_t sent; bytes.length > 0; bytes.data += sent, bytes.length -= (size_t)sent)
-        if ((sent = send(sock, bytes.data, bytes.length, MSG_NOSIGNAL)) < 0) {
-            lost(engine, SHADOW_BROKEN, strerror(errno));
-            break;
-        }
+        if ((sent = send(sock, bytes.data, bytes.length, MSG_NOSIGNAL)) < 0)
+            return lost(engine, SHADOW_BROKEN, errno == EAGAIN ? "timed out" : strerror(errno));
+    return SHADOW_OK;
 }
 
-static void receive(shadow_engine *engine)
+static shadow_result receive(shadow_engine *engine)
 {
     uint8_t buffer[1024];
     ssize_t got = recv(sock, buffer, sizeof buffer, 0);
-    if (got > 0)
-        shadow_handle_bytes(engine, now(), buffer, (size_t)got);
-    else
-        lost(engine, got == 0 ? SHADOW_CLOSED_BY_PEER : SHADOW_BROKEN, strerror(errno));
+    return got > 0 ? shadow_handle_bytes(engine, now(), buffer, (size_t)got)
+                   : lost(engine, got ? SHADOW_BROKEN : SHADOW_CLOSED_BY_PEER, strerror(errno));
 }
 
 /* Obeys `color`, and rejects whatever else is desired. */
@@ -100,9 +100,9 @@ int main(int argc, char **argv)
     shadow_engine *engine;
     shadow_transmit transmit;
     shadow_event event = {.kind = SHADOW_EVENT_NONE};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    if (argc != 3 || pipe(stopping) || sigaction(SIGTERM, &action, NULL)
-        || sigaction(SIGINT, &action, NULL) || shadow_config_init(&config) != SHADOW_OK)
+    struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART */
+    if (argc != 3 || sigaction(SIGTERM, &action, NULL) || sigaction(SIGINT, &action, NULL)
+        || shadow_config_init(&config) != SHADOW_OK)
         return 2;
     config.product_id = "EXAMPLE001";
     config.device_name = "test01";
@@ -130,11 +130,11 @@ int main(int argc, char **argv)
         if (shadow_poll_deadline(engine, &deadline) < 0)
             return 1; /* a bug in the library */
         uint64_t start = now(), wake = deadline < next_report ? deadline : next_report;
-        struct pollfd ready[] = {{stopping[0], POLLIN, 0}, {sock, POLLIN, 0}};
-        poll(ready, 2, wake > start ? (int)((wake - start) / 1000 + 1) : 0);
-        if (ready[0].revents)
+        struct pollfd ready = {sock, POLLIN, 0};
+        poll(&ready, 1, wake > start ? (int)((wake - start) / 1000 + 1) : 0); /* a second at most */
+        if (stopping)
             shadow_close(engine, now());
-        else if (ready[1].revents)
+        else if (ready.revents)
             receive(engine);
         shadow_handle_tick(engine, now());
         if (now() >= next_report) {

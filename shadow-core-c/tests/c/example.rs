@@ -12,7 +12,8 @@ use smol::future::or;
 use smol::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use smol::net::TcpListener;
 use smol::process::{Child, Command};
-use smol::{LocalExecutor, Timer};
+use smol::{LocalExecutor, Task, Timer};
+use tempfile::TempDir;
 use transport_mock::cloud::{Cloud, example_name};
 use transport_mock::server::{Departure, ServerEvent};
 use transport_mock::{SharedCloud, serve};
@@ -93,9 +94,65 @@ impl Served {
 struct Device {
     child: Child,
     lines: Receiver<String>,
+    /// What valgrind says.
+    found: Task<String>,
+    /// The program is in there.
+    _directory: TempDir,
 }
 
 impl Device {
+    /// Starts the example device with what is to be linked to it, under valgrind.
+    fn start(executor: &LocalExecutor<'_>, linked: Option<&str>, port: u16) -> Device {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("device");
+        let sources = ["../examples/c/device.c"].into_iter().chain(linked);
+        let sources: Vec<_> = sources.map(|path| crate_directory().join(path)).collect();
+        build(&sources, &program);
+        let mut child = Command::new("valgrind")
+            .args(valgrind_arguments())
+            .arg(&program)
+            .args(["127.0.0.1", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut read = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, lines) = unbounded();
+        let reading = executor.spawn(async move {
+            while let Some(line) = read.next().await {
+                sender.try_send(line.unwrap()).unwrap();
+            }
+        });
+        reading.detach();
+        let mut errors = child.stderr.take().unwrap();
+        let found = executor.spawn(async move {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        Device {
+            child,
+            lines,
+            found,
+            _directory: directory,
+        }
+    }
+
+    /// Asks it to end.
+    fn terminate(&self) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end, at which valgrind has found nothing.
+    async fn ends(mut self) {
+        let status = in_time("its end", self.child.status()).await.unwrap();
+        let found = self.found.await;
+        assert_eq!(status.code(), Some(0), "{found}");
+    }
+
     /// Waits for a line.
     async fn says(&self, wanted: &str) {
         in_time(wanted, async {
@@ -105,12 +162,9 @@ impl Device {
     }
 }
 
-/// It reports, obeys, comes back after it was cut off, obeys what was desired meanwhile, ends on
+/// It finds the address at which somebody listens, reports, obeys, comes back after it was cut off, obeys what was desired meanwhile, ends on
 /// SIGTERM with a DISCONNECT; and valgrind has found nothing.
 pub(crate) fn obeys_and_ends() {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("device");
-    build(&crate_directory().join("../examples/c/device.c"), &program);
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
         let clock = SystemClock::new();
@@ -132,31 +186,7 @@ pub(crate) fn obeys_and_ends() {
             events,
         };
 
-        let mut child = Command::new("valgrind")
-            .args(valgrind_arguments())
-            .arg(&program)
-            .args(["127.0.0.1", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut read = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (sender, lines) = unbounded();
-        let _reading = executor.spawn(async move {
-            while let Some(line) = read.next().await {
-                sender.try_send(line.unwrap()).unwrap();
-            }
-        });
-        let mut errors = child.stderr.take().unwrap();
-        let found = executor.spawn(async move {
-            let mut text = String::new();
-            errors.read_to_string(&mut text).await.unwrap();
-            text
-        });
-        let mut device = Device { child, lines };
-
+        let device = Device::start(&executor, Some("tests/c/two_addresses.c"), port);
         device.says("connected").await;
         let first = served.until("a report", |_, _| true).await;
         assert_eq!((first.temperature, &first.color), (21.5, &None));
@@ -189,11 +219,8 @@ pub(crate) fn obeys_and_ends() {
             .until("more", |reported, _| reported.counter > again.counter)
             .await;
 
-        let pid = Pid::from_raw(device.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
-        let status = in_time("its end", device.child.status()).await.unwrap();
-        let found = found.await;
-        assert_eq!(status.code(), Some(0), "{found}");
+        device.terminate();
+        device.ends().await;
         in_time("a DISCONNECT", async {
             let left = |event| match event {
                 ServerEvent::Disconnected { departure, .. } => departure == Departure::Disconnect,
@@ -203,4 +230,42 @@ pub(crate) fn obeys_and_ends() {
         })
         .await;
     }));
+}
+
+/// Where nobody answers, connecting ends by the device's own patience, and at once on SIGTERM.
+#[cfg(target_os = "linux")]
+pub(crate) fn gives_up_connecting() {
+    // As a program behind a firewall sees it: the one place in the queue is taken, and the kernel
+    // leaves whatever else comes without an answer.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _queued = std::net::TcpStream::connect(address).unwrap();
+    let executor = LocalExecutor::new();
+    smol::block_on(executor.run(async {
+        let device = Device::start(&executor, None, address.port());
+        device.says("disconnected: cannot connect: timed out").await;
+        in_time("the next attempt", async {
+            while !is_connecting_to(address.port()) {
+                Timer::after(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        device.terminate();
+        let interrupted = "disconnected: cannot connect: Interrupted system call";
+        device.says(interrupted).await;
+        device.ends().await;
+    }));
+}
+
+/// Whether a socket of this machine has asked for a connection to this port and waits.
+#[cfg(target_os = "linux")]
+fn is_connecting_to(port: u16) -> bool {
+    const SYN_SENT: &str = "02"; // The kernel's documentation, networking/proc_net_tcp.
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let remote = format!("0100007F:{port:04X}");
+    sockets.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(2);
+        (fields.next(), fields.next()) == (Some(&remote), Some(SYN_SENT))
+    })
 }

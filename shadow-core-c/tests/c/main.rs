@@ -54,6 +54,8 @@ fn main() -> ExitCode {
         // Its sockets and signals are POSIX's.
         #[cfg(unix)]
         with_tools("example::obeys_and_ends", example::obeys_and_ends),
+        #[cfg(target_os = "linux")]
+        with_tools("example::gives_up_connecting", example::gives_up_connecting),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -8,7 +8,7 @@ use crate::tools::{build, crate_directory, valgrind_arguments};
 pub(crate) fn is_survived() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("misuse");
-    build(&crate_directory().join("tests/misuse.c"), &program);
+    build(&[crate_directory().join("tests/misuse.c")], &program);
     let mut command = Command::new("valgrind");
     let output = command.args(valgrind_arguments()).arg(&program).output();
     let output = output.unwrap();

@@ -44,7 +44,7 @@ fn library() -> PathBuf {
 
 /// Compiles and links a program as the README says.
 #[track_caller]
-pub(crate) fn build(source: &Path, program: &Path) {
+pub(crate) fn build(sources: &[PathBuf], program: &Path) {
     let mut command = Command::new("gcc");
     command
         .args([
@@ -57,7 +57,7 @@ pub(crate) fn build(source: &Path, program: &Path) {
             "-I",
         ])
         .arg(crate_directory().join("include"))
-        .arg(source)
+        .args(sources)
         .arg(library())
         .args(["-lpthread", "-ldl", "-lm", "-o"])
         .arg(program);
