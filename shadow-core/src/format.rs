@@ -89,6 +89,12 @@ const _: () = {
     formats::<crate::tencent::ParseError>();
     formats::<crate::tencent::ShadowName>();
     formats::<crate::tencent::Timestamp>();
+    formats::<crate::typed::Field<bool>>();
+    formats::<crate::typed::FieldError>();
+    formats::<crate::typed::FieldPath>();
+    formats::<crate::typed::PathSegment>();
+    formats::<crate::typed::TypedDelta<bool>>();
+    formats::<crate::typed::TypedEvent<bool>>();
     // What an event holds beside.
     formats::<core::time::Duration>();
 };

@@ -42,18 +42,22 @@
 //! };
 //! let typed = delta.typed::<Desired>()?;
 //!
-//! // What does not fit is refused, and nothing else is.
+//! // What does not fit.
 //! let error = &typed.errors[0];
 //! assert_eq!(error.to_string(), r#"brightness: invalid type: string "very", expected u8"#);
 //! assert_eq!(error.delta.state.as_str(), r#"{"brightness":"very"}"#);
-//! engine.reject(now, &error.delta, &error.to_string())?;
+//! let rejected = typed.rejected().expect("there is an error");
 //!
-//! // What fits is obeyed and accepted.
+//! // What fits is obeyed and accepted, and only then is the rest refused: so the device obeys
+//! // even if the engine has no room for one more request.
 //! let mut lamp = Reported { color: Some("red".into()), hours: Field::Absent };
 //! typed.state.color.apply_to(&mut lamp.color);
 //! assert_eq!(typed.delta.state.as_str(), r#"{"color":"blue"}"#);
 //! engine.accept_as(now, &typed.delta, &lamp)?;
 //! assert_eq!(engine.reported(shadow), Some(r#"{"color":"blue"}"#));
+//! if let Err(refused) = engine.reject(now, &rejected, &error.to_string()) {
+//!     println!("{refused}"); // What is not answered comes again on the next link.
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -77,20 +81,35 @@
 //! * where it is inside an array or an enum: with the member that holds the array or enum;
 //! * where serde says no more than that something in an object is wrong (a required member is missing,
 //!   in structs with `#[serde(flatten)]`, tagged and untagged enums, where a key of a map is none): with
-//!   the member that is this object. Of the whole state the members are then tried one by one, in the
-//!   order of their keys;
+//!   the member that is this object. Of the whole state it is then the member with which those before
+//!   it, in the order of their keys, do not fit any more;
 //! * where the object around it does not fit without it, as the member is required: with that object.
 //!   This stays one error, that of the member.
 //!
 //! An object of which nothing is left goes with its last member.
 //!
-//! Of keys that come twice the last one holds, as everywhere in the engine. A delta with `n` wrong
-//! members is read `n + 1` times, and where members are tried one by one at most once more for each;
-//! one that fits is read once.
+//! Of keys that come twice the last one holds, as everywhere in the engine.
+//!
+//! # How much can be wrong
+//!
+//! Anybody who may desire something may desire thousands of keys that the device does not know. So
+//! [`MAXIMUM_SINGLE_ERRORS`] wrong members are told each by an error of its own, fewer where these
+//! would hold more than twice the delta and 2 KiB (below long keys), and one more error stands for
+//! all others ([`FieldError::others`]).
+//!
+//! These others are found by reading each member without those beside it. A member that fits like
+//! this arrives, unless what then remains does not fit together and cannot be made to by leaving out
+//! some of it.
+//!
+//! One that fits is read once. One with `n` errors is read `n + 1` times; where no member is said to
+//! be wrong and the whole has `m` members, about log₂ `m` times more for each error. All others, even
+//! in the worst case of objects in objects, take no more than 64 times. What is still undecided
+//! by then goes. Memory stays within a few times the delta.
 
 mod error;
 mod field;
 mod parts;
+mod sift;
 
 use alloc::vec::Vec;
 
@@ -103,23 +122,51 @@ use parts::{Fault, Wrong, take_apart};
 use crate::event::{Delta, Event};
 use crate::json::Object;
 
+/// How many wrong members are told one by one; one more error stands for all others. So a delta has
+/// at most 17 errors, whatever was desired.
+pub const MAXIMUM_SINGLE_ERRORS: usize = 16;
+
 /// A delta that was read as a `D`, and what of it did not fit.
 ///
 /// `delta` and the `delta` of each error are together the delta that was read, each leaf in one of
-/// them.
+/// them. It is answered by two requests, whatever was desired: [`Engine::accept`] of `delta` first,
+/// then [`Engine::reject`] of [`rejected`](TypedDelta::rejected), if that is some.
+///
+/// [`Engine::accept`]: crate::Engine::accept
+/// [`Engine::reject`]: crate::Engine::reject
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TypedDelta<D> {
     /// What is desired, as far as it fits.
     pub state: D,
     /// The delta with that part of its state only: to accept it. Without errors it is the delta that
     /// was read.
     pub delta: Delta,
-    /// What did not fit, in the order in which it was met.
+    /// What did not fit, in the order in which it was met; at most [`MAXIMUM_SINGLE_ERRORS`] and
+    /// one for all others.
     pub errors: Vec<FieldError>,
 }
 
+impl<D> TypedDelta<D> {
+    /// The delta with all that did not fit, of all errors: to reject it by one request. `None` when
+    /// all of it fits.
+    #[must_use]
+    pub fn rejected(&self) -> Option<Delta> {
+        let left_out = |error: &FieldError| Object::new(error.delta.state.as_str());
+        let parts = self.errors.iter().filter_map(left_out);
+        let all = parts.reduce(|all, part| all.united(&part))?;
+        Some(self.delta.with_state(all))
+    }
+}
+
 /// An [`Event`] with its delta read as a `D`.
+///
+/// A delta is at most one [`TypedEvent::Delta`] and 17 [`TypedEvent::Invalid`], each for a request of
+/// its own; that the engine refuses one ([`Config::maximum_requests`](crate::Config)) should not end
+/// the device, as what was not answered comes again on the next link. With less room take
+/// [`Delta::typed`], which is answered by two.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TypedEvent<D> {
     /// `desired` has changed, as [`Event::Delta`] says.
     Delta {
@@ -128,8 +175,8 @@ pub enum TypedEvent<D> {
         /// The delta with that part of its state only: to accept it.
         delta: Delta,
     },
-    /// A member of a delta that does not fit: to reject it. What fits follows as
-    /// [`TypedEvent::Delta`].
+    /// A member of a delta that does not fit, or all that are too many to be told one by one: to
+    /// reject it. What fits came before as [`TypedEvent::Delta`].
     Invalid(FieldError),
     /// Any other event; never [`Event::Delta`].
     Other(Event),
@@ -169,6 +216,7 @@ impl Delta {
                 path: FieldPath::whole(),
                 reason: "not an object, or nested too deep".into(),
                 value: self.state.clone(),
+                others: 0,
                 delta: self.clone(),
             });
         };
@@ -185,6 +233,7 @@ impl Delta {
             path: wrong.fault.path,
             reason: wrong.fault.reason,
             value: wrong.value,
+            others: wrong.others,
             delta: self.with_state(wrong.left_out),
         }
     }
@@ -198,24 +247,25 @@ impl Delta {
 }
 
 impl Event {
-    /// The event with its delta read as a `D`: one [`TypedEvent::Invalid`] for each member that does
-    /// not fit, then the delta with the rest, unless nothing is left. Any other event as it is.
+    /// The event with its delta read as a `D`: the delta with what fits, unless that is nothing, then
+    /// one [`TypedEvent::Invalid`] for each error. Any other event as it is.
     ///
     /// Where shadows have different types, look at [`Delta::shadow`] and take [`Delta::typed`].
     pub fn typed<D: DeserializeOwned>(self) -> impl Iterator<Item = TypedEvent<D>> {
-        let (errors, last) = match self {
+        let (first, errors) = match self {
             Event::Delta(delta) => match delta.typed() {
                 Ok(typed) => {
                     let is_left = typed.errors.is_empty() || typed.delta.state.as_str() != "{}";
                     let (state, delta) = (typed.state, typed.delta);
-                    let rest = is_left.then_some(TypedEvent::Delta { state, delta });
-                    (typed.errors, rest)
+                    let fits = is_left.then_some(TypedEvent::Delta { state, delta });
+                    (fits, typed.errors)
                 }
-                Err(error) => (Vec::new(), Some(TypedEvent::Invalid(error))),
+                Err(error) => (Some(TypedEvent::Invalid(error)), Vec::new()),
             },
-            other => (Vec::new(), Some(TypedEvent::Other(other))),
+            other => (Some(TypedEvent::Other(other)), Vec::new()),
         };
-        errors.into_iter().map(TypedEvent::Invalid).chain(last)
+        let errors = errors.into_iter().map(TypedEvent::Invalid);
+        first.into_iter().chain(errors)
     }
 }
 

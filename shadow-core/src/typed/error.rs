@@ -11,8 +11,10 @@ use crate::json::{Json, JsonStyle, write_string};
 
 /// A member of a delta that does not fit the type that the delta was read as, and was left out.
 ///
-/// `Display` prints the path and the reason: `light.hue: invalid type: string "red", expected u16`.
+/// `Display` prints the path and the reason: `light.hue: invalid type: string "red", expected u16`;
+/// where it stands for others as well, how many: `…, and 983 more`.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FieldError {
     /// Where.
     pub path: FieldPath,
@@ -20,10 +22,13 @@ pub struct FieldError {
     pub reason: String,
     /// What stands there.
     pub value: Json,
+    /// How many more wrong members this stands for, beside the one at `path`; 0 but in the last of
+    /// [too many errors](super#how-much-can-be-wrong).
+    pub others: usize,
     /// The same delta with nothing but what was left out on account of this: for
     /// [`Engine::reject`](crate::Engine::reject), which then answers this and nothing else. It is
     /// the member at [`path`](Self::path), or as said under [what is left out](super#what-is-left-out)
-    /// an object around it.
+    /// an object around it; with the others, if there are any.
     pub delta: Delta,
 }
 
@@ -32,7 +37,11 @@ impl fmt::Display for FieldError {
         if !self.path.segments().is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        f.write_str(&self.reason)
+        f.write_str(&self.reason)?;
+        match self.others {
+            0 => Ok(()),
+            others => write!(f, ", and {others} more"),
+        }
     }
 }
 
@@ -45,10 +54,12 @@ impl core::error::Error for FieldError {}
 /// quotes, so that no two paths look alike: `light["a.b"].hue`. A key that is unknown is a `?`, and
 /// the whole a single `.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FieldPath(Vec<PathSegment>);
 
 /// A step of a [`FieldPath`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PathSegment {
     /// To the member of an object with this key.
     Key(String),

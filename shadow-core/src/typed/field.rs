@@ -31,6 +31,7 @@ use serde::ser::{Error, Serialize, Serializer};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Field<T> {
     /// There is no such member: nothing is said about it.
     #[default]

@@ -1,4 +1,5 @@
 mod fields;
+mod many;
 mod objects;
 mod properties;
 
@@ -475,11 +476,16 @@ fn reads(count: usize, path: impl Fn(&str) -> String) -> (usize, usize) {
 }
 
 #[test]
-fn a_state_is_read_no_more_often_than_it_has_members() {
-    assert_eq!(reads(200, ToString::to_string), (201, 200));
-    // The whole, nothing, and each member before and after it is left out.
+fn a_state_is_read_once_for_each_error_and_each_member() {
+    assert_eq!(reads(16, ToString::to_string), (17, 16));
+    // The whole for 17 errors, each of the other members, and what is left.
+    assert_eq!(reads(200, ToString::to_string), (17 + 183 + 1, 17));
     let nowhere = |_: &str| "nowhere".to_string();
-    assert_eq!(reads(200, nowhere), (402, 200));
+    // For an error the whole, nothing, and 7 times one half of where it can yet be.
+    let (of_one, of_many) = (2 + 7, 17 * (2 + 8));
+    assert!(reads(1, nowhere).0 <= of_one);
+    assert!(reads(100, nowhere).0 <= of_many + 83 + 2);
+    assert_eq!(reads(200, nowhere).1, 17);
 }
 
 #[test]
@@ -494,9 +500,9 @@ fn events_are_told_apart() {
     });
     let found = events(r#"{"color":1,"light":{"hue":"x","on":true}}"#);
     let [
+        TypedEvent::Delta { state, delta: rest },
         TypedEvent::Invalid(color),
         TypedEvent::Invalid(hue),
-        TypedEvent::Delta { state, delta: rest },
     ] = &found[..]
     else {
         panic!("{found:?}");

@@ -1,11 +1,14 @@
 //! What a peer can make grow, and how far: a test for each line of the table in `SECURITY.md` that
 //! has none elsewhere.
 
+use std::collections::BTreeMap;
+
 use allocation_counter::measure;
-use shadow_core::event::UnmatchedReason;
+use shadow_core::event::{DeltaOrigin, UnmatchedReason};
 use shadow_core::mqtt::QoS;
 use shadow_core::tencent::ParseError;
-use shadow_core::{Config, DisconnectCause, Event, Timer};
+use shadow_core::typed::{Field, MAXIMUM_SINGLE_ERRORS};
+use shadow_core::{Config, Delta, DisconnectCause, Event, Timer};
 
 use crate::device::{Device, RESULT_TOPIC, config, publish};
 
@@ -212,4 +215,58 @@ fn unanswered_changes_of_desired_are_bounded() {
     }
     let kept = device.engine.session().to_bytes().len();
     assert!(kept <= largest + 1_024, "{kept} bytes");
+}
+
+#[test]
+fn reading_a_delta_as_a_type_takes_a_few_times_its_size_however_much_is_wrong() {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Lamp {
+        color: Field<String>,
+        zones: Field<BTreeMap<String, Zone>>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Zone {
+        hue: Field<u16>,
+    }
+    let unknown = |count: usize, value: &str| {
+        let members = (0..count).map(|key| format!(r#""unknown{key:04}":{value}"#));
+        members.collect::<Vec<_>>().join(",")
+    };
+    let (few, many) = (unknown(200, "1"), unknown(5_000, "1"));
+    let long = "long".repeat(5_000);
+    let states = [
+        format!(r#"{{"color":"blue",{few}}}"#),
+        format!(r#"{{"color":"blue",{many}}}"#),
+        format!(r#"{{"color":"blue","zones":{{"a":{{{many}}},"{long}":{{{many}}}}}}}"#),
+        format!(
+            r#"{{"color":"blue","zones":{{{}}}}}"#,
+            unknown(5_000, r#"{"hue":"x"}"#)
+        ),
+        format!(
+            r#"{{"color":"blue",{}}}"#,
+            unknown(40, &format!(r#""{long}""#))
+        ),
+    ];
+    let device = Device::online(config());
+    let shadow = device.engine.own_shadow().unwrap();
+    for state in states {
+        let delta = Delta {
+            shadow,
+            origin: DeltaOrigin::Pushed,
+            version: Some(2),
+            state: state.parse().unwrap(),
+            redelivered: false,
+        };
+        let size = state.len();
+        let taken = most_taken(|| {
+            let typed = delta.typed::<Lamp>().unwrap();
+            assert_eq!(typed.state.color, Field::Value("blue".into()));
+            assert!(typed.errors.len() <= MAXIMUM_SINGLE_ERRORS + 1);
+            assert!(typed.rejected().is_some());
+            assert!(typed.state.zones.value().is_none());
+        });
+        assert!(taken <= 8 * size + 8 * 1_024, "{taken} bytes for {size}");
+    }
 }

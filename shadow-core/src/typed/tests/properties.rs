@@ -39,7 +39,7 @@ struct Rooms {
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-struct Flattened {
+pub(super) struct Flattened {
     a: Field<u8>,
     #[serde(flatten)]
     rest: BTreeMap<String, Light>,
@@ -94,7 +94,7 @@ fn leaves(value: &Value, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Va
     }
 }
 
-fn leaves_of(text: &str) -> Vec<(Vec<String>, Value)> {
+pub(super) fn leaves_of(text: &str) -> Vec<(Vec<String>, Value)> {
     let mut found = Vec::new();
     let value: Value = serde_json::from_str(text).unwrap();
     if value != json!({}) {
@@ -129,6 +129,13 @@ fn read_apart<D: DeserializeOwned + Debug + PartialEq>(
     typed
 }
 
+/// The members with more wrong ones beside them than are told one by one, before and behind them.
+fn crowded(mut members: Map<String, Value>) -> Map<String, Value> {
+    let keys = (0..9).flat_map(|key| [format!("\u{1}{key}"), format!("\u{10ffff}{key}")]);
+    members.extend(keys.map(|key| (key, json!("wrong"))));
+    members
+}
+
 /// The object with nothing but this leaf.
 fn alone(way: &[String], leaf: &Value) -> Value {
     way.iter().rev().fold(leaf.clone(), |value, key| {
@@ -143,6 +150,28 @@ proptest! {
         read_apart::<Loose>(&members);
         read_apart::<Flattened>(&members);
         read_apart::<BTreeMap<u8, Loose>>(&members);
+    }
+
+    #[test]
+    fn all_of_a_crowded_delta_is_either_accepted_or_refused(members in object()) {
+        let members = crowded(members);
+        let typed = read_apart::<Device>(&members);
+        assert_eq!(typed.errors.len(), MAXIMUM_SINGLE_ERRORS + 1);
+        read_apart::<Loose>(&members);
+        read_apart::<Flattened>(&members);
+        read_apart::<BTreeMap<u8, Loose>>(&members);
+        read_apart::<BTreeMap<String, Device>>(&members);
+    }
+
+    /// However many are wrong, what arrives is the same.
+    #[test]
+    fn a_crowd_keeps_nothing_from_arriving(members in object()) {
+        let alone = read_apart::<Device>(&members);
+        prop_assert_eq!(read_apart::<Device>(&crowded(members.clone())).state, alone.state);
+        let alone = read_apart::<Loose>(&members);
+        prop_assert_eq!(read_apart::<Loose>(&crowded(members.clone())).state, alone.state);
+        let alone = read_apart::<Flattened>(&members);
+        prop_assert_eq!(read_apart::<Flattened>(&crowded(members.clone())).state, alone.state);
     }
 
     #[test]
