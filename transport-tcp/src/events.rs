@@ -51,15 +51,15 @@ pub struct Events {
 }
 
 impl Events {
-    /// The same with every delta read as a `D`, whichever shadow's it is: what does not fit comes
-    /// first, each as a [`TypedEvent::Invalid`], and then the rest. See
+    /// The same with every delta read as a `D`, whichever shadow's it is: what fits comes first, and
+    /// then what does not, as up to 17 [`TypedEvent::Invalid`]. See
     /// [`shadow_core::typed`](mod@shadow_core::typed).
     ///
     /// ```
     /// use futures_lite::StreamExt;
     /// use serde::Deserialize;
     /// use shadow_core::typed::{Field, TypedEvent};
-    /// use transport_tcp::{ClientError, Events, Notification, Shadow};
+    /// use transport_tcp::{Events, Notification, Shadow};
     ///
     /// #[derive(Debug, Default, Deserialize)]
     /// #[serde(default, deny_unknown_fields)]
@@ -67,21 +67,27 @@ impl Events {
     ///     color: Field<String>,
     /// }
     ///
-    /// async fn obey(lamp: &Shadow, events: Events) -> Result<(), ClientError> {
+    /// async fn obey(lamp: &Shadow, events: Events) {
     ///     let mut events = events.typed::<Desired>();
     ///     while let Some(notification) = events.next().await {
-    ///         match notification {
+    ///         let answered = match notification {
     ///             Notification::Event(TypedEvent::Delta { state, delta }) => {
     ///                 println!("the color is to be {:?}", state.color);
-    ///                 lamp.accept(&delta).await?;
+    ///                 lamp.accept(&delta).await
     ///             }
     ///             Notification::Event(TypedEvent::Invalid(error)) => {
-    ///                 lamp.reject(&error.delta, &error.to_string()).await?;
+    ///                 lamp.reject(&error.delta, &error.to_string()).await
     ///             }
-    ///             other => println!("{other:?}"),
+    ///             other => {
+    ///                 println!("{other:?}");
+    ///                 continue;
+    ///             }
+    ///         };
+    ///         // No reason to stop: what is not answered comes again on the next link.
+    ///         if let Err(refused) = answered {
+    ///             println!("not answered: {refused}");
     ///         }
     ///     }
-    ///     Ok(())
     /// }
     /// ```
     #[must_use]
@@ -259,8 +265,8 @@ mod tests {
         let all: Vec<_> = future::block_on(events.typed::<Desired>().collect());
         let [
             Notification::Lagged { missed: 1 },
-            Notification::Event(TypedEvent::Invalid(level)),
             Notification::Event(TypedEvent::Delta { state, delta: rest }),
+            Notification::Event(TypedEvent::Invalid(level)),
             Notification::Event(TypedEvent::Invalid(again)),
             Notification::StoredAgain,
             Notification::Event(TypedEvent::Other(Event::Disconnected { .. })),

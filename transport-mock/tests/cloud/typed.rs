@@ -13,8 +13,8 @@ fn the_wrong_member_is_refused_and_the_rest_obeyed() {
     assert_eq!(
         answers,
         [
-            r#"refused: brightness: invalid type: string "very", expected u8"#,
             r#"obeyed: {"color":"blue"}"#,
+            r#"refused: brightness: invalid type: string "very", expected u8"#,
         ]
     );
     // What the lamp never reported is still there.

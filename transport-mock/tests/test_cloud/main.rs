@@ -8,6 +8,7 @@
 mod faults;
 mod misuse;
 mod trace;
+mod typed;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
