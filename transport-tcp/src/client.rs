@@ -388,6 +388,35 @@ impl Shadow {
         self.ask(move |engine, now| engine.get(now, id)).await
     }
 
+    /// What the device reported last, whether or not the cloud has it yet: a JSON object of what
+    /// [`Shadow::report`] and its like keep, `{}` of a shadow that nothing was reported of. It begins
+    /// with what the session of the last run held, so that a program finds its own state again
+    /// after a restart, also without a link. [`Shadow::get`] is what the cloud has.
+    ///
+    /// ```
+    /// # async fn read_back(shadow: transport_tcp::Shadow) -> Result<(), Box<dyn std::error::Error>> {
+    /// #[derive(Default, serde::Deserialize)]
+    /// #[serde(default)]
+    /// struct Lamp {
+    ///     on: bool,
+    /// }
+    /// let lamp: Lamp = shadow.reported().await?.parse()?;
+    /// # drop(lamp);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] when the shadow is detached; [`ClientError::DriverStopped`].
+    pub async fn reported(&self) -> Result<Json, ClientError> {
+        let id = self.id;
+        let reported = move |engine: &mut RecordedEngine, _| engine.reported(id).map(str::to_owned);
+        let reported = self.client.call(reported).await?;
+        let reported = reported.ok_or(RequestError::UnknownShadow(id))?;
+        Ok(Json::new(reported).expect("an engine keeps valid JSON"))
+    }
+
     /// Reports that these keys have these values now; null deletes a key. Done when the engine has
     /// taken it, and the driver's store if it has one: from then on the value is the device's, and
     /// goes to the cloud as soon as it may, on whatever link. Later values replace earlier ones that

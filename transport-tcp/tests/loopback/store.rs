@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{StreamExt, future};
-use shadow_core::{Event, Session};
+use shadow_core::{Event, RequestError, Session};
 use smol::Task;
 use smol::net::TcpStream;
 use transport_tcp::store::{Durability, SessionFile, SessionStore, StoreError};
@@ -229,6 +229,57 @@ fn a_power_cut_takes_nothing_that_was_reported() {
         peer.welcome().await;
         let sent = peer.answer("update", 0, "{}").await;
         assert!(sent.contains(r#""reported":{"power":true}"#), "{sent}");
+        driver.cancel().await;
+    });
+}
+
+/// What a lamp reads back when it starts is what it reported last, acknowledged or not.
+#[test]
+fn what_was_reported_is_read_back_in_the_next_run() {
+    within(async {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("session");
+        let run = |server: &Server| {
+            let mut file = SessionFile::open(&path).unwrap();
+            let session = file.load().unwrap().unwrap_or_default();
+            let (config, clock) = (lamp_config(), SystemClock::new());
+            let (client, events, driver) =
+                transport_tcp::client(config, session, 1, server.connector(), clock);
+            let driver = driver.with_store(file, Durability::EveryChange);
+            (client, events, smol::spawn(driver.run()))
+        };
+        let server = Server::bind().await;
+        let (client, mut events, driver) = run(&server);
+        let lamp = client.own_shadow().unwrap();
+        assert_eq!(lamp.reported().await.unwrap().as_str(), "{}");
+        let mut peer = server.accept().await;
+        peer.welcome().await;
+        let off = BTreeMap::from([("level", 40), ("mode", 1)]);
+        let (receipt, _) = future::zip(lamp.report(&off), peer.answer("update", 0, "{}")).await;
+        receipt.unwrap().acknowledged().await.unwrap();
+        peer.push_delta(5, r#"{"level":77,"on":true}"#).await;
+        let pushed =
+            |event: &Event| matches!(event, Event::Delta(delta) if delta.version == Some(5));
+        let Event::Delta(delta) = event_where(&mut events, pushed).await else {
+            panic!("a delta was looked for");
+        };
+        lamp.accept(&delta).await.unwrap();
+        let last = r#"{"level":77,"mode":1,"on":true}"#;
+        assert_eq!(lamp.reported().await.unwrap().as_str(), last);
+        driver.cancel().await;
+        assert_eq!(lamp.reported().await, Err(ClientError::DriverStopped));
+
+        // Nobody accepts its connection.
+        let silent = Server::bind().await;
+        let (client, _events, driver) = run(&silent);
+        let lamp = client.own_shadow().unwrap();
+        assert_eq!(lamp.reported().await.unwrap().as_str(), last);
+        let (id, again) = (lamp.id(), lamp.clone());
+        lamp.detach().await.unwrap();
+        assert_eq!(
+            again.reported().await,
+            Err(ClientError::Refused(RequestError::UnknownShadow(id)))
+        );
         driver.cancel().await;
     });
 }
