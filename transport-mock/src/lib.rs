@@ -36,6 +36,7 @@
 //!
 //! | feature | default | gives |
 //! |---|---|---|
+//! | `mockall` | on | [`MockConnector`], and the crate that it is made with |
 //! | `proptest` | off | `strategies` |
 //!
 //! # Logs
@@ -70,6 +71,7 @@ pub mod application;
 pub mod bridge;
 mod clock;
 pub mod cloud;
+#[cfg(feature = "mockall")]
 mod mock;
 pub mod observe;
 mod serve;
@@ -84,8 +86,10 @@ pub mod trace;
 mod wall_clock;
 
 pub use clock::VirtualClock;
+#[cfg(feature = "mockall")]
 pub use mock::MockConnector;
 /// The crate that [`MockConnector`] is made with, for its sequences and predicates.
+#[cfg(feature = "mockall")]
 pub use mockall;
 pub use serve::{SharedCloud, serve};
 pub use test_cloud::{Act, TestCloud, TestDevice};
