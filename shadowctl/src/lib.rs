@@ -11,7 +11,8 @@
 //!   differ from another.
 //! * [`device`] and [`application`]: the two sides of a shadow; [`embedded`]: a cloud for them.
 //! * [`runtime`]: what they run on, in real or virtual time.
-//! * [`state`]: state as it is typed; [`document`]: a shadow as it is printed.
+//! * [`state`]: state as it is typed; [`document`]: a shadow as it is printed; [`count`]: numbers of
+//!   things.
 //! * [`commands`], [`demo`], [`fleet`] and [`serve`]: what the commands do.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -19,6 +20,7 @@
 pub mod application;
 pub mod arguments;
 pub mod commands;
+pub mod count;
 pub mod demo;
 pub mod destination;
 pub mod device;

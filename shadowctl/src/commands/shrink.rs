@@ -14,6 +14,7 @@ use serde::Serialize;
 use smol::future::FutureExt;
 use tempfile::NamedTempFile;
 
+use crate::count::Count;
 use crate::failure::Failure;
 use crate::output::{Format, Output};
 use crate::session_file::{self, no_recording};
@@ -119,7 +120,8 @@ pub fn run(arguments: &ShrinkArguments, output: &mut Output) -> Result<(), Failu
         // Now and then: whenever half of them have gone.
         if inputs <= least / 2 {
             least = inputs;
-            output.remark(format_args!("{inputs} inputs are left after {runs} runs"));
+            let (inputs, runs) = (Count(inputs, "input"), Count(runs, "run"));
+            output.remark(format_args!("{inputs} left after {runs}"));
         }
     };
     let shrunk = match &arguments.fails_command {
@@ -177,7 +179,9 @@ fn write(out: Option<&Path>, shrunk: &Shrunk, output: &mut Output) -> Result<(),
         }
     }
     output.remark(format_args!(
-        "from {before} inputs to {after} in {runs} runs"
+        "from {} to {after} in {}",
+        Count(*before, "input"),
+        Count(*runs, "run")
     ));
     if !complete {
         output.remark("more might go: the search was stopped by --runs");

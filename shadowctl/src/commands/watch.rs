@@ -11,6 +11,7 @@ use smol::stream::StreamExt;
 use transport_tcp::{Client, ClientError, Clock, Notification, client};
 
 use crate::arguments::WatchArguments;
+use crate::count::Count;
 use crate::destination::Destination;
 use crate::document::{Compact, Printable, UtcTime};
 use crate::failure::Failure;
@@ -344,7 +345,9 @@ impl fmt::Display for Sight {
             What::NotRecorded { why } => {
                 write!(f, "{ERROR}the recording ends{ERROR:#}  {}", Printable(why))
             }
-            What::Missed { count } => write!(f, "{ERROR}missed{ERROR:#} {count} events"),
+            What::Missed { count } => {
+                write!(f, "{ERROR}missed{ERROR:#} {}", Count(*count, "event"))
+            }
             What::Other { text } => write!(f, "{}", Printable(text)),
             What::Counted(counters) => counted(f, counters),
         }
@@ -355,29 +358,29 @@ impl fmt::Display for Sight {
 fn counted(f: &mut fmt::Formatter<'_>, counters: &Counters) -> fmt::Result {
     write!(
         f,
-        "counted  {} packets sent ({} bytes), {} received ({} bytes), {} connects, {} logins",
-        counters.packets_sent,
-        counters.bytes_sent,
+        "counted  {} sent ({}), {} received ({}), {}, {}",
+        Count(counters.packets_sent, "packet"),
+        Count(counters.bytes_sent, "byte"),
         counters.packets_received,
-        counters.bytes_received,
-        counters.connects,
-        counters.logins
+        Count(counters.bytes_received, "byte"),
+        Count(counters.connects, "connect"),
+        Count(counters.logins, "login")
     )?;
     for (count, what) in [
-        (counters.connects_timed_out, "connects timed out"),
-        (counters.logins_refused, "logins refused"),
-        (counters.links_timed_out, "links timed out"),
-        (counters.retransmissions, "retransmissions"),
-        (counters.requests_repeated, "requests repeated"),
-        (counters.requests_timed_out, "requests timed out"),
-        (counters.requests_disconnected, "requests disconnected"),
-        (counters.messages_oversized, "messages oversized"),
-        (counters.messages_invalid, "messages invalid"),
-        (counters.messages_unmatched, "messages unmatched"),
-        (counters.events_lost, "events lost"),
+        (counters.connects_timed_out, "connect timed out"),
+        (counters.logins_refused, "login refused"),
+        (counters.links_timed_out, "link timed out"),
+        (counters.retransmissions, "retransmission"),
+        (counters.requests_repeated, "request repeated"),
+        (counters.requests_timed_out, "request timed out"),
+        (counters.requests_disconnected, "request disconnected"),
+        (counters.messages_oversized, "message oversized"),
+        (counters.messages_invalid, "message invalid"),
+        (counters.messages_unmatched, "message unmatched"),
+        (counters.events_lost, "event lost"),
     ] {
         if count > 0 {
-            write!(f, ", {count} {what}")?;
+            write!(f, ", {}", Count(count, what))?;
         }
     }
     Ok(())
@@ -437,7 +440,11 @@ mod tests {
         assert_eq!(json, r#"{"time":1626770697670,"event":"missed","count":2}"#);
         let mut counters = Counters::default();
         (counters.packets_sent, counters.bytes_sent) = (3, 250);
-        counters.events_lost = 2;
+        (
+            counters.connects,
+            counters.links_timed_out,
+            counters.events_lost,
+        ) = (1, 1, 2);
         let sight = Sight {
             time: 1_626_770_697_670,
             what: What::Counted(counters),
@@ -446,13 +453,13 @@ mod tests {
         assert_eq!(
             text,
             "2021-07-20 08:44:57.670 UTC  counted  3 packets sent (250 bytes), 0 received (0 bytes), \
-             0 connects, 0 logins, 2 events lost"
+             1 connect, 0 logins, 1 link timed out, 2 events lost"
         );
         let json = serde_json::to_value(&sight).unwrap();
         assert_eq!(json["event"], "counted");
         assert_eq!(
             (&json["bytes_sent"], &json["connects"]),
-            (&250.into(), &0.into())
+            (&250.into(), &1.into())
         );
     }
 }

@@ -12,6 +12,7 @@ use shadow_core::recording::Header;
 use transport_tcp::{Clock, SystemClock};
 
 use crate::arguments::ReplayArguments;
+use crate::count::Count;
 use crate::document::{Foreign, Printable};
 use crate::failure::Failure;
 use crate::output::{ERROR, FAINT, GOOD, Output};
@@ -221,13 +222,17 @@ impl fmt::Display for Replayed {
         )?;
         write!(
             f,
-            "  replayed {inputs} inputs, {outputs} outputs; {connections} attempts to connect, \
-             {exchanges} exchanges"
+            "  replayed {}, {}; {}, {}",
+            Count(inputs, "input"),
+            Count(outputs, "output"),
+            Count(connections, "attempt to connect"),
+            Count(exchanges, "exchange")
         )?;
         if let Some(torn) = self.torn {
+            let torn = Count(torn, "byte");
             write!(
                 f,
-                "\n  {FAINT}the last line is torn: {torn} bytes do not count{FAINT:#}"
+                "\n  {FAINT}the last line is torn, and left out: {torn}{FAINT:#}"
             )?;
         } else if self.same && !ended {
             write!(
