@@ -314,7 +314,7 @@ impl fmt::Display for Sight {
                 "{ERROR}subscription refused{ERROR:#} (SUBACK 0x80): no delta will come"
             ),
             What::Ready { document, version } => {
-                write!(f, "{GOOD}up to date{GOOD:#}  ")?;
+                write!(f, "{GOOD}caught up{GOOD:#}  ")?;
                 at(f, *version)?;
                 write!(f, "{}", Printable(document.as_str()))
             }

@@ -137,7 +137,7 @@ impl Stage {
             printed.push('\n');
             let ready = match &block.printed {
                 Some(shown) => printed::compare(shown, &printed).is_ok(),
-                None => ["listening on", "up to date"]
+                None => ["listening on", "caught up"]
                     .iter()
                     .any(|word| line.contains(word)),
             };
