@@ -37,7 +37,7 @@ pub struct Arguments {
     )]
     pub output: Format,
 
-    /// Log more to stderr; -vv for every packet. RUST_LOG, if set, counts instead
+    /// Log more to stderr; -vv also what is sent and received. RUST_LOG, if set, counts instead
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
