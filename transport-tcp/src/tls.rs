@@ -11,7 +11,7 @@ use futures_rustls::pki_types::pem::{self, PemObject};
 use futures_rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use futures_rustls::rustls::crypto::ring;
 use futures_rustls::rustls::{
-    CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore,
+    CertificateError, ClientConfig, Error, InconsistentKeys, OtherError, RootCertStore,
 };
 use smol::net::TcpStream;
 use zeroize::Zeroizing;
@@ -248,6 +248,15 @@ impl TlsConnector {
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => {
                 format!("{invalid}; is this device's clock right?")
+            }
+            // The verifier's own error, whose type this crate does not name.
+            CertificateError::Other(OtherError(other))
+                if other.to_string() == "CaUsedAsEndEntity" =>
+            {
+                "the server shows the certificate of a CA, which may sign others and identifies no \
+                 server: let that CA issue one for the server, or make the server's own one with \
+                 basicConstraints CA:FALSE and trust that"
+                    .into()
             }
             other => format!("the server's certificate is refused: {other}"),
         }

@@ -76,6 +76,20 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// A server that shows the authority's own certificate.
+    pub(crate) fn acceptor_of_itself(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.0.key().serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.0.der().clone()], key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
 pub(crate) async fn accept(
     server: &Server,
     acceptor: &TlsAcceptor,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use futures_lite::{AsyncWriteExt, future};
 use futures_rustls::TlsAcceptor;
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use shadow_core::{DisconnectCause, Event, TransportFailure};
 use transport_tcp::{ClientCertificate, Connector, TlsConnector, TlsError, TlsOptions};
 
@@ -79,6 +79,35 @@ fn a_certificate_of_another_time_makes_one_look_at_the_clock() {
         let why = handshake("localhost", acceptor, options.clone()).unwrap_err();
         assert!(why.ends_with("; is this device's clock right?"), "{why}");
     }
+}
+
+/// `openssl req -x509` makes such a certificate unless it is told not to.
+#[test]
+fn a_ca_s_certificate_is_no_server_s_and_that_is_said_in_words() {
+    let (authority, files) = (Authority::new("ca"), Files::new());
+    let mut ca = params("localhost");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let acceptor = authority.acceptor_with(&ca, None);
+    let why = handshake("localhost", acceptor, files.trusting(&authority)).unwrap_err();
+    assert!(
+        why.contains("the server shows the certificate of a CA"),
+        "{why}"
+    );
+    assert!(why.contains("basicConstraints CA:FALSE"), "{why}");
+    assert!(!why.contains("CaUsedAsEndEntity"), "{why}");
+}
+
+/// What it says to do: one's own certificate that is no CA's is taken by whoever trusts it.
+#[test]
+fn a_certificate_of_its_own_is_trusted_where_it_is_no_ca_s() {
+    let (mut own, files) = (params("localhost"), Files::new());
+    own.is_ca = IsCa::ExplicitNoCa;
+    let own = Authority(CertifiedIssuer::self_signed(own, KeyPair::generate().unwrap()).unwrap());
+    let options = files.trusting(&own);
+    assert_eq!(
+        handshake("localhost", own.acceptor_of_itself(), options),
+        Ok(())
+    );
 }
 
 /// What the server says of a client certificate that it does not take.
