@@ -68,6 +68,7 @@ mod error;
 mod framing;
 mod lift;
 mod note;
+mod outputs;
 mod rewrite;
 mod run;
 mod search;
@@ -78,6 +79,7 @@ mod version;
 
 pub use condition::{Condition, ConditionError};
 pub use error::ShrinkError;
+pub use outputs::Outputs;
 pub use search::Progress;
 pub use source::{MAX_RECORDING, Recording};
 pub use tape::Run;

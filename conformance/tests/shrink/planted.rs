@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conformance::recording::{Part, Reader, Replay};
-use conformance::shrink::{Condition, Options, Recording, Shrunk, shrink, shrink_to};
+use conformance::shrink::{Condition, Options, Outputs, Recording, Shrunk, shrink, shrink_to};
 use shadow_core::Publication;
 use shadow_core::mqtt::QoS;
 use shadow_core::recording::{Header, Input, Recorder};
@@ -389,4 +389,37 @@ fn what_does_not_fail_says_so() {
     assert!(error(&forged, "event Readier").starts_with(
         "the condition holds for the recording as it is, but no more when this engine gets"
     ));
+}
+
+/// A recording is somebody's file: names that no engine gives are left out, and the list is bounded.
+#[test]
+fn what_can_be_asked_for_is_listed() {
+    let mut stage = Stage::new(config(), 7);
+    ordinary_life(&mut stage, &mut random(1), 50);
+    let mut text = stage.finish();
+    let recording = Recording::of_text("planted", &text).unwrap();
+    let outputs = Outputs::of(&recording);
+    assert_eq!(outputs.packets.get("CONNECT"), Some(&1), "{outputs}");
+    for name in outputs.events.keys() {
+        let condition: Condition = format!("event {name}").parse().unwrap();
+        let options = Options {
+            runs: 1,
+            ..Options::default()
+        };
+        let shrunk = shrink_to(&recording, &condition, &options, |_| {});
+        assert!(shrunk.is_ok(), "{name}");
+    }
+    let at = text.lines().last().and_then(|line| line.split_once(','));
+    let at = at.unwrap().0.to_owned();
+    for number in 0..30 {
+        text += &format!("{at},\"out\":\"event\",\"event\":\"A{number:02}\"}}\n");
+    }
+    text += &format!("{at},\"out\":\"event\",\"event\":\"B\u{1b}[2J\"}}\n");
+    let outputs = Outputs::of(&Recording::of_text("planted", &text).unwrap()).to_string();
+    assert!(outputs.starts_with("events: A00 1, A01 1,"), "{outputs}");
+    assert!(outputs.contains(", A23 1 and "), "{outputs}");
+    assert!(
+        !outputs.contains("A24") && !outputs.contains('\u{1b}'),
+        "{outputs}"
+    );
 }

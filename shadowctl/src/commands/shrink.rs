@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use conformance::shrink::{
-    Condition, Options, Progress, Recording, Run, ShrinkError, Shrunk, shrink, shrink_to,
+    Condition, Options, Outputs, Progress, Recording, Run, ShrinkError, Shrunk, shrink, shrink_to,
 };
 use serde::Serialize;
 use smol::future::FutureExt;
@@ -142,6 +142,10 @@ pub fn run(arguments: &ShrinkArguments, output: &mut Output) -> Result<(), Failu
         ),
         ShrinkError::Same => {
             Failure::operation(format_args!("{error}; name a failure with --fails"))
+        }
+        ShrinkError::HoldsNot => {
+            let outputs = Outputs::of(&recording);
+            Failure::operation(format_args!("{error}. It has {outputs}"))
         }
         error => Failure::operation(error),
     })?;
