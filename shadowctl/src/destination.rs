@@ -42,6 +42,7 @@ impl Destination {
         let patience = Patience {
             server: name,
             timeout: server.timeout,
+            hint: options.hint(&server.device),
         };
         Ok(Destination {
             server,

@@ -47,6 +47,8 @@ pub struct Patience {
     pub server: String,
     /// How long.
     pub timeout: Duration,
+    /// What to say beside the reason when there was no connection until then.
+    pub hint: Option<&'static str>,
 }
 
 /// The events of a client, and how far it got by them.
@@ -222,11 +224,16 @@ enum Progress {
 
 impl Progress {
     fn too_late(&self, patience: &Patience) -> Failure {
-        let Patience { server, timeout } = patience;
+        let Patience {
+            server,
+            timeout,
+            hint,
+        } = patience;
         let seconds = timeout.as_secs_f64();
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
         match self {
             Progress::Trying { failure: Some(why) } => Failure::server(format_args!(
-                "{why} (gave up after {seconds} s; --timeout sets how long to try)"
+                "{why}{hint} (gave up after {seconds} s; --timeout sets how long to try)"
             )),
             Progress::Trying { failure: None } => Failure::server(format_args!(
                 "{server}: no answer within {seconds} s; is it an MQTT server, and is TLS right?"

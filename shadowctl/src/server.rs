@@ -122,6 +122,16 @@ impl ServerOptions {
         )
     }
 
+    /// What to think of when a server of one's own cannot be reached: that nobody asked for TLS.
+    #[must_use]
+    pub fn hint(&self, device: &DeviceInfo) -> Option<&'static str> {
+        let by_default = self.device.is_some() && !self.tls && !self.no_tls;
+        // One with a certificate has to show it by TLS.
+        let may_do_without = matches!(device.authentication, Authentication::Key { .. });
+        (by_default && may_do_without && self.host.is_some())
+            .then_some("TLS is the default with --device; --no-tls for a server without")
+    }
+
     fn place(&self, device: &DeviceInfo) -> Result<Place, Failure> {
         let host = match (&self.host, &self.device) {
             (Some(host), _) => host_alone(host)?,

@@ -80,6 +80,7 @@ fn tell_fast(
         patience: Patience {
             server: "an embedded cloud, in virtual time".into(),
             timeout: Duration::from_secs(10),
+            hint: None,
         },
         documented,
         seed: 1,

@@ -34,6 +34,33 @@ fn unreachable_server_is_named_with_the_reason() {
     assert!(run.stderr.contains(&place), "{run:#?}");
 }
 
+/// A broker of one's own seldom has TLS, which a device has unless it is told not to.
+#[test]
+fn a_server_that_may_have_no_tls_is_doubted_where_nobody_asked_for_tls() {
+    let directory = TempDir::new().unwrap();
+    let device = directory.path().join("device_info.json");
+    let info = r#"{"auth_mode":"KEY","productId":"EXAMPLE001","deviceName":"test01",
+        "key_deviceinfo":{"deviceSecret":"c2VjcmV0"}}"#;
+    fs::write(&device, info).unwrap();
+    let place = [
+        "get",
+        "--timeout",
+        "0.5",
+        "--device",
+        device.to_str().unwrap(),
+    ];
+    let hint = "(TLS is the default with --device; --no-tls for a server without)";
+    let port = closed_port();
+    run_at(port, &place).assert_failed(3, &["error: ", "refused", hint, "gave up after"]);
+    for asked in ["--tls", "--no-tls"] {
+        let run = run_at(port, &[&place[..], &[asked]].concat());
+        run.assert_failed(3, &["error: ", "refused", "gave up after"]);
+        assert!(!run.stderr.contains("is the default"), "{run:#?}");
+    }
+    let run = run_at(port, &["get", "--timeout", "0.5"]);
+    assert!(!run.stderr.contains("is the default"), "{run:#?}");
+}
+
 /// An address is taken with brackets as without.
 #[test]
 fn ipv6_addresses_are_hosts() {
