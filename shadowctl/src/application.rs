@@ -13,9 +13,13 @@ use smol::Task;
 use transport_mock::application::{ApplicationRequest, request_topic, result_topic};
 use transport_tcp::{Client, ClientError, Clock, Connector, client};
 
+use crate::destination::Destination;
+use crate::document::rejected;
 use crate::failure::{Failure, FailureKind};
 use crate::output::Output;
-use crate::runtime::{Inbox, Patience, Runtime};
+use crate::runtime::{Inbox, Patience, Runtime, block_on};
+use crate::seed::random_seed;
+use crate::server::{Server, ServerOptions};
 
 /// For how long a login is signed. It is signed once, and a command is over long before.
 const LOGIN_SECONDS: u64 = 3_600;
@@ -193,6 +197,47 @@ impl Application {
         self.client.close().await;
         self.driver.await;
     }
+}
+
+/// Runs a command that asks one thing as an application.
+///
+/// # Errors
+///
+/// Those of [`Destination::find_aloud`] and [`Application`], in words. `device_command` is the one
+/// that tells, as the device, whether it is the login that is wrong.
+pub fn ask(
+    options: &ServerOptions,
+    request: &ApplicationRequest<'_>,
+    device_command: &str,
+    output: &mut Output,
+) -> Result<(Server, Document), Failure> {
+    let result = block_on(async |runtime| {
+        let destination = Destination::find_aloud(runtime, options, output).await?;
+        let Destination {
+            server,
+            connector,
+            patience,
+        } = destination;
+        let seed = random_seed();
+        let device = &server.device;
+        let mut application =
+            Application::connect(runtime, device, seed, connector, &patience, output).await?;
+        let result = application.ask(runtime.clock, request, output).await;
+        application.close().await;
+        Ok((server, result?))
+    });
+    result.map_err(|error| match error {
+        // From here it looks the same when the secret is wrong.
+        ApplicationError::Absent(absence @ Absence::LoginRefused(_)) => {
+            Failure::operation(format_args!(
+                "{}. If {device_command} is refused as well, the login itself is wrong",
+                absence.explain()
+            ))
+        }
+        ApplicationError::Absent(absence) => Failure::operation(absence.explain()),
+        ApplicationError::Rejected { code, document } => rejected(code, &document, output),
+        ApplicationError::Failed(failure) => failure,
+    })
 }
 
 /// Result code and document of the reply to the request with `token`; `None` for anything else.

@@ -54,7 +54,7 @@ pub enum Command {
     Demo(DemoArguments),
     /// Print the shadow
     #[command(long_about = help::GET, after_long_help = help::GET_EXAMPLES)]
-    Get(DeviceArguments),
+    Get(GetArguments),
     /// Report state, as the device
     #[command(long_about = help::REPORT, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArguments),
@@ -106,6 +106,22 @@ pub enum Command {
     /// Print the manual page, or write those of all commands
     #[command(long_about = help::MAN, after_long_help = help::MAN_EXAMPLES)]
     Man(ManArguments),
+}
+
+/// Arguments of `get`.
+#[derive(Args, Clone, Debug)]
+pub struct GetArguments {
+    /// Look at it as an application does: beside the device, which stays connected
+    #[arg(long, conflicts_with_all = ["session", "record"])]
+    pub app: bool,
+
+    /// Which server, and as which device.
+    #[command(flatten)]
+    pub server: ServerOptions,
+
+    /// What the device keeps, and what is written down of it.
+    #[command(flatten)]
+    pub files: FileOptions,
 }
 
 /// Arguments of the commands that need nothing but a device and its server.

@@ -33,13 +33,18 @@ pub(super) const GET: &str = "\
 Print the shadow
 
 Logs in as the device and asks for its shadow: what it reported last, what is desired of it, and \
-the delta, which is what is desired and not reported.";
+the delta, which is what is desired and not reported.
+
+The server lets one client in for each device: the device itself, if it is connected, is put out. \
+With --app it stays: the shadow is asked for as by an application, which logs in beside the device \
+as `desire` does. `shadowctl serve` understands that, the vendor's server does not.";
 
 pub(super) const GET_EXAMPLES: &str = "\
 Examples:
   shadowctl get --device device_info.json
   shadowctl get --device device_info.json --websocket  where only the web's ports are open
   shadowctl get --host 127.0.0.1                     the example device at `shadowctl serve`
+  shadowctl get --app --host 127.0.0.1               while the device is connected
   shadowctl get --host 127.0.0.1 --output json | jq .state.reported
   shadowctl get --host 127.0.0.1 --record get.jsonl  on record, to be replayed
 
@@ -51,6 +56,9 @@ Report state, as the device
 
 The keys that are given are merged into what is reported; others stay. The value null deletes a \
 key, and an array is replaced whole.
+
+Logs in as the device. The server lets one client in for each device: the device itself, if it is \
+connected, is put out.
 
 A value is JSON if it parses as JSON, otherwise a string: level=3 is a number, level='\"3\"' and \
 name=lamp are strings. Numbers are sent with the digits they are typed with. A dot in a key nests: \
@@ -89,7 +97,10 @@ conflict, and the document the current one.";
 pub(super) const CLEAR_DESIRED: &str = "\
 Delete the desired part, as the device does once it has obeyed
 
-A device answers a delta by applying it, reporting the new values and clearing what was desired.";
+A device answers a delta by applying it, reporting the new values and clearing what was desired.
+
+Logs in as the device. The server lets one client in for each device: the device itself, if it is \
+connected, is put out.";
 
 pub(super) const CLEAR_DESIRED_EXAMPLES: &str = "\
 Examples:
@@ -100,7 +111,10 @@ With --output json, as for `report`.";
 pub(super) const CLEAR_REPORTED: &str = "\
 Delete the reported part
 
-All that the device ever reported is forgotten. To delete single keys, report them as null.";
+All that the device ever reported is forgotten. To delete single keys, report them as null.
+
+Logs in as the device. The server lets one client in for each device: the device itself, if it is \
+connected, is put out.";
 
 pub(super) const CLEAR_REPORTED_EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,10 @@
 //! `get`.
 
-use crate::arguments::DeviceArguments;
-use crate::device::ask;
+use transport_mock::application::ApplicationRequest;
+
+use crate::application;
+use crate::arguments::GetArguments;
+use crate::device;
 use crate::document::{ShadowReport, finish};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -10,15 +13,20 @@ use crate::output::Output;
 ///
 /// # Errors
 ///
-/// Those of [`ask`] and [`finish`].
-pub fn run(arguments: &DeviceArguments, output: &mut Output) -> Result<(), Failure> {
-    let (server, result) = ask(
-        &arguments.server,
-        &arguments.files,
-        output,
-        async |shadow| shadow.get().await,
-    )?;
-    let document = finish(result, output)?;
+/// Those of [`device::ask`] and [`finish`], or with `--app` of [`application::ask`].
+pub fn run(arguments: &GetArguments, output: &mut Output) -> Result<(), Failure> {
+    let (server, document) = if arguments.app {
+        let (request, otherwise) = (ApplicationRequest::Get, "`get` without --app");
+        application::ask(&arguments.server, &request, otherwise, output)?
+    } else {
+        let (server, result) = device::ask(
+            &arguments.server,
+            &arguments.files,
+            output,
+            async |shadow| shadow.get().await,
+        )?;
+        (server, finish(result, output)?)
+    };
     output.result(&ShadowReport {
         name: &server.device.name,
         document: &document,

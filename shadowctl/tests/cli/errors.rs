@@ -115,6 +115,14 @@ fn server_that_refuses_applications_is_explained() {
             "If `get` is refused as well",
         ],
     );
+    let run = run_at(cloud.port(), &["get", "--app"]);
+    run.assert_failed(
+        1,
+        &[
+            "no application's side over MQTT",
+            "If `get` without --app is refused",
+        ],
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! get, report, desire, clear-desired and clear-reported.
 
 use serde_json::{Value, json};
-use transport_mock::cloud::example_name;
+use transport_mock::cloud::{Cloud, example_name};
 
 use crate::command::{Run, run, run_at};
 use crate::peer::TestCloud;
+use crate::watch::Watch;
 
 fn document(cloud: &TestCloud) -> Value {
     let now = transport_tcp::Clock::now(&cloud.clock);
@@ -63,6 +64,47 @@ fn get_prints_the_raw_document_for_scripts() {
         "{\"state\":{\"reported\":{\"updateCount\":0,\"updateCount11\":\"shadow\"}},\
          \"timestamp\":1626770626087,\"version\":8}\n"
     );
+}
+
+/// The example device stays where it is, as it would not if somebody else logged in as it.
+#[test]
+fn get_looks_on_as_an_application_beside_the_device() {
+    let cloud = TestCloud::example();
+    let mut watch = Watch::start(cloud.port());
+    watch.next("ready");
+    let run = run_at(cloud.port(), &["get", "--app"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+    let start = "EXAMPLE001/test01  version 8, of ";
+    assert!(run.stdout.starts_with(start), "{run:#?}");
+    let rest =
+        "\n  reported  updateCount    0\n            updateCount11  \"shadow\"\n  desired   none";
+    assert!(run.stdout.contains(rest), "{run:#?}");
+    let run = run_at(cloud.port(), &["get", "--app", "--output", "json"]);
+    let expected = json!({"reported": {"updateCount": 0, "updateCount11": "shadow"}});
+    assert_eq!(json_of(&run)["state"], expected);
+    let now = transport_tcp::Clock::now(&cloud.clock);
+    let desire = |cloud: &mut Cloud| cloud.set_desired(now, &example_name(), r#"{"a":1}"#, None);
+    cloud.cloud.with(desire).unwrap();
+    watch.next("delta");
+    watch.press_ctrl_c();
+    assert_eq!(watch.next("counted")["logins"], 1);
+    watch.kill();
+
+    // The control: this one does put it out.
+    let mut watch = Watch::start(cloud.port());
+    watch.next("ready");
+    assert_eq!(run_at(cloud.port(), &["get"]).code, 0);
+    watch.next("disconnected");
+    watch.kill();
+}
+
+/// What the device keeps is no application's.
+#[test]
+fn an_application_has_no_session_and_no_recording() {
+    for option in ["--session", "--record"] {
+        run(["get", "--app", option, "f"])
+            .assert_failed(2, &["--app", "cannot be used with", option]);
+    }
 }
 
 #[test]

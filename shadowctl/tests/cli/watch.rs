@@ -62,7 +62,7 @@ impl Watch {
         self.end()
     }
 
-    fn press_ctrl_c(&self) {
+    pub(crate) fn press_ctrl_c(&self) {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
         assert!(killed.success());
