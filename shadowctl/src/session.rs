@@ -88,6 +88,16 @@ impl SessionKeeper {
             None => driver,
         }
     }
+
+    /// Keeps a session there now.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::InputFile`], naming the file: it cannot be written.
+    pub fn save(&mut self, session: &Session) -> Result<(), Failure> {
+        let saved = self.0.as_mut().map(|file| file.save(session));
+        saved.unwrap_or(Ok(())).map_err(|error| failure(&error))
+    }
 }
 
 fn failure(error: &StoreError) -> Failure {

@@ -58,7 +58,8 @@ The keys that are given are merged into what is reported; others stay. The value
 key, and an array is replaced whole.
 
 Logs in as the device. The server lets one client in for each device: the device itself, if it is \
-connected, is put out.
+connected, is put out. With --session, what the cloud did not answer is kept in the file, and sent \
+by the next command that has it.
 
 A value is JSON if it parses as JSON, otherwise a string: level=3 is a number, level='\"3\"' and \
 name=lamp are strings. Numbers are sent with the digits they are typed with. A dot in a key nests: \
@@ -70,6 +71,8 @@ Examples:
   shadowctl report updateCount=12 name=lamp light.on=true --host 127.0.0.1
   shadowctl report --json '{\"a.b\": [1, 2.50]}' --host 127.0.0.1
   shadowctl report old=null --host 127.0.0.1         deletes the key
+  shadowctl report level=3 --session lamp.session --host 127.0.0.1
+                                             without a link it is kept, and sent by the next command
 
 With --output json, the payload of the cloud's reply: state with what changed, version, timestamp \
 (ms). If the cloud refuses: {\"rejected\":CODE,\"document\":{..}}, and exit code 1.";

@@ -6,11 +6,11 @@ use std::path::Path;
 use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
 use shadow_core::{Config, Engine, Instant, Session};
-use transport_mock::cloud::{Cloud, example_name};
+use transport_mock::cloud::{Cloud, example_device, example_name};
 use transport_tcp::Clock;
 
 use crate::command::{run, run_at};
-use crate::peer::TestCloud;
+use crate::peer::{Peer, TestCloud, closed_port};
 use crate::watch::Watch;
 
 fn desire(cloud: &TestCloud, patch: &str) {
@@ -69,6 +69,68 @@ fn a_session_knows_what_the_last_run_was_told() {
     let mut watch = Watch::start(cloud.port());
     assert_eq!(watch.next("delta")["redelivered"], false);
     watch.kill();
+}
+
+/// What was reported without a server, or without an answer, leaves with the next command.
+#[test]
+fn what_was_reported_without_an_answer_goes_on_with_the_next_command() {
+    let silent = Peer::silent();
+    let hanging_up = Peer::hanging_up();
+    for (port, code) in [(closed_port(), 3), (silent.port, 1), (hanging_up.port, 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        let session = directory.path().join("lamp.session");
+        let arguments = ["--session", text(&session), "--timeout", "0.5"];
+        let report = ["report", "level=5", "light.on=true", "updateCount11=null"];
+        let run = run_at(port, &[&report[..], &arguments].concat());
+        run.assert_failed(code, &[text(&session), "it is kept there", "error: "]);
+
+        let cloud = TestCloud::example();
+        let get = ["get", "--output", "json", "--session", text(&session)];
+        let run = run_at(cloud.port(), &get);
+        assert_eq!(run.code, 0, "{run:#?}");
+        let got: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(
+            got["state"]["reported"],
+            json!({"level": 5, "light": {"on": true}, "updateCount": 0})
+        );
+        // Once.
+        let version = got["version"].clone();
+        let run = run_at(cloud.port(), &get);
+        let got: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(got["version"], version);
+    }
+}
+
+/// What the cloud refused would be refused for ever, and what the limits forbid never leaves.
+#[test]
+fn what_was_refused_is_not_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let session = directory.path().join("lamp.session");
+    let cloud = TestCloud::example();
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));
+    let report = ["report", "--json", &deep, "--session", text(&session)];
+    let refused = run_at(cloud.port(), &report);
+    refused.assert_failed(1, &["the document has 20 levels"]);
+    let offline = run_at(
+        closed_port(),
+        &[&report[..], &["--timeout", "0.5"]].concat(),
+    );
+    offline.assert_failed(3, &["error: "]);
+    // Each is short enough, but not the document with both.
+    let half = |key: &str| format!("{key}={}", "x".repeat(9_000));
+    assert_eq!(run_at(cloud.port(), &["report", &half("a")]).code, 0);
+    let report = ["report", &half("b"), "--session", text(&session)];
+    let rejected = run_at(cloud.port(), &report);
+    rejected.assert_failed(1, &["error: refused by the cloud with result"]);
+    for run in [refused, offline, rejected] {
+        assert!(!run.stderr.contains("kept there"), "{run:#?}");
+    }
+    let kept = Session::from_bytes(&fs::read(&session).unwrap()).unwrap();
+    let engine = Engine::new(Config::new(&example_device()), kept, 1, Instant::ZERO);
+    assert_eq!(engine.reported(engine.own_shadow().unwrap()), Some("{}"));
+    // Without a file nothing is kept, and nothing is said to be.
+    let run = run_at(closed_port(), &["report", "a=1", "--timeout", "0.5"]);
+    assert!(!run.stderr.contains("kept"), "{run:#?}");
 }
 
 #[test]
