@@ -53,4 +53,10 @@ const [seed] = crypto.getRandomValues(new BigUint64Array(1));
 const device = new Device(host, seed);
 device.tick();
 let counter = 0;
-setInterval(() => device.report(JSON.stringify({ counter: ++counter, temperature: 21.5 })), 1000);
+setInterval(() => {
+  try {
+    device.report(JSON.stringify({ counter: ++counter, temperature: 21.5 }));
+  } catch (error) {
+    host.print(`refused: ${error.message}`);
+  }
+}, 1000);

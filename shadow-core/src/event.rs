@@ -235,6 +235,63 @@ pub enum Outcome {
     Cancelled,
 }
 
+impl Outcome {
+    /// Whether the request did not come to what was asked for, as far as is known.
+    ///
+    /// ```
+    /// use shadow_core::{Event, Outcome};
+    ///
+    /// /// Tells what has gone wrong.
+    /// fn log(event: &Event) {
+    ///     if let Event::Ended { request, outcome } = event
+    ///         && outcome.is_failure()
+    ///     {
+    ///         println!("{request}: {outcome}");
+    ///     }
+    /// }
+    /// # assert!(Outcome::TimedOut.is_failure());
+    /// # assert!(!Outcome::Published.is_failure());
+    /// ```
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Outcome::Accepted(_)
+            | Outcome::Reported { .. }
+            | Outcome::DeltaRejected { .. }
+            | Outcome::Published
+            | Outcome::Subscribed { .. }
+            | Outcome::Unsubscribed => false,
+            Outcome::Rejected { .. }
+            | Outcome::SubscriptionRefused
+            | Outcome::TimedOut
+            | Outcome::Disconnected { .. }
+            | Outcome::Cancelled => true,
+        }
+    }
+}
+
+/// In words, without documents and reasons.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Outcome::Accepted(_) => "the cloud accepted it",
+            Outcome::Rejected { code, .. } => {
+                return write!(f, "the cloud refused it with the code {code}");
+            }
+            Outcome::Reported { .. } => "the cloud has all that was reported",
+            Outcome::DeltaRejected { .. } => "what was rejected is desired no longer",
+            Outcome::Published => "the message was published",
+            Outcome::Subscribed { .. } => "the topic was subscribed",
+            Outcome::Unsubscribed => "the topic was unsubscribed",
+            Outcome::SubscriptionRefused => "the server refused the subscription",
+            Outcome::TimedOut => "no answer in time",
+            Outcome::Disconnected { .. } => "the link was lost before the answer",
+            Outcome::Cancelled => "it was cancelled",
+        };
+        f.write_str(text)
+    }
+}
+
 /// A message of a plain subscription.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {

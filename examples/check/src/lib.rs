@@ -40,7 +40,9 @@ pub fn run_device(program: Command) {
 /// 2. print `connected` and report `counter` and `temperature`;
 /// 3. do what `desired.color` says, print `color COLOR`, report it and delete it from `desired`;
 /// 4. delete from `desired` what it does not know or cannot read, without reporting it;
-/// 5. print `disconnected: WHY` when the cloud cuts it off, come back, obey what was desired while it
+/// 5. print `refused: WHY` where the engine or the device refuses a color that is too long, or what
+///    [`Outcome`](shadow_core::Outcome) says where the cloud does, and live on;
+/// 6. print `disconnected: WHY` when the cloud cuts it off, come back, obey what was desired while it
 ///    was away, and go on counting.
 ///
 /// It is killed at the end, and when it failed.

@@ -131,6 +131,17 @@ impl Stage {
         assert_eq!(self.reported("color"), "red", "{}", self.account());
         assert!(self.reported("volume").is_null(), "{}", self.account());
 
+        // Above what a small device takes. Others accept it; in reply they report it before they may
+        // delete it from `desired`, and the document has no room for it twice.
+        self.desire(&format!(r#"{{"color":"{}"}}"#, "x".repeat(9_000)));
+        self.until("it says that the color is too long", |stage| {
+            stage.count("refused: ") + stage.count("the cloud refused it") > 0
+        })
+        .await;
+        self.desire(r#"{"color":"yellow"}"#);
+        self.until("it lives on", |stage| stage.obeyed("yellow"))
+            .await;
+
         let (counter, links) = (self.counter(), self.count("connected"));
         let losses = self.count("disconnected: ");
         let now = self.clock.now();

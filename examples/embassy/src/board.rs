@@ -49,6 +49,10 @@ impl Board for Core {
     type Stream = Modem;
     type Error = Infallible;
 
+    fn server(&self) -> &str {
+        "the modem"
+    }
+
     /// Here goes what makes your modem dial. With a network stack instead of one, a connection of
     /// `embassy_net::tcp::client::TcpClient` is a [`Read`] and a [`Write`] as it is.
     async fn connect(&mut self) -> Result<Modem, Infallible> {

@@ -1,5 +1,6 @@
 //! The device, on any [`Board`]: reports a counter and a temperature, and obeys a desired color.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -8,9 +9,8 @@ use embassy_time::{TimeoutError, Timer, with_deadline, with_timeout};
 use embedded_io_async::{Error, Read, Write};
 use serde::{Deserialize, Serialize};
 use shadow_core::tencent::DeviceInfo;
-use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure,
-};
+use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
+use shadow_core::{Config, Engine, Event, Instant, Session, Transmit, TransportFailure};
 
 use crate::Board;
 
@@ -21,7 +21,7 @@ struct Device<B: Board> {
     board: B,
     engine: Engine,
     stream: Option<B::Stream>,
-    counter: u32,
+    measured: Measured,
     report_at: Instant,
 }
 
@@ -31,9 +31,10 @@ struct Measured {
     temperature: f32,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Desired {
-    color: String,
+    color: Option<String>,
 }
 
 /// Runs the device for ever.
@@ -43,7 +44,10 @@ pub(crate) async fn run<B: Board>(board: B) {
         engine: Engine::new(Config::new(&info), Session::new(), board.seed(), now()),
         board,
         stream: None,
-        counter: 0,
+        measured: Measured {
+            counter: 0,
+            temperature: 21.5,
+        },
         report_at: now(),
     };
     loop {
@@ -58,25 +62,21 @@ impl<B: Board> Device<B> {
     /// Polls all that the engine has, then waits for bytes or time, whichever comes first.
     async fn turn(&mut self) -> Result<(), TransportFailure> {
         if self.report_at <= now() {
-            self.report_at += Duration::from_secs(1);
+            // From now, as a connect may have taken many seconds.
+            self.report_at = now() + Duration::from_secs(1);
             self.engine.handle_wall_time(now(), self.board.wall_time());
-            self.counter += 1;
-            let (counter, temperature) = (self.counter, 21.5);
+            self.measured.counter += 1;
             let own = self.engine.own_shadow().expect("it is configured");
-            let measured = Measured {
-                counter,
-                temperature,
-            };
-            if let Err(error) = self.engine.report(now(), own, &measured) {
-                self.board.print(format_args!("not reported: {error}"));
-            }
+            let reported = self.engine.report(now(), own, &self.measured);
+            self.board.tell_refused(reported);
         }
         let mut packet = Vec::new();
         while let Some(transmit) = self.engine.poll_transmit(now(), &mut packet) {
             match (transmit, &mut self.stream) {
                 (Transmit::Connect, _) => {
                     let stream = in_time(self.board.connect()).await;
-                    self.stream = Some(stream.map_err(TransportFailure::connect_failed)?);
+                    let named = stream.map_err(|why| format!("{}: {why}", self.board.server()));
+                    self.stream = Some(named.map_err(TransportFailure::connect_failed)?);
                     self.engine.handle_connected(now());
                 }
                 (Transmit::Packet { .. }, Some(stream)) => {
@@ -88,9 +88,7 @@ impl<B: Board> Device<B> {
             packet.clear();
         }
         while let Some(event) = self.engine.poll_event() {
-            if let Err(error) = self.handle_event(&event) {
-                self.board.print(format_args!("not answered: {error}"));
-            }
+            self.handle_event(event);
         }
         if self.engine.has_output() {
             return Ok(());
@@ -113,24 +111,27 @@ impl<B: Board> Device<B> {
     }
 
     /// The device itself: what it does about what happens.
-    fn handle_event(&mut self, event: &Event) -> Result<(), RequestError> {
-        match event {
-            Event::Connected { .. } => self.board.print(format_args!("connected")),
-            Event::Disconnected { cause, .. } => {
-                self.board.print(format_args!("disconnected: {cause}"));
-            }
-            Event::Delta(delta) => match delta.state.parse() {
-                Ok(Desired { color }) => {
-                    self.board.print(format_args!("color {color}"));
-                    self.engine.accept(now(), &delta.only(&["color"]))?;
-                    self.engine
-                        .reject(now(), &delta.without(&["color"]), "unknown")?;
+    fn handle_event(&mut self, event: Event) {
+        let (board, engine) = (&self.board, &mut self.engine);
+        for event in event.typed::<Desired>() {
+            match event {
+                Delta { state, delta } => {
+                    if let Some(color) = state.color {
+                        board.print(format_args!("color {color}"));
+                    }
+                    board.tell_refused(engine.accept(now(), &delta));
                 }
-                Err(error) => drop(self.engine.reject(now(), delta, &error.to_string())?),
-            },
-            _ => {}
+                Invalid(bad) => board.tell_refused(engine.reject(now(), &bad.delta, &bad.reason)),
+                Other(Event::Connected { .. }) => board.print(format_args!("connected")),
+                Other(Event::Disconnected { cause, .. }) => {
+                    board.print(format_args!("disconnected: {cause}"));
+                }
+                Other(Event::Ended { outcome, .. }) if outcome.is_failure() => {
+                    board.print(format_args!("{outcome}"));
+                }
+                Other(_) => {}
+            }
         }
-        Ok(())
     }
 }
 

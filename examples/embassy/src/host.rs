@@ -32,6 +32,10 @@ impl Board for Host {
     type Stream = FromFutures<TcpStream>;
     type Error = io::Error;
 
+    fn server(&self) -> &str {
+        &self.address
+    }
+
     async fn connect(&mut self) -> io::Result<FromFutures<TcpStream>> {
         let stream = TcpStream::connect(&*self.address).await?;
         stream.set_nodelay(true)?;

@@ -21,7 +21,7 @@ use core::fmt;
 
 use embassy_executor::Spawner;
 use embedded_io_async::{Error, Read, Write};
-use shadow_core::WallTime;
+use shadow_core::{RequestError, WallTime};
 
 /// What the device stands on.
 trait Board {
@@ -29,7 +29,9 @@ trait Board {
     type Stream: Read + Write;
     /// Why there is no connection.
     type Error: Error;
-    /// Connects to the cloud.
+    /// Where the cloud is, in words.
+    fn server(&self) -> &str;
+    /// Connects to it.
     async fn connect(&mut self) -> Result<Self::Stream, Self::Error>;
     /// The time of day, with which logins are signed.
     fn wall_time(&self) -> WallTime;
@@ -37,6 +39,12 @@ trait Board {
     fn seed(&self) -> u64;
     /// Prints a line.
     fn print(&self, line: fmt::Arguments<'_>);
+    /// Prints what the engine refuses, as it is too long; what the cloud refuses is told by an event.
+    fn tell_refused<T>(&self, result: Result<T, RequestError>) {
+        if let Err(error) = result {
+            self.print(format_args!("refused: {error}"));
+        }
+    }
 }
 
 #[embassy_executor::main]

@@ -1,25 +1,23 @@
 //! The example device on smol: transport-tcp's driver carries the bytes.
 
 use std::error::Error;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
-use shadow_core::typed::TypedEvent;
+use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
 use shadow_core::{Config, Event, Session};
 use smol::Timer;
 use smol::future::zip;
 use smol::stream::StreamExt;
-use transport_tcp::{
-    ClientError, Events, NetworkConnector, Notification, Receipt, Shadow, SystemClock,
-};
+use transport_tcp::{ClientError, Events, NetworkConnector, Notification, Shadow, SystemClock};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Desired {
-    color: String,
+    color: Option<String>,
 }
 
 /// Reports what the sensor measures, whether there is a connection or not.
@@ -40,25 +38,26 @@ async fn obey(shadow: &Shadow, events: Events) {
             continue;
         };
         match event {
-            TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
-            TypedEvent::Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
-            TypedEvent::Other(_) => {}
-            TypedEvent::Delta { state, delta } => {
-                println!("color {}", state.color);
+            Delta { state, delta } => {
+                if let Some(color) = state.color {
+                    println!("color {color}");
+                }
                 tell_refused(shadow.accept(&delta).await);
             }
-            TypedEvent::Invalid(bad) => tell_refused(shadow.reject(&bad.delta, &bad.reason).await),
+            Invalid(bad) => tell_refused(shadow.reject(&bad.delta, &bad.reason).await),
+            Other(Event::Connected { .. }) => println!("connected"),
+            Other(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}")
+            }
+            Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
+            Other(_) => {}
         }
     }
 }
 
-/// The engine sends nothing that the cloud would not take, such as a very long color.
-fn tell_refused(result: Result<Receipt, ClientError>) {
-    if let Err(error) = result {
-        println!("refused: {error}");
-    }
+/// The engine refuses what is too long for it; what the cloud refuses is told by an [`Event::Ended`].
+fn tell_refused<T>(result: Result<T, ClientError>) {
+    result.map_or_else(|error| println!("refused: {error}"), drop);
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -66,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: smol_device HOST PORT".into());
     };
     let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
-    let seed = RandomState::new().build_hasher().finish();
+    let seed = RandomState::new().hash_one(0);
     let connector = NetworkConnector::tcp(host, port.parse()?);
     let clock = SystemClock::new();
     let (client, events, driver) =

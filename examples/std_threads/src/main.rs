@@ -1,11 +1,10 @@
-//! The example device on blocking sockets and threads of the standard library.
-//!
-//! One thread measures, one for each connection connects and reads, and the main one owns the engine
-//! and writes. All that happens comes to it through one queue: nothing is shared, nothing polled.
+//! The example device on blocking sockets and threads of the standard library: one measures, one for
+//! each connection connects and reads, and the main one owns the engine and writes. All that happens
+//! comes to it through one queue: nothing is shared, nothing polled.
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::sync_channel;
@@ -15,41 +14,41 @@ use std::{env, thread, time};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shadow_core::tencent::DeviceInfo;
-use shadow_core::typed::TypedEvent;
+use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
 use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
-    WallTime,
+    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Desired {
-    color: String,
+    color: Option<String>,
 }
 
 /// The device itself: what it does about what happens.
 fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
     for event in event.typed::<Desired>() {
         match event {
-            TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
-            TypedEvent::Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
-            TypedEvent::Other(_) => {}
-            TypedEvent::Delta { state, delta } => {
-                println!("color {}", state.color);
+            Delta { state, delta } => {
+                if let Some(color) = state.color {
+                    println!("color {color}");
+                }
                 tell_refused(engine.accept(now, &delta));
             }
-            TypedEvent::Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+            Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+            Other(Event::Connected { .. }) => println!("connected"),
+            Other(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}")
+            }
+            Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
+            Other(_) => {}
         }
     }
 }
 
-/// The engine sends nothing that the cloud would not take, such as a very long color.
-fn tell_refused(result: Result<RequestId, RequestError>) {
-    if let Err(error) = result {
-        println!("refused: {error}");
-    }
+/// The engine refuses what is too long for it; what the cloud refuses is told by an [`Event::Ended`].
+fn tell_refused<T>(result: Result<T, RequestError>) {
+    result.map_or_else(|error| println!("refused: {error}"), drop);
 }
 
 /// What happens. A connection has a number, as what an old one tells comes too late.
@@ -62,12 +61,13 @@ enum Input {
 
 /// A connection's thread: reads until it ends.
 fn read(number: u32, server: &str, tell: impl Fn(Input)) -> Result<Infallible, TransportFailure> {
-    let mut stream = TcpStream::connect(server).map_err(TransportFailure::connect_failed)?;
+    let failed = |why| TransportFailure::connect_failed(format_args!("{server}: {why}"));
+    let mut stream = TcpStream::connect(server).map_err(failed)?;
+    stream.set_nodelay(true).map_err(failed)?;
     // Or a peer that reads nothing would hold up the main thread for ever.
-    let bounded = stream.set_write_timeout(Some(Duration::from_secs(10)));
-    let writer = bounded
-        .and_then(|()| stream.try_clone())
-        .map_err(TransportFailure::broken)?;
+    let longest = Some(Duration::from_secs(10));
+    stream.set_write_timeout(longest).map_err(failed)?;
+    let writer = stream.try_clone().map_err(failed)?;
     tell(Input::Connected(number, writer));
     let mut buffer = [0; 1024];
     loop {
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
     let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
-    let seed = RandomState::new().build_hasher().finish();
+    let seed = RandomState::new().hash_one(0);
     let mut engine = Engine::new(Config::new(&device), Session::new(), seed, now());
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     engine.handle_wall_time(now(), WallTime::UNIX_EPOCH + wall);
@@ -122,7 +122,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                     }
                 }
                 (Transmit::Close, Some(stream)) => drop(stream.shutdown(Shutdown::Both)),
-                (_, None) => {}
+                (Transmit::Close, None) => number += 1, // what connects now comes too late
+                (Transmit::Packet { .. }, None) => {}
             }
             out.clear();
         }
@@ -132,13 +133,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let wait = engine.poll_delay(now()).unwrap_or(Duration::MAX);
         match queue.recv_timeout(wait) {
-            Ok(Input::Measured(measured)) => {
-                tell_refused(engine.report(now(), shadow, &measured));
-            }
+            Ok(Input::Measured(values)) => tell_refused(engine.report(now(), shadow, &values)),
             Ok(Input::Connected(of, stream)) if of == number => {
                 socket = Some(stream);
                 engine.handle_connected(now());
             }
+            Ok(Input::Connected(_, stream)) => drop(stream.shutdown(Shutdown::Both)),
             Ok(Input::Received(of, bytes)) if of == number => engine.handle_bytes(now(), &bytes),
             Ok(Input::Lost(of, why)) if of == number => engine.handle_disconnected(now(), why),
             _ => {}

@@ -2,9 +2,8 @@
 //! size, no async and no threads. It waits only while it connects, and when there is nothing to do.
 
 use std::error::Error;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::ErrorKind::WouldBlock;
-use std::io::{self, Read, Write};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind::WouldBlock, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 use std::{env, thread, time};
@@ -12,73 +11,71 @@ use std::{env, thread, time};
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
-use shadow_core::typed::TypedEvent;
+use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
 use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
-    WallTime,
+    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
 };
 
-/// Room for any packet that the limits in `main` allow.
+/// Room for any packet: `main` limits a payload to half of it, and topics and logins are shorter.
 const OUT_SIZE: usize = 1024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Desired {
-    color: String,
+    color: Option<String>,
 }
 
 /// The device itself: what it does about what happens.
 fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
     for event in event.typed::<Desired>() {
         match event {
-            TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
-            TypedEvent::Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
-            TypedEvent::Other(_) => {}
-            TypedEvent::Delta { state, delta } => {
-                println!("color {}", state.color);
+            Delta { state, delta } => {
+                if let Some(color) = state.color {
+                    println!("color {color}");
+                }
                 tell_refused(engine.accept(now, &delta));
             }
-            TypedEvent::Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+            Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+            Other(Event::Connected { .. }) => println!("connected"),
+            Other(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}")
+            }
+            Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
+            Other(Event::OversizedMessage { size, .. }) => println!("refused: {size} bytes"),
+            Other(_) => {}
         }
     }
 }
 
-/// The engine sends nothing that the cloud would not take, such as a very long color.
-fn tell_refused(result: Result<RequestId, RequestError>) {
-    if let Err(error) = result {
-        println!("refused: {error}");
-    }
+/// The engine refuses what is too long for it; what the cloud refuses is told by an [`Event::Ended`].
+fn tell_refused<T>(result: Result<T, RequestError>) {
+    result.map_or_else(|error| println!("refused: {error}"), drop);
 }
 
-/// The hardware: a timer, and a modem that carries one connection.
-struct Board {
-    power_on: time::Instant,
+/// The hardware: a modem that carries one connection.
+struct Modem {
     server: String,
-    modem: Option<TcpStream>,
+    stream: Option<TcpStream>,
 }
 
-impl Board {
-    fn now(&self) -> Instant {
-        Instant::ZERO + self.power_on.elapsed()
-    }
-
+impl Modem {
     /// Waits, as many modems do, until it has connected or given up. Closes the last connection.
-    fn connect(&mut self) -> io::Result<()> {
-        self.modem = None;
-        let modem = TcpStream::connect(&self.server)?;
-        modem.set_nonblocking(true)?;
-        self.modem = Some(modem);
+    fn connect(&mut self) -> Result<(), TransportFailure> {
+        self.stream = None;
+        let failed = |why| TransportFailure::connect_failed(format_args!("{}: {why}", self.server));
+        let stream = TcpStream::connect(&self.server).map_err(failed)?;
+        stream.set_nonblocking(true).map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        self.stream = Some(stream);
         Ok(())
     }
 
     fn read(&mut self, input: &mut [u8]) -> io::Result<usize> {
-        self.modem.as_mut().ok_or(WouldBlock)?.read(input)
+        self.stream.as_mut().ok_or(WouldBlock)?.read(input)
     }
 
     fn write(&mut self, out: &[u8]) -> io::Result<usize> {
-        self.modem.as_mut().ok_or(WouldBlock)?.write(out)
+        self.stream.as_mut().ok_or(WouldBlock)?.write(out)
     }
 }
 
@@ -86,58 +83,58 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [_, host, port] = &env::args().collect::<Vec<_>>()[..] else {
         return Err("usage: super_loop HOST PORT".into());
     };
-    let mut board = Board {
-        power_on: time::Instant::now(),
-        server: format!("{host}:{port}"),
-        modem: None,
-    };
+    let (server, stream) = (format!("{host}:{port}"), None);
+    let mut modem = Modem { server, stream };
+    let start = time::Instant::now();
+    let now = || Instant::ZERO + start.elapsed();
     let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
     let mut config = Config::new(&device);
-    config.limits.payload_size = 512; // and a topic, and less than 16 bytes of headers
+    config.limits.payload_size = 512;
     config.maximum_packet_size = 4096;
     config.maximum_queued_bytes = 1024;
     config.maximum_event_bytes = 4096;
-    let seed = RandomState::new().build_hasher().finish();
-    let mut engine = Engine::new(config, Session::new(), seed, board.now());
+    let seed = RandomState::new().hash_one(0);
+    let mut engine = Engine::new(config, Session::new(), seed, now());
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    engine.handle_wall_time(board.now(), WallTime::UNIX_EPOCH + wall);
+    engine.handle_wall_time(now(), WallTime::UNIX_EPOCH + wall);
     let shadow = engine.own_shadow().ok_or("the device has no shadow")?;
 
-    let (mut counter, mut input, mut out) = (0, [0; 256], Vec::with_capacity(OUT_SIZE));
+    let (mut counter, mut report_at) = (0, now());
+    let (mut input, mut out) = ([0; 256], Vec::with_capacity(OUT_SIZE));
     loop {
-        let now = board.now();
-        match board.read(&mut input) {
-            Ok(0) => engine.handle_disconnected(now, TransportFailure::ClosedByPeer),
-            Ok(len) => engine.handle_bytes(now, &input[..len]),
+        match modem.read(&mut input) {
+            Ok(0) => engine.handle_disconnected(now(), TransportFailure::ClosedByPeer),
+            Ok(len) => engine.handle_bytes(now(), &input[..len]),
             Err(error) if error.kind() == WouldBlock => {}
-            Err(error) => engine.handle_disconnected(now, TransportFailure::broken(error)),
+            Err(error) => engine.handle_disconnected(now(), TransportFailure::broken(error)),
         }
-        match board.write(&out) {
+        match modem.write(&out) {
             Ok(len) => drop(out.drain(..len)),
             Err(error) if error.kind() == WouldBlock => {}
-            Err(error) => engine.handle_disconnected(now, TransportFailure::broken(error)),
+            Err(error) => engine.handle_disconnected(now(), TransportFailure::broken(error)),
         }
-        if now >= Instant::from_secs(counter) {
-            counter += 1;
+        if now() >= report_at {
+            // From now, as a connect may have taken many seconds.
+            (counter, report_at) = (counter + 1, now() + Duration::from_secs(1));
             let measured = json!({"counter": counter, "temperature": 21.5});
-            tell_refused(engine.report(now, shadow, &measured));
+            tell_refused(engine.report(now(), shadow, &measured));
         }
-        engine.handle_tick(now);
+        engine.handle_tick(now());
         while let Some(event) = engine.poll_event() {
-            handle_event(&mut engine, now, event);
+            handle_event(&mut engine, now(), event);
         }
         // One packet at a time: what has to wait for it stays in the engine, which keeps it bounded.
         while out.is_empty() || !engine.is_online() {
-            match engine.poll_transmit(now, &mut out) {
+            match engine.poll_transmit(now(), &mut out) {
                 Some(Transmit::Connect) => {
                     out.clear();
-                    match board.connect().map_err(TransportFailure::connect_failed) {
-                        Ok(()) => engine.handle_connected(board.now()),
-                        Err(failure) => engine.handle_disconnected(board.now(), failure),
+                    match modem.connect() {
+                        Ok(()) => engine.handle_connected(now()),
+                        Err(failure) => engine.handle_disconnected(now(), failure),
                     }
                 }
-                Some(Transmit::Packet { .. }) => assert_eq!(out.capacity(), OUT_SIZE),
-                Some(Transmit::Close) => board.modem = None,
+                Some(Transmit::Packet { .. }) => debug_assert_eq!(out.capacity(), OUT_SIZE),
+                Some(Transmit::Close) => modem.stream = None,
                 None => break,
             }
         }

@@ -3,17 +3,16 @@
 
 use std::error::Error;
 use std::future::pending;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 use std::{env, time};
 
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::tencent::DeviceInfo;
-use shadow_core::typed::TypedEvent;
+use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
 use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, RequestId, Session, Transmit, TransportFailure,
-    WallTime,
+    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,35 +20,36 @@ use tokio::select;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Desired {
-    color: String,
+    color: Option<String>,
 }
 
 /// The device itself: what it does about what happens.
 fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
     for event in event.typed::<Desired>() {
         match event {
-            TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
-            TypedEvent::Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
-            TypedEvent::Other(_) => {}
-            TypedEvent::Delta { state, delta } => {
-                println!("color {}", state.color);
+            Delta { state, delta } => {
+                if let Some(color) = state.color {
+                    println!("color {color}");
+                }
                 tell_refused(engine.accept(now, &delta));
             }
-            TypedEvent::Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+            Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
+            Other(Event::Connected { .. }) => println!("connected"),
+            Other(Event::Disconnected { cause, .. }) => {
+                println!("disconnected: {cause}")
+            }
+            Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
+            Other(_) => {}
         }
     }
 }
 
-/// The engine sends nothing that the cloud would not take, such as a very long color.
-fn tell_refused(result: Result<RequestId, RequestError>) {
-    if let Err(error) = result {
-        println!("refused: {error}");
-    }
+/// The engine refuses what is too long for it; what the cloud refuses is told by an [`Event::Ended`].
+fn tell_refused<T>(result: Result<T, RequestError>) {
+    result.map_or_else(|error| println!("refused: {error}"), drop);
 }
 
 /// Writes or reads, whichever goes on first; the number of bytes read. Dropping it loses nothing.
@@ -83,7 +83,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let start = time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
     let device = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
-    let seed = RandomState::new().build_hasher().finish();
+    let seed = RandomState::new().hash_one(0);
     let mut engine = Engine::new(Config::new(&device), Session::new(), seed, now());
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     engine.handle_wall_time(now(), WallTime::UNIX_EPOCH + wall);
@@ -122,11 +122,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             },
             Some(Ok(connected)) = connecting.join_next() => match connected {
                 Ok(stream) => {
+                    drop(stream.set_nodelay(true));
                     socket = Some(stream);
                     engine.handle_connected(now());
                 }
                 Err(error) => {
-                    engine.handle_disconnected(now(), TransportFailure::connect_failed(error));
+                    let why = format_args!("{server}: {error}");
+                    engine.handle_disconnected(now(), TransportFailure::connect_failed(why));
                 }
             },
             _ = seconds.tick() => {

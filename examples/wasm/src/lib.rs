@@ -1,47 +1,22 @@
 //! The example device for JavaScript, which tells it what happens and does what it wants: in the
 //! browser or in Node, `index.mjs` is both.
 
+mod host;
+
 use serde::Deserialize;
 use shadow_core::json::Json;
 use shadow_core::tencent::DeviceInfo;
-use shadow_core::{
-    Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
-};
+use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
+use shadow_core::{Config, Engine, Event, Instant, Session, Transmit, TransportFailure, WallTime};
 use wasm_bindgen::prelude::*;
 
-const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
+pub use host::Host;
+use host::{monotonic_millis, unix_millis};
 
-#[wasm_bindgen]
-extern "C" {
-    /// What JavaScript does for the device.
-    pub type Host;
-    /// Opens a WebSocket.
-    #[wasm_bindgen(method)]
-    fn connect(this: &Host);
-    /// Sends a binary message; `bytes` are gone when it returns.
-    #[wasm_bindgen(method)]
-    fn send(this: &Host, bytes: &[u8]);
-    /// Closes the WebSocket, and tells nothing of it any more.
-    #[wasm_bindgen(method)]
-    fn close(this: &Host);
-    /// Calls [`Device::tick`] in so many milliseconds, instead of when it was asked to before.
-    #[wasm_bindgen(method, js_name = tickIn)]
-    fn tick_in(this: &Host, millis: f64);
-    /// Has the light shine in a color.
-    #[wasm_bindgen(method)]
-    fn light(this: &Host, color: &str);
-    /// Shows a line.
-    #[wasm_bindgen(method)]
-    fn print(this: &Host, line: &str);
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn monotonic_millis() -> f64;
-    #[wasm_bindgen(js_namespace = Date, js_name = now)]
-    fn unix_millis() -> f64;
-}
-
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Desired {
-    color: String,
+    color: Option<String>,
 }
 
 /// The device. Each method tells it what happened; before they return, [`Host`] was told what to do.
@@ -57,7 +32,8 @@ impl Device {
     /// from run to run.
     #[wasm_bindgen(constructor)]
     pub fn new(host: Host, seed: u64) -> Result<Device, JsError> {
-        let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
+        let info = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
+        let config = Config::new(&info);
         let engine = Engine::new(config, Session::new(), seed, now());
         Ok(Device { engine, host })
     }
@@ -113,9 +89,7 @@ impl Device {
                 packet.clear();
             }
             while let Some(event) = self.engine.poll_event() {
-                if let Err(error) = self.handle_event(&event) {
-                    self.host.print(&format!("not answered: {error}"));
-                }
+                self.handle_event(event);
             }
         }
         if let Some(wait) = self.engine.poll_delay(now()) {
@@ -124,22 +98,27 @@ impl Device {
     }
 
     /// The device itself: what it does about what happens.
-    fn handle_event(&mut self, event: &Event) -> Result<(), RequestError> {
-        match event {
-            Event::Connected { .. } => self.host.print("connected"),
-            Event::Disconnected { cause, .. } => self.host.print(&format!("disconnected: {cause}")),
-            Event::Delta(delta) => match delta.state.parse() {
-                Ok(Desired { color }) => {
-                    self.host.light(&color);
-                    self.engine.accept(now(), &delta.only(&["color"]))?;
-                    let rest = delta.without(&["color"]);
-                    self.engine.reject(now(), &rest, "unknown")?;
+    fn handle_event(&mut self, event: Event) {
+        let (host, engine) = (&self.host, &mut self.engine);
+        for event in event.typed::<Desired>() {
+            match event {
+                Delta { state, delta } => {
+                    if let Some(color) = state.color {
+                        host.light(&color);
+                    }
+                    host.tell_refused(engine.accept(now(), &delta));
                 }
-                Err(error) => drop(self.engine.reject(now(), delta, &error.to_string())?),
-            },
-            _ => {}
+                Invalid(bad) => host.tell_refused(engine.reject(now(), &bad.delta, &bad.reason)),
+                Other(Event::Connected { .. }) => host.print("connected"),
+                Other(Event::Disconnected { cause, .. }) => {
+                    host.print(&format!("disconnected: {cause}"));
+                }
+                Other(Event::Ended { outcome, .. }) if outcome.is_failure() => {
+                    host.print(&outcome.to_string());
+                }
+                Other(_) => {}
+            }
         }
-        Ok(())
     }
 }
 
