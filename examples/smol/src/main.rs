@@ -12,7 +12,9 @@ use shadow_core::{Config, Event, Session};
 use smol::Timer;
 use smol::future::zip;
 use smol::stream::StreamExt;
-use transport_tcp::{ClientError, Events, NetworkConnector, Notification, Shadow, SystemClock};
+use transport_tcp::{
+    ClientError, Events, NetworkConnector, Notification, Receipt, Shadow, SystemClock,
+};
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -25,7 +27,9 @@ async fn measure(shadow: &Shadow) {
     let mut seconds = Timer::interval(Duration::from_secs(1));
     for counter in 1.. {
         let measured = json!({"counter": counter, "temperature": 21.5});
-        tell_refused(shadow.report(&measured).await);
+        if let Err(error) = shadow.report(&measured).await {
+            println!("refused: {error}");
+        }
         seconds.next().await;
     }
 }
@@ -42,22 +46,25 @@ async fn obey(shadow: &Shadow, events: Events) {
                 if let Some(color) = state.color {
                     println!("color {color}");
                 }
-                tell_refused(shadow.accept(&delta).await);
+                smol::spawn(tell_refused(shadow.accept(&delta).await)).detach();
             }
-            Invalid(bad) => tell_refused(shadow.reject(&bad.delta, &bad.reason).await),
+            Invalid(bad) => {
+                let rejected = shadow.reject(&bad.delta, &bad.reason).await;
+                smol::spawn(tell_refused(rejected)).detach();
+            }
             Other(Event::Connected { .. }) => println!("connected"),
-            Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
-            Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
+            Other(Event::Disconnected { cause, .. }) => println!("disconnected: {cause}"),
             Other(_) => {}
         }
     }
 }
 
-/// The engine refuses what is too long for it; what the cloud refuses is told by an [`Event::Ended`].
-fn tell_refused<T>(result: Result<T, ClientError>) {
-    result.map_or_else(|error| println!("refused: {error}"), drop);
+/// Tells when something is refused: by the engine at once, as it is too long, or later by the cloud.
+async fn tell_refused(result: Result<Receipt, ClientError>) {
+    let acknowledged = async { result?.acknowledged().await };
+    if let Err(error) = acknowledged.await {
+        println!("refused: {error}");
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

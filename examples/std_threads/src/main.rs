@@ -37,9 +37,7 @@ fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
             }
             Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
             Other(Event::Connected { .. }) => println!("connected"),
-            Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
+            Other(Event::Disconnected { cause, .. }) => println!("disconnected: {cause}"),
             Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
             Other(_) => {}
         }
@@ -118,6 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 (Transmit::Packet { .. }, Some(stream)) => {
                     if let Err(error) = stream.write_all(&out) {
                         drop(stream.shutdown(Shutdown::Both));
+                        number += 1; // so that its thread does not tell it again
                         engine.handle_disconnected(now(), TransportFailure::broken(error));
                     }
                 }

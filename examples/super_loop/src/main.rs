@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind::WouldBlock, Read, Write};
+use std::io::{ErrorKind::WouldBlock, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 use std::{env, thread, time};
@@ -15,9 +15,6 @@ use shadow_core::typed::TypedEvent::{Delta, Invalid, Other};
 use shadow_core::{
     Config, Engine, Event, Instant, RequestError, Session, Transmit, TransportFailure, WallTime,
 };
-
-/// Room for any packet: `main` limits a payload to half of it, and topics and logins are shorter.
-const OUT_SIZE: usize = 1024;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,9 +34,7 @@ fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
             }
             Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
             Other(Event::Connected { .. }) => println!("connected"),
-            Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
+            Other(Event::Disconnected { cause, .. }) => println!("disconnected: {cause}"),
             Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
             Other(Event::OversizedMessage { size, .. }) => println!("refused: {size} bytes"),
             Other(_) => {}
@@ -70,12 +65,22 @@ impl Modem {
         Ok(())
     }
 
-    fn read(&mut self, input: &mut [u8]) -> io::Result<usize> {
-        self.stream.as_mut().ok_or(WouldBlock)?.read(input)
-    }
-
-    fn write(&mut self, out: &[u8]) -> io::Result<usize> {
-        self.stream.as_mut().ok_or(WouldBlock)?.write(out)
+    /// Reads and writes what goes at once; the number of bytes read, which come before any failure.
+    fn carry(&mut self, input: &mut [u8], out: &mut Vec<u8>) -> Result<usize, TransportFailure> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(0);
+        };
+        let read = match stream.read(input) {
+            Ok(0) => return Err(TransportFailure::ClosedByPeer),
+            Err(error) if error.kind() == WouldBlock => 0,
+            read => read.map_err(TransportFailure::broken)?,
+        };
+        match stream.write(out) {
+            Ok(len) => drop(out.drain(..len)),
+            Err(error) if read > 0 || error.kind() == WouldBlock => {}
+            Err(error) => return Err(TransportFailure::broken(error)),
+        }
+        Ok(read)
     }
 }
 
@@ -100,21 +105,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shadow = engine.own_shadow().ok_or("the device has no shadow")?;
 
     let (mut counter, mut report_at) = (0, now());
-    let (mut input, mut out) = ([0; 256], Vec::with_capacity(OUT_SIZE));
+    // Room for any packet: a payload is at most half of it, and topics and logins are shorter.
+    let (mut input, mut out) = ([0; 256], Vec::with_capacity(1024));
     loop {
-        match modem.read(&mut input) {
-            Ok(0) => engine.handle_disconnected(now(), TransportFailure::ClosedByPeer),
+        match modem.carry(&mut input, &mut out) {
+            Ok(0) => {}
             Ok(len) => engine.handle_bytes(now(), &input[..len]),
-            Err(error) if error.kind() == WouldBlock => {}
-            Err(error) => engine.handle_disconnected(now(), TransportFailure::broken(error)),
-        }
-        match modem.write(&out) {
-            Ok(len) => drop(out.drain(..len)),
-            Err(error) if error.kind() == WouldBlock => {}
-            Err(error) => engine.handle_disconnected(now(), TransportFailure::broken(error)),
+            Err(failure) => {
+                modem.stream = None;
+                engine.handle_disconnected(now(), failure);
+            }
         }
         if now() >= report_at {
-            // From now, as a connect may have taken many seconds.
+            // Not from `report_at`, as a connect may have taken long.
             (counter, report_at) = (counter + 1, now() + Duration::from_secs(1));
             let measured = json!({"counter": counter, "temperature": 21.5});
             tell_refused(engine.report(now(), shadow, &measured));
@@ -133,13 +136,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                         Err(failure) => engine.handle_disconnected(now(), failure),
                     }
                 }
-                Some(Transmit::Packet { .. }) => debug_assert_eq!(out.capacity(), OUT_SIZE),
+                Some(Transmit::Packet { .. }) => debug_assert!(out.len() <= 1024),
                 Some(Transmit::Close) => modem.stream = None,
                 None => break,
             }
         }
-        // Firmware sleeps here until an interrupt. The host has none, so it looks again after a time
-        // that a network does not notice, and a processor hardly.
+        // Firmware sleeps here until an interrupt. The host has none, and looks again soon.
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -38,9 +38,7 @@ fn handle_event(engine: &mut Engine, now: Instant, event: Event) {
             }
             Invalid(bad) => tell_refused(engine.reject(now, &bad.delta, &bad.reason)),
             Other(Event::Connected { .. }) => println!("connected"),
-            Other(Event::Disconnected { cause, .. }) => {
-                println!("disconnected: {cause}")
-            }
+            Other(Event::Disconnected { cause, .. }) => println!("disconnected: {cause}"),
             Other(Event::Ended { outcome, .. }) if outcome.is_failure() => println!("{outcome}"),
             Other(_) => {}
         }
