@@ -241,16 +241,20 @@ impl Outcome {
     /// ```
     /// use shadow_core::{Event, Outcome};
     ///
-    /// /// Tells what has gone wrong.
-    /// fn log(event: &Event) {
-    ///     if let Event::Ended { request, outcome } = event
-    ///         && outcome.is_failure()
-    ///     {
-    ///         println!("{request}: {outcome}");
+    /// /// What to log of an event.
+    /// fn line(event: &Event) -> Option<String> {
+    ///     match event {
+    ///         Event::Ended { request, outcome } if outcome.is_failure() => {
+    ///             Some(format!("{request}: {outcome}"))
+    ///         }
+    ///         _ => None,
     ///     }
     /// }
-    /// # assert!(Outcome::TimedOut.is_failure());
-    /// # assert!(!Outcome::Published.is_failure());
+    ///
+    /// let request = shadow_core::RequestId::from_u64(7);
+    /// let ended = |outcome| Event::Ended { request, outcome };
+    /// assert_eq!(line(&ended(Outcome::TimedOut)).unwrap(), "#7: no answer in time");
+    /// assert_eq!(line(&ended(Outcome::Published)), None);
     /// ```
     #[must_use]
     pub const fn is_failure(&self) -> bool {
