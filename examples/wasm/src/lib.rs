@@ -13,6 +13,8 @@ use wasm_bindgen::prelude::*;
 pub use host::Host;
 use host::{monotonic_millis, unix_millis};
 
+const SECRET: &str = "bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgYW4gZXhhbXBsZQ==";
+
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Desired {
@@ -32,8 +34,7 @@ impl Device {
     /// from run to run.
     #[wasm_bindgen(constructor)]
     pub fn new(host: Host, seed: u64) -> Result<Device, JsError> {
-        let info = DeviceInfo::from_json(include_str!("../../device_info.json"))?;
-        let config = Config::new(&info);
+        let config = Config::new(&DeviceInfo::with_key("EXAMPLE001", "test01", SECRET)?);
         let engine = Engine::new(config, Session::new(), seed, now());
         Ok(Device { engine, host })
     }
