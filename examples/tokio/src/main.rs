@@ -125,7 +125,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     engine.handle_connected(now());
                 }
                 Err(error) => {
-                    let why = format_args!("{server}: {error}");
+                    let why = format!("{server}: {error}");
                     engine.handle_disconnected(now(), TransportFailure::connect_failed(why));
                 }
             },
