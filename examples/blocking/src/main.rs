@@ -1,7 +1,7 @@
 //! The example device on one thread and a blocking socket, as the README shows it.
 
 use std::error::Error;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
@@ -25,13 +25,18 @@ fn handle(engine: &mut Engine, now: Instant, event: Event) -> Result<(), Request
     for event in event.typed::<Desired>() {
         match event {
             TypedEvent::Delta { state, delta } => {
-                println!("color {}", state.color.unwrap_or_default()); // set the light here
+                if let Some(color) = state.color {
+                    println!("color {color}"); // set the light here
+                }
                 engine.accept(now, &delta)?;
             }
             TypedEvent::Invalid(wrong) => drop(engine.reject(now, &wrong.delta, &wrong.reason)?),
             TypedEvent::Other(Event::Connected { .. }) => println!("connected"),
             TypedEvent::Other(Event::Disconnected { cause, .. }) => {
                 println!("disconnected: {cause}")
+            }
+            TypedEvent::Other(Event::Ended { outcome, .. }) if outcome.is_failure() => {
+                println!("{outcome}");
             }
             TypedEvent::Other(_) => {}
         }
@@ -66,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = DeviceInfo::from_json(&fs::read_to_string("device_info.json")?)?;
     let start = time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
-    let seed = RandomState::new().build_hasher().finish(); // another one for each run
+    let seed = RandomState::new().hash_one(0); // another one for each run
     let mut engine = Engine::new(Config::new(&device), Session::new(), seed, now());
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     engine.handle_wall_time(now(), WallTime::UNIX_EPOCH + wall);
@@ -79,11 +84,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             let carried = match (transmit, &mut socket) {
                 (Transmit::Connect, _) => match TcpStream::connect(format!("{host}:{port}")) {
                     Ok(stream) => {
+                        stream.set_nodelay(true)?;
                         socket = Some(stream);
                         engine.handle_connected(now());
                         Ok(())
                     }
-                    Err(error) => Err(TransportFailure::connect_failed(error)),
+                    Err(error) => {
+                        let error = format!("{host}:{port}: {error}");
+                        Err(TransportFailure::connect_failed(error))
+                    }
                 },
                 (Transmit::Packet { .. }, Some(stream)) => {
                     stream.write_all(&out).map_err(TransportFailure::broken)
@@ -100,7 +109,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         while let Some(event) = engine.poll_event() {
-            handle(&mut engine, now(), event)?;
+            if let Err(error) = handle(&mut engine, now(), event) {
+                println!("refused: {error}"); // too long, say; it comes again on the next link
+            }
         }
         if next_report <= now() {
             counter += 1;
