@@ -126,11 +126,11 @@ fn masked_recordings_are_told_alike() {
 /// what else was changed with it.
 fn is_untold(change: &Change, reply: &Step) -> bool {
     let reply: Value = serde_json::from_str(reply.content.as_ref().unwrap().as_str()).unwrap();
-    let state = &reply["payload"]["state"];
+    let state = reply.pointer("/payload/state").unwrap();
     let (part, keys) = change.path.split_first().unwrap();
     let at = |part: &str| {
         keys.iter()
-            .try_fold(&state[part], |value, key| value.get(key))
+            .try_fold(state.get(part)?, |value, key| value.get(key))
     };
     let desired = at("desired");
     part == "desired" && (desired.is_none() || desired == at("reported"))

@@ -92,7 +92,7 @@ impl Device {
 
     /// Time for the next request; what it will carry as its token, which is `token` too then.
     pub(super) fn next_token(&mut self) -> String {
-        self.now = self.now + PACE;
+        self.now += PACE;
         if self.number == NUMBERS.end {
             self.begin_again();
         }
