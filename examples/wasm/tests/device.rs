@@ -1,9 +1,9 @@
 //! The example in Node and in a browser, over a WebSocket, against the model of the cloud.
 //!
 //! It is built as `README.md` says. Where something is missing for a test, the test is ignored and
-//! says so, unless the environment variable `SHADOW_REQUIRE_WASM` is `1`, or `SHADOW_REQUIRE_CHROMIUM`
-//! where only the browser is missing: then it fails. This binary brings its own harness because the
-//! usual one cannot ignore a test at run time.
+//! says so, unless an environment variable is `1`: then it fails. What builds the example is
+//! `SHADOW_REQUIRE_WASM`, Node 20 is `SHADOW_REQUIRE_NODE`, the browser `SHADOW_REQUIRE_CHROMIUM`. This
+//! binary brings its own harness because the usual one cannot ignore a test at run time.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -21,6 +21,9 @@ fn main() -> ExitCode {
             if let Some(missing) = tool_missing() {
                 return without(&missing, "SHADOW_REQUIRE_WASM");
             }
+            if node_version() < Some(20) {
+                return without("Node 20 or later is not installed", "SHADOW_REQUIRE_NODE");
+            }
             // From its version 22 on Node has WebSocket without being asked.
             run(&["--experimental-websocket", "--no-warnings", "index.mjs"]);
             Ok(Completion::Completed)
@@ -28,6 +31,10 @@ fn main() -> ExitCode {
         Trial::ignorable_test("in_a_browser", || {
             if let Some(missing) = tool_missing() {
                 return without(&missing, "SHADOW_REQUIRE_WASM");
+            }
+            // It drives the browser.
+            if node_version().is_none() {
+                return without("Node is not installed", "SHADOW_REQUIRE_WASM");
             }
             if output("chromium", &["--version"]).is_none() {
                 return without("chromium is not installed", "SHADOW_REQUIRE_CHROMIUM");
@@ -49,7 +56,7 @@ fn without(missing: &str, requirement: &str) -> Result<Completion, Failed> {
     Ok(Completion::ignored_with(missing))
 }
 
-/// What is missing to build the example and to run it in Node.
+/// What is missing to build the example.
 fn tool_missing() -> Option<String> {
     let target = [
         "--print",
@@ -65,12 +72,13 @@ fn tool_missing() -> Option<String> {
     if version.split_whitespace().nth(1) != Some(WASM_BINDGEN) {
         return Some(format!("wasm-bindgen-cli {WASM_BINDGEN} is not installed"));
     }
-    let version = output("node", &["--version"]).unwrap_or_default();
-    let major = version.trim_start_matches('v').split('.').next();
-    match major.map(str::parse::<u32>) {
-        Some(Ok(20..)) => None,
-        _ => Some("Node 20 or later is not installed".into()),
-    }
+    None
+}
+
+/// Which Node is installed.
+fn node_version() -> Option<u32> {
+    let version = output("node", &["--version"])?;
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 /// What a program prints; `None` where there is no such program, or it fails.
